@@ -1,0 +1,1 @@
+"""What we decide. Pure: values in, values out."""

@@ -1,0 +1,98 @@
+"""The canonical exchange: not a translation, but pointers into the parsed document.
+
+A `Segment` is one string of the document with where it came from (`Provenance`) and where it stands (`Path`).
+Detectors see only segments; the document stays what it is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+
+
+class Provenance(StrEnum):
+    """Where text came from: a fact. What the policy makes of it is trust."""
+
+    OPERATOR = "operator"
+    USER = "user"
+    TOOL = "tool"
+    DOCUMENT = "document"
+    MODEL = "model"
+
+
+class Key(NamedTuple):
+    """A path step that points at the *name* of an object's member, not at its value."""
+
+    name: str
+
+
+class Inside(NamedTuple):
+    """A path step into a string that itself holds JSON (a tool call's arguments)."""
+
+    format: str = "json"
+
+
+INSIDE_JSON: Final = Inside()
+
+Path = tuple[str | int | Key | Inside, ...]
+
+ALONE: Final = -1
+
+
+class Segment(NamedTuple):
+    """One text of an exchange. A named tuple, not a dataclass: a request makes dozens, on the hot path.
+
+    Segments with the same `run` (other than `ALONE`) are read by the model as one continuous text: a secret or an
+    injection cut in two between them is still found.
+    """
+
+    text: str
+    provenance: Provenance
+    path: Path
+    run: int = ALONE
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of an exchange was looked at: segments inspected by provenance, and what was skipped, by reason."""
+
+    inspected: Mapping[str, int] = field(default_factory=dict)
+    skipped: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def full(self) -> bool:
+        return not self.skipped
+
+    @staticmethod
+    def of(segments: Iterable[Segment], skipped: Iterable[str] = ()) -> Coverage:
+        return Coverage(Counter(s.provenance.value for s in segments), Counter(skipped))
+
+    def plus(self, other: Coverage) -> Coverage:
+        return Coverage(
+            Counter(self.inspected) + Counter(other.inspected), Counter(self.skipped) + Counter(other.skipped)
+        )
+
+
+def format_path(path: Path) -> str:
+    """`messages[0].content`, the way OpenAI writes `error.param`.
+
+    Names of members the caller chose (inside arguments, metadata, schemas) could hold a secret, so a name is shown
+    only where it is a plain identifier of at most 40 characters.
+    """
+    out = ""
+    for step in path:
+        match step:
+            case Inside():
+                break
+            case Key():
+                out += ".(name)"
+            case int():
+                out += f"[{step}]"
+            case str():
+                shown = step if step.isidentifier() and len(step) <= 40 else "(…)"
+                out += f".{shown}" if out else shown
+    return out

@@ -1,0 +1,124 @@
+"""A policy, compiled and frozen: what to look for, what follows, and what a request may be.
+
+`policyfile` makes it from YAML. A running exchange keeps the policy it started with until its last byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from guardproxy.core.exchange import Provenance
+from guardproxy.core.verdict import Action, Severity
+from guardproxy.match.scanner import Scanner, Span
+
+
+class Detector(Protocol):
+    """One technique, holding all the rules that use it. It finds; it never judges."""
+
+    def may_match(self, text: str) -> bool:
+        """False only if no rule can match anywhere in the text, however the text is cut. Cheap."""
+
+    def scan(self, text: str) -> Sequence[Span]:
+        """All spans of a whole text: exactly those that `scanner()` would report, in the same order."""
+
+    def scanner(self) -> Scanner:
+        """A fresh scanner for one text that arrives in pieces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a finding of this rule means. `id` is `<pack>.<name>`; `placeholder` replaces a redacted match."""
+
+    id: str
+    title: str
+    severity: Severity
+    action: Action
+    applies_to: frozenset[Provenance]
+    placeholder: str
+
+    @property
+    def pack(self) -> str:
+        return self.id.partition(".")[0]
+
+
+class OperatorMessages(StrEnum):
+    """Whose keys may send system and developer messages."""
+
+    OPERATOR_KEYS = "operator_keys"
+    ANY_KEY = "any_key"
+    NOBODY = "nobody"
+
+
+class OpaqueKind(StrEnum):
+    """Content a text guard cannot read."""
+
+    IMAGE = "image"
+    AUDIO = "audio"
+    FILE = "file"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Who may speak as whom. Roles no API documents are refused unless `unknown_roles` is ALLOW (read as user text)."""
+
+    operator_messages: OperatorMessages = OperatorMessages.OPERATOR_KEYS
+    unknown_roles: Action = Action.BLOCK
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """The size of one request. None: no limit. Characters are code points over all texts of the request."""
+
+    body_bytes: int = 20 * 1024 * 1024
+    messages: int | None = None
+    text_characters: int | None = None
+    tools: int | None = None
+    choices: int | None = None
+    output_tokens: int | None = None
+
+
+class Metric(StrEnum):
+    """What a quota counts."""
+
+    REQUESTS = "requests"
+    TOKENS = "tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """At most `limit` of `metric` in any window of `window_s` seconds, per key."""
+
+    metric: Metric
+    window_s: int
+    limit: int
+
+    @property
+    def id(self) -> str:
+        """Made without the number, so that changing a limit keeps what was used."""
+        return f"{self.metric.value}/{self.window_s}s"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A compiled policy. `revision` is a hash of everything that went into it.
+
+    `detectors[provenance]` look at the texts of that provenance. `masking` are the detectors of every redacting rule,
+    whatever it applies to: no excerpt a reviewer sees may hold what any rule would hide.
+    """
+
+    name: str
+    revision: str
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    detectors: Mapping[Provenance, tuple[Detector, ...]] = field(default_factory=dict)
+    masking: tuple[Detector, ...] = ()
+    context: Context = field(default_factory=Context)
+    opaque: Mapping[OpaqueKind, Action] = field(default_factory=dict)
+    limits: RequestLimits = field(default_factory=RequestLimits)
+    quotas: tuple[Quota, ...] = ()
+
+    def detectors_for(self, provenance: Provenance) -> tuple[Detector, ...]:
+        return self.detectors.get(provenance, ())

@@ -1,0 +1,59 @@
+"""What was found, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import NamedTuple
+
+from guardproxy.core.exchange import Coverage, Path, Provenance
+
+
+class Action(IntEnum):
+    """What a rule does when it finds something. The order is the strictness: the strictest finding decides."""
+
+    ALLOW = 0
+    FLAG = 1
+    REDACT = 2
+    BLOCK = 3
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+class Severity(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class Finding(NamedTuple):
+    """A rule found something at `[start, end)` of the text at `path`. It says nothing about what to do.
+
+    `excerpt` is the masked surroundings for a reviewer: never the match itself, never another secret near it.
+    """
+
+    rule: str
+    severity: Severity
+    provenance: Provenance
+    path: Path
+    start: int
+    end: int
+    excerpt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The decision about a request or a whole response.
+
+    `edits` maps the path of a text to its redacted form; it is empty unless `action` is REDACT. `findings` holds
+    only findings of rules that do something (flag, redact, block).
+    """
+
+    action: Action
+    findings: tuple[Finding, ...] = ()
+    edits: Mapping[Path, str] = field(default_factory=dict)
+    coverage: Coverage = field(default_factory=Coverage)

@@ -1,0 +1,1 @@
+"""The data plane. aiohttp lives here."""
