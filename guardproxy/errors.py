@@ -22,6 +22,18 @@ class ConfigurationError(GuardproxyError):
     """A setting, key file or policy cannot be used. The command prints the message and exits with 2."""
 
 
+class RuleError(GuardproxyError):
+    """A rule's detector cannot use an option. `option` is its name, `offset` where in its text (code points), if known.
+
+    The policy loader turns it into a `ConfigurationError` with file, line and column.
+    """
+
+    def __init__(self, message: str, *, option: str, offset: int | None = None) -> None:
+        super().__init__(message)
+        self.option = option
+        self.offset = offset
+
+
 @dataclass(frozen=True, slots=True)
 class Retry:
     """What the caller is told about trying again: never, or after so many milliseconds."""

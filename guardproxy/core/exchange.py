@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from guardproxy.wire.path import Path
 
 
 class Provenance(StrEnum):
@@ -23,22 +24,6 @@ class Provenance(StrEnum):
     DOCUMENT = "document"
     MODEL = "model"
 
-
-class Key(NamedTuple):
-    """A path step that points at the *name* of an object's member, not at its value."""
-
-    name: str
-
-
-class Inside(NamedTuple):
-    """A path step into a string that itself holds JSON (a tool call's arguments)."""
-
-    format: str = "json"
-
-
-INSIDE_JSON: Final = Inside()
-
-Path = tuple[str | int | Key | Inside, ...]
 
 ALONE: Final = -1
 
@@ -75,24 +60,3 @@ class Coverage:
         return Coverage(
             Counter(self.inspected) + Counter(other.inspected), Counter(self.skipped) + Counter(other.skipped)
         )
-
-
-def format_path(path: Path) -> str:
-    """`messages[0].content`, the way OpenAI writes `error.param`.
-
-    Names of members the caller chose (inside arguments, metadata, schemas) could hold a secret, so a name is shown
-    only where it is a plain identifier of at most 40 characters.
-    """
-    out = ""
-    for step in path:
-        match step:
-            case Inside():
-                break
-            case Key():
-                out += ".(name)"
-            case int():
-                out += f"[{step}]"
-            case str():
-                shown = step if step.isidentifier() and len(step) <= 40 else "(…)"
-                out += f".{shown}" if out else shown
-    return out

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
-from guardproxy.core.exchange import Coverage, Path, Provenance
+from guardproxy.core.exchange import Coverage, Provenance
+from guardproxy.wire.path import Path
 
 
 class Action(IntEnum):
