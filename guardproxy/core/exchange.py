@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from guardproxy.wire.path import Path
 
@@ -39,6 +39,60 @@ class Segment(NamedTuple):
     provenance: Provenance
     path: Path
     run: int = ALONE
+
+
+class OpaqueKind(StrEnum):
+    """Content a text guard cannot read."""
+
+    IMAGE = "image"
+    AUDIO = "audio"
+    FILE = "file"
+    UNKNOWN = "unknown"
+
+
+class Opaque(NamedTuple):
+    """A part of an exchange that could not be read as text."""
+
+    kind: OpaqueKind
+    provenance: Provenance
+    path: Path
+
+
+class Turn(NamedTuple):
+    """A message as the caller labelled it. `role` is a claim."""
+
+    role: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReading:
+    """What a surface read out of a request: every text with its provenance, and the few facts the proxy acts on.
+
+    `output_tokens` is the cap the caller asked for per choice, None if none.
+    """
+
+    model: str
+    stream: bool
+    segments: tuple[Segment, ...]
+    turns: tuple[Turn, ...] = ()
+    opaque: tuple[Opaque, ...] = ()
+    tools: int = 0
+    choices: int = 1
+    output_tokens: int | None = None
+
+    @property
+    def characters(self) -> int:
+        return sum(len(segment.text) for segment in self.segments)
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseReading:
+    """What a surface read out of a whole response. `usage` is the upstream's own object, unchecked."""
+
+    segments: tuple[Segment, ...]
+    opaque: tuple[Opaque, ...] = ()
+    usage: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from guardproxy.core.exchange import Provenance
+from guardproxy.core.exchange import OpaqueKind, Provenance
 from guardproxy.core.verdict import Action, Severity
 from guardproxy.match.scanner import Scanner, Span
 
@@ -50,15 +50,6 @@ class OperatorMessages(StrEnum):
     OPERATOR_KEYS = "operator_keys"
     ANY_KEY = "any_key"
     NOBODY = "nobody"
-
-
-class OpaqueKind(StrEnum):
-    """Content a text guard cannot read."""
-
-    IMAGE = "image"
-    AUDIO = "audio"
-    FILE = "file"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ class Severity(StrEnum):
 class Finding(NamedTuple):
     """A rule found something at `[start, end)` of the text at `path`. It says nothing about what to do.
 
+    `score` is how sure the detector is, from 0 to 1; a pattern is always sure.
+
     `excerpt` is the masked surroundings for a reviewer: never the match itself, never another secret near it.
     """
 
@@ -44,6 +46,7 @@ class Finding(NamedTuple):
     start: int
     end: int
     excerpt: str = ""
+    score: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

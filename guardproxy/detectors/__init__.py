@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from guardproxy.core.policy import Detector
+from guardproxy.detectors import pattern
 
 
 class Technique(NamedTuple):
@@ -19,4 +20,6 @@ class Technique(NamedTuple):
     build: Callable[[Sequence[tuple[str, Any]]], Detector]
 
 
-DETECTORS: Final[Mapping[str, Technique]] = {}
+DETECTORS: Final[Mapping[str, Technique]] = {
+    "pattern": Technique(pattern.PatternOptions, pattern.build),
+}

@@ -1,1 +1,56 @@
-"""How each API writes text. Pure."""
+"""How each API writes text.
+
+`SURFACES` maps (method, path) to what reads that API. A path that is not here is refused: what cannot be inspected is
+not forwarded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, Protocol
+
+from guardproxy.core.exchange import RequestReading, ResponseReading
+from guardproxy.core.inspection import OutputGuard
+from guardproxy.surfaces import chat_completions, models
+from guardproxy.wire.sse import SseEvent
+
+
+class StreamEditor(Protocol):
+    """Edits the events of one streamed response; returns frames for the client."""
+
+    usage: Any
+    characters: int
+
+    def feed(self, event: SseEvent) -> list[bytes]: ...
+
+    def finish(self) -> list[bytes]: ...
+
+
+class ReadRequest(Protocol):
+    def __call__(self, document: Any, *, operator: bool) -> RequestReading: ...
+
+
+class Surface(NamedTuple):
+    """One API. `read_request` is None where requests carry no body. `strip_copies` drops re-encoded copies of text."""
+
+    name: str
+    read_request: ReadRequest | None
+    read_response: Callable[[Any], ResponseReading]
+    strip_copies: Callable[[Any], None]
+    open_stream: Callable[[OutputGuard], StreamEditor] | None
+
+
+CHAT_COMPLETIONS: Final = Surface(
+    "chat_completions",
+    chat_completions.read_request,
+    chat_completions.read_response,
+    chat_completions.strip_copies,
+    chat_completions.ChatStream,
+)
+MODELS: Final = Surface("models", None, models.read_response, models.strip_copies, None)
+
+SURFACES: Final[Mapping[tuple[str, str], Surface]] = {
+    ("POST", "/chat/completions"): CHAT_COMPLETIONS,
+    ("GET", "/models"): MODELS,
+    ("GET", "/models/{id}"): MODELS,
+}

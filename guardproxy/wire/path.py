@@ -1,17 +1,23 @@
-"""Where a text stands in a JSON document."""
+"""Where a text stands in a JSON document.
+
+The two special steps are classes of their own and no tuples: `Key("json")` must never equal `Inside("json")`.
+"""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 
-class Key(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Key:
     """A path step that points at the *name* of an object's member, not at its value."""
 
     name: str
 
 
-class Inside(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Inside:
     """A path step into a string that itself holds JSON (a tool call's arguments)."""
 
     format: str = "json"
@@ -19,7 +25,8 @@ class Inside(NamedTuple):
 
 INSIDE_JSON: Final = Inside()
 
-Path = tuple[str | int | Key | Inside, ...]
+Step = str | int | Key | Inside
+Path = tuple[Step, ...]
 
 
 def format_path(path: Path) -> str:

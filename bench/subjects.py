@@ -1,0 +1,109 @@
+"""What is measured: the floor and guardproxy under two policies. `SUBJECTS` is the whole list.
+
+A subject is a name, the largest ratio to the floor it may reach, and how to start it. guardproxy runs as a user runs
+it: `guardproxy serve` with a configuration file, a caller's key, and its log, which goes to a file.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import yaml
+
+from bench import BenchError
+from bench.processes import Server, free_port, running
+from bench.results import FLOOR
+
+POLICIES: Final = Path(__file__).resolve().parent.parent / "policies"
+# Opens nothing: it is the caller's key of servers that live for one run on the loopback.
+KEY: Final = "bench-caller-key-of-a-loopback-run"
+NEVER_REACHED: Final = 10**12
+
+
+class Place(NamedTuple):
+    """Where a subject is started: files go to `folder`, requests to the upstream's `upstream_port`."""
+
+    folder: Path
+    upstream_port: int
+    cores: frozenset[int] | None
+
+
+class Subject(NamedTuple):
+    name: str
+    target: float | None
+    start: Callable[[str, Place], AbstractContextManager[Server]]
+
+
+def start_upstream(folder: Path, cores: frozenset[int] | None) -> AbstractContextManager[Server]:
+    port = free_port()
+    command = [sys.executable, "-m", "bench.upstream", "--port", str(port)]
+    ready = f"http://127.0.0.1:{port}/v1/models"
+    return running("upstream", command, port=port, ready=ready, folder=folder, cores=cores)
+
+
+def start_floor(name: str, place: Place) -> AbstractContextManager[Server]:
+    port = free_port()
+    upstream = f"http://127.0.0.1:{place.upstream_port}"
+    command = [sys.executable, "-m", "bench.floor", "--port", str(port), "--upstream", upstream]
+    ready = f"http://127.0.0.1:{port}/v1/models"
+    return running(name, command, port=port, ready=ready, folder=place.folder, cores=place.cores)
+
+
+def unlimited(source: Path) -> dict[str, Any]:
+    """A shipped policy with its quotas counted as ever and never reached."""
+    try:
+        policy = yaml.safe_load(source.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BenchError(f"there is no policy at {source}") from None
+    quotas = [{**quota, "limit": NEVER_REACHED} for quota in policy.get("quotas", [])]
+    return {**policy, "quotas": quotas}
+
+
+def start_guardproxy(policy: Path) -> Callable[[str, Place], AbstractContextManager[Server]]:
+    """How to start guardproxy under that policy."""
+
+    def start(name: str, place: Place) -> AbstractContextManager[Server]:
+        folder = place.folder / name
+        folder.mkdir()
+        port, admin = free_port(), free_port()
+        policy_file = _write_yaml(folder / "policy.yaml", unlimited(policy))
+        settings = {
+            "listen": {"host": "127.0.0.1", "port": port},
+            "admin": {"host": "127.0.0.1", "port": admin},
+            "upstream": {"base_url": f"http://127.0.0.1:{place.upstream_port}/v1"},
+            "policy": str(policy_file),
+            "log": {"format": "json", "incidents": str(folder / "incidents.jsonl")},
+        }
+        config = _write_yaml(folder / "guardproxy.yaml", settings)
+        return running(
+            name,
+            [sys.executable, "-m", "guardproxy", "serve", "--config", str(config)],
+            port=port,
+            ready=f"http://127.0.0.1:{admin}/health/ready",
+            folder=folder,
+            cores=place.cores,
+            env={"GUARDPROXY_KEY": KEY, "OPENAI_API_KEY": "bench-upstream-key"},
+        )
+
+    return start
+
+
+def _write_yaml(path: Path, content: dict[str, Any]) -> Path:
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return path
+
+
+SUBJECTS: Final = {
+    subject.name: subject
+    for subject in (
+        Subject(FLOOR, None, start_floor),
+        Subject("empty-policy", 1.3, start_guardproxy(POLICIES / "empty.yaml")),
+        Subject("default-policy", 2.0, start_guardproxy(POLICIES / "default.yaml")),
+        # The floor once more: how far from 1.00 it comes out is the noise of the run.
+        Subject("control", None, start_floor),
+    )
+}

@@ -1,0 +1,57 @@
+"""The names of everything that is ever logged: past tense, stable, closed.
+
+Dashboards and alerts are built on these names, so one is never renamed and never changes its meaning. A refusal by
+policy, a caller's mistake and an outage of ours are different events: counting one as another is how guards that
+do not run look like attacks that were stopped.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+_WAITS: Final = False
+
+
+class Event(StrEnum):
+    """One log event. `level` is `info`, `warning` or `error`; `meaning` says in one line when it is written.
+
+    `at_once`: its line is written at once, and not with the next few lines. Only everyday traffic can wait.
+    """
+
+    level: str
+    meaning: str
+    at_once: bool
+
+    # The defaults only let a type checker accept the look-up of a member by its name, `Event("proxy_started")`.
+    def __new__(cls, name: str, level: str = "", meaning: str = "", at_once: bool = True) -> Event:
+        event = str.__new__(cls, name)
+        event._value_ = name
+        event.level = level
+        event.meaning = meaning
+        event.at_once = at_once
+        return event
+
+    PROXY_STARTED = "proxy_started", "info", "The listeners are open."
+    PROXY_STOPPED = "proxy_stopped", "info", "The last exchange has ended and the listeners are closed."
+    POLICY_LOADED = "policy_loaded", "info", "A policy was compiled and applies to new exchanges."
+    EXCHANGE_COMPLETED = "exchange_completed", "info", "An exchange went through as it was.", _WAITS
+    EXCHANGE_FLAGGED = "exchange_flagged", "warning", "An exchange went through though a rule noticed it.", _WAITS
+    EXCHANGE_REDACTED = (
+        "exchange_redacted",
+        "warning",
+        "An exchange went through without the text a rule hides.",
+        _WAITS,
+    )
+    EXCHANGE_BLOCKED = "exchange_blocked", "warning", "The policy refused an exchange, or ended its answer."
+    EXCHANGE_REFUSED = "exchange_refused", "warning", "The caller's mistake: bad input, a bad key, a size limit."
+    QUOTA_REFUSED = "quota_refused", "warning", "A key has used up one of its limits."
+    UPSTREAM_FAILED = (
+        "upstream_failed",
+        "error",
+        "The upstream was out of reach or too slow, or broke its protocol.",
+    )
+    GUARD_FAILED = "guard_failed", "error", "A guard could not run. An outage: never a violation, never a pass."
+    CLIENT_DISCONNECTED = "client_disconnected", "info", "The caller left before its answer was complete.", _WAITS
+    SESSION_KEY_GENERATED = "session_key_generated", "warning", "No key was configured: one was made for this process."

@@ -1,0 +1,56 @@
+"""The `guardproxy` command. Each subcommand lives in a file of its own; heavy imports happen inside their bodies."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from guardproxy import __version__
+from guardproxy.cli.check import check
+from guardproxy.cli.demo import demo
+from guardproxy.cli.incidents import incidents_app
+from guardproxy.cli.keys import keys_app
+from guardproxy.cli.scan import scan
+from guardproxy.cli.serve import serve
+from guardproxy.errors import ConfigurationError
+
+app = typer.Typer(
+    name="guardproxy",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start with `guardproxy demo`, then `OPENAI_API_KEY=... guardproxy serve`.",
+)
+app.command()(serve)
+app.command()(demo)
+app.command()(check)
+app.command()(scan)
+app.add_typer(keys_app, name="keys")
+app.add_typer(incidents_app, name="incidents")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"guardproxy {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def guardproxy(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """An LLM guardrail proxy: point the OpenAI base URL at it, write policies in YAML, review what was blocked."""
+
+
+def main() -> None:
+    """The console script. A configuration error is one clear message and exit code 2, never a traceback."""
+    try:
+        app()
+    except ConfigurationError as error:
+        typer.echo(f"guardproxy: {error.message}", err=True)
+        sys.exit(2)

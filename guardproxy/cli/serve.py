@@ -1,0 +1,96 @@
+"""`guardproxy serve`: run the proxy until it is told to stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable
+
+    from guardproxy.audit.sinks import EventLog
+    from guardproxy.settings import Settings
+
+_DEFAULT_CONFIG = Path("guardproxy.yaml")
+
+
+def serve(
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="Settings file. Default: guardproxy.yaml if there is one.", envvar="GUARDPROXY_CONFIG", metavar="FILE"
+        ),
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="Policy file. Default: the shipped default policy.", metavar="FILE")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1, this machine only.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the data plane. Default: 8080; 0 takes a free one.")] = None,
+    admin_port: Annotated[int | None, typer.Option(help="Port of the health checks. Default: 8081.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="auto, json or console.")] = None,
+) -> None:
+    """Run the proxy.
+
+    Without any file it needs nothing but the model endpoint in the environment, as the OpenAI client does:
+
+        OPENAI_API_KEY=... guardproxy serve
+
+    It then listens on this machine only, applies the default policy, and prints one key for your application (or
+    takes the one in GUARDPROXY_KEY). Point the application at it: base_url http://127.0.0.1:8080/v1, api_key that
+    key. OPENAI_BASE_URL chooses another endpoint than OpenAI's.
+
+    For more than a try-out make keys with `guardproxy keys create` and name their file in guardproxy.yaml.
+    SIGTERM lets running exchanges finish; a second one does not wait.
+    """
+    import asyncio
+    import os
+
+    from guardproxy.audit.sinks import configure_logging
+    from guardproxy.settings import Overrides, load_settings
+
+    if config is None and _DEFAULT_CONFIG.exists():
+        config = _DEFAULT_CONFIG
+    overrides = Overrides(host, port, admin_port, policy, log_format)
+    settings = load_settings(config, os.environ, overrides)
+    log = configure_logging(settings.log.format)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_run(settings, log))
+    finally:
+        log.flush()
+
+
+def _loop_factory() -> Callable[[], AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # not made for this platform
+        return None
+    return uvloop.new_event_loop
+
+
+async def _run(settings: Settings, log: EventLog) -> None:
+    import asyncio
+    import gc
+    import os
+    import signal
+
+    from guardproxy.cli.compose import start, tell_address
+
+    running = await start(settings, log, os.environ)
+    tell_address(settings, running)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    # What exists now lives as long as the process: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    await stop.wait()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.remove_signal_handler(number)  # the next one ends the process at once
+    await running.close()

@@ -1,0 +1,163 @@
+"""Looking at every text of an exchange and deciding.
+
+`inspect()` looks at a request or a whole response; `OutputGuard` looks at a response that streams. Both hold the
+same rules of the same policy against the same provenance, so both decide the same.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from guardproxy.core.excerpt import mask_excerpt
+from guardproxy.core.exchange import ALONE, Coverage, Provenance, Segment
+from guardproxy.core.policy import Detector, Policy, Rule
+from guardproxy.core.rewrite import hides, redact
+from guardproxy.core.stream import StreamGuard
+from guardproxy.core.verdict import Action, Finding, Verdict
+from guardproxy.match.scanner import Span
+from guardproxy.wire.path import Path
+
+# A hostile text can hold a match every few characters. Beyond this many the findings are counted by the verdict's
+# action only: a log line has to stay a line.
+MAX_FINDINGS = 100
+
+# Stands between texts that are looked at together; no rule's required literal can hold it.
+_BETWEEN = "\x00"
+
+
+def inspect(policy: Policy, segments: Sequence[Segment], skipped: Iterable[str] = ()) -> Verdict:
+    """Hold every segment against the rules for its provenance. `skipped` names what could not be read at all."""
+    coverage = Coverage.of(segments, skipped)
+    hits: dict[Segment, list[Span]] = {}
+    for provenance, group in _by_provenance(segments).items():
+        detectors = policy.detectors_for(provenance)
+        if detectors:
+            _scan_group(detectors, group, hits)
+    if not hits:
+        return Verdict(Action.ALLOW, coverage=coverage)
+    return _judge(policy, hits, coverage)
+
+
+def excerpt(policy: Policy, text: str, start: int, end: int) -> str:
+    """What a reviewer may see around a match: every text that any redacting rule would hide is masked."""
+    hidden = [(s.start, s.end) for detector in policy.masking for s in detector.scan(text)]
+    return mask_excerpt(text, start, end, hidden)
+
+
+def _by_provenance(segments: Sequence[Segment]) -> dict[Provenance, list[Segment]]:
+    groups: dict[Provenance, list[Segment]] = defaultdict(list)
+    for segment in segments:
+        groups[segment.provenance].append(segment)
+    return groups
+
+
+def _scan_group(detectors: Sequence[Detector], group: Sequence[Segment], hits: dict[Segment, list[Span]]) -> None:
+    runs = _runs(group)
+    texts = [segment.text for segment in group]
+    texts += ["".join(segment.text for segment in run) for run in runs]
+    joined = _BETWEEN.join(texts)
+    for detector in detectors:
+        # One cheap question for all texts together; nearly every request ends here.
+        if not detector.may_match(joined):
+            continue
+        for segment in group:
+            spans = detector.scan(segment.text)
+            if spans:
+                hits.setdefault(segment, []).extend(spans)
+        for run in runs:
+            _scan_run(detector, run, hits)
+
+
+def _runs(group: Sequence[Segment]) -> list[list[Segment]]:
+    """The segments a model reads as one text, where there is more than one."""
+    runs: dict[int, list[Segment]] = defaultdict(list)
+    for segment in group:
+        if segment.run != ALONE:
+            runs[segment.run].append(segment)
+    return [run for run in runs.values() if len(run) > 1]
+
+
+def _scan_run(detector: Detector, run: Sequence[Segment], hits: dict[Segment, list[Span]]) -> None:
+    """Find what is cut in two between segments; each segment gets its part of the span."""
+    for span in detector.scan("".join(segment.text for segment in run)):
+        offset = 0
+        for segment in run:
+            start, end = max(span.start - offset, 0), min(span.end - offset, len(segment.text))
+            if start < end:
+                part = Span(start, end, span.rule)
+                known = hits.setdefault(segment, [])
+                if part not in known:
+                    known.append(part)
+            offset += len(segment.text)
+
+
+def _judge(policy: Policy, hits: dict[Segment, list[Span]], coverage: Coverage) -> Verdict:
+    action = max(policy.rules[span.rule].action for spans in hits.values() for span in spans)
+    findings: list[Finding] = []
+    edits: dict[Path, str] = {}
+    for segment, spans in hits.items():
+        for span in sorted(set(spans), key=lambda s: s.start):
+            if len(findings) < MAX_FINDINGS:
+                findings.append(_finding(policy, segment, span))
+        if action is Action.REDACT and any(hides(policy.rules[span.rule]) for span in spans):
+            edits[segment.path] = redact(segment.text, spans, policy.rules)
+    return Verdict(action, tuple(findings), edits, coverage)
+
+
+def _finding(policy: Policy, segment: Segment, span: Span) -> Finding:
+    shown = excerpt(policy, segment.text, span.start, span.end)
+    severity = policy.rules[span.rule].severity
+    return Finding(span.rule, severity, segment.provenance, segment.path, span.start, span.end, shown)
+
+
+class OutputGuard:
+    """Looks at one streamed response: opens a guard per channel, collects the findings, knows whether to stop."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._detectors = policy.detectors_for(Provenance.MODEL)
+        self.findings: list[Finding] = []
+        self.action = Action.ALLOW
+        self.blocked: Rule | None = None
+        self.inspected = 0
+        self.redacts = any(
+            hides(rule) for rule in policy.rules.values() if Provenance.MODEL in rule.applies_to
+        )  # when text can be replaced, copies of it in other encodings (logprobs, audio) must not pass
+
+    def open(self, path: Path) -> StreamGuard:
+        """A guard for one growing text at `path`."""
+        self.inspected += 1
+
+        def on_hit(rule: Rule, context: str, start: int, end: int, offset: int) -> None:
+            self._found(rule, path, offset, offset + end - start, excerpt(self._policy, context, start, end))
+
+        return StreamGuard([d.scanner() for d in self._detectors], self._policy.rules, on_hit)
+
+    def whole(self, text: str, path: Path) -> str:
+        """Look at a text that arrives at once; what may go out of it."""
+        self.inspected += 1
+        spans = [s for d in self._detectors if d.may_match(text) for s in d.scan(text)]
+        if not spans:
+            return text
+        for span in spans:
+            self._found(
+                self._policy.rules[span.rule],
+                path,
+                span.start,
+                span.end,
+                excerpt(self._policy, text, span.start, span.end),
+            )
+        return redact(text, spans, self._policy.rules)
+
+    def _found(self, rule: Rule, path: Path, start: int, end: int, shown: str) -> None:
+        self.action = max(self.action, rule.action)
+        if rule.action is Action.BLOCK and self.blocked is None:
+            self.blocked = rule
+        if len(self.findings) < MAX_FINDINGS:
+            self.findings.append(Finding(rule.id, rule.severity, Provenance.MODEL, path, start, end, shown))
+
+    def verdict(self) -> Verdict:
+        """What has been decided so far."""
+        coverage = Coverage({Provenance.MODEL.value: self.inspected} if self.inspected else {})
+        return Verdict(self.action, tuple(self.findings), {}, coverage)

@@ -1,0 +1,57 @@
+"""Redacting text: which parts go, and what stands there instead.
+
+Spans that overlap are one cluster and one placeholder, named after the member that starts first (ties: the one
+confirmed first). The union of *all* spans is hidden, not the leftmost-longest of each rule: no rule can hide
+another one, and adding a rule never reveals what was hidden before. `StreamGuard` does the same, piece by piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from guardproxy.core.policy import Rule
+from guardproxy.core.verdict import Action
+from guardproxy.match.scanner import Span
+from guardproxy.wire.document import UndecodableJson, decode, encode, replace, walk_strings
+
+
+def hides(rule: Rule) -> bool:
+    """Whether a match of this rule may not leave as it is."""
+    return rule.action >= Action.REDACT
+
+
+def redact(text: str, spans: Iterable[Span], rules: Mapping[str, Rule]) -> str:
+    """`text` with each cluster of hiding spans replaced by its placeholder. Spans in order of confirmation."""
+    out: list[str] = []
+    at = 0
+    for span in sorted((s for s in spans if hides(rules[s.rule])), key=lambda s: s.start):
+        if span.start >= at:
+            out.append(text[at : span.start])
+            out.append(rules[span.rule].placeholder)
+        at = max(at, span.end)
+    out.append(text[at:])
+    return "".join(out)
+
+
+def redact_json_text(text: str, clean: Callable[[str], str]) -> str | None:
+    """Clean every string inside `text`, which should hold one JSON value (a tool call's arguments).
+
+    Scanning the text itself would be wrong: `\\n` before a credential is two characters, `\\u0041KIA` hides one, and
+    a placeholder could break the syntax. So the decoded leaves and member names are cleaned and the value is encoded
+    anew, only if something changed. None if `text` is not JSON.
+    """
+    try:
+        value = decode(text)
+    except UndecodableJson:
+        return None
+    holder: dict[str, Any] = {"value": value}
+    edits = {}
+    for path, leaf in walk_strings(value, ("value",), names=True):
+        cleaned = clean(leaf)
+        if cleaned != leaf:
+            edits[path] = cleaned
+    if not edits:
+        return text
+    replace(holder, edits)
+    return encode(holder["value"]).decode()

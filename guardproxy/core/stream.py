@@ -1,0 +1,162 @@
+"""Streamed text out, exactly as safe as if the whole text had been redacted at once.
+
+A `StreamGuard` stands on one channel (one text that grows in a stream). Its scanners say what they found and up to
+where they are sure; it releases text up to the least of their `safe`, with every cluster of hiding spans replaced by
+one placeholder. Text that can still become part of a match waits; all other text leaves in the same call.
+
+Three things make this equal to `redact()` on the whole text, for every way of cutting it:
+
+- a span is looked at only once its start lies before `safe`: nothing that starts earlier can appear any more;
+- a span that starts inside a cluster that is already out only makes that cluster longer (`_covered`), so a match
+  may grow without end while its placeholder left long ago;
+- among spans with one start the first scanner's first confirmed span names the cluster, and both orders are functions
+  of the text alone.
+
+A rule that blocks stops the channel at the start of its match: text before it is out, nothing after it ever is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from guardproxy.core.policy import Rule
+from guardproxy.core.rewrite import hides
+from guardproxy.core.verdict import Action
+from guardproxy.match.scanner import Scanner, Span
+
+# Enough released text to mask what stands before a match, also when it begins in the middle of something.
+_TAIL = 512
+
+# A hit as it is told to the listener: rule, text around it, where in that text the match lies, offset in the channel.
+OnHit = Callable[[Rule, str, int, int, int], None]
+
+
+class _Pending(NamedTuple):
+    start: int
+    scanner: int
+    order: int
+    end: int
+    rule: str
+
+
+class StreamGuard:
+    """Guards one channel. `feed()` and `finish()` return what may go out now; `blocked` is the rule that ended it."""
+
+    __slots__ = (
+        "_base",
+        "_buffer",
+        "_covered",
+        "_on_hit",
+        "_order",
+        "_pending",
+        "_reported",
+        "_rules",
+        "_scanners",
+        "_tail",
+        "blocked",
+    )
+
+    def __init__(self, scanners: Sequence[Scanner], rules: Mapping[str, Rule], on_hit: OnHit) -> None:
+        self._scanners = tuple(scanners)
+        self._rules = rules
+        self._on_hit = on_hit
+        self._buffer = ""  # text from `_base` on: not released, not hidden yet
+        self._base = 0
+        self._covered = 0  # end of the last cluster whose placeholder is out
+        self._pending: list[_Pending] = []
+        self._order = 0
+        self._tail = ""
+        self._reported: set[tuple[str, int]] = set()
+        self.blocked: Rule | None = None
+
+    @property
+    def held(self) -> int:
+        """Code points that wait for a decision."""
+        return len(self._buffer)
+
+    def feed(self, text: str) -> str:
+        if not self._scanners:
+            return text
+        if self.blocked is not None:
+            return ""
+        self._buffer += text
+        safe = self._base + len(self._buffer)
+        for number, scanner in enumerate(self._scanners):
+            spans = scanner.feed(text)
+            if spans:
+                self._queue(number, spans)
+            if scanner.safe < safe:
+                safe = scanner.safe
+        return self._release(safe)
+
+    def finish(self) -> str:
+        """The text ends here: everything that is left is decided."""
+        if not self._scanners or self.blocked is not None:
+            return ""
+        for number, scanner in enumerate(self._scanners):
+            self._queue(number, scanner.finish())
+        return self._release(self._base + len(self._buffer))
+
+    def _queue(self, number: int, spans: Sequence[Span]) -> None:
+        for span in spans:
+            self._pending.append(_Pending(span.start, number, self._order, span.end, span.rule))
+            self._order += 1
+
+    def _release(self, safe: int) -> str:
+        out: list[str] = []
+        if self._pending:
+            self._pending.sort()
+            decided = 0
+            for span in self._pending:
+                if span.start >= safe and span.start >= self._covered:
+                    break
+                decided += 1
+                if not self._apply(span, out):
+                    self._pending.clear()
+                    self._buffer = ""
+                    return "".join(out)
+            del self._pending[:decided]
+        self._advance(min(self._covered, self._base + len(self._buffer)))
+        if safe > self._base:
+            out.append(self._advance(safe))
+        released = "".join(out) if len(out) != 1 else out[0]
+        if released:
+            self._tail = released[-_TAIL:] if len(released) >= _TAIL else (self._tail + released)[-_TAIL:]
+        return released
+
+    def _apply(self, span: _Pending, out: list[str]) -> bool:
+        """Take one decided span into account; False when it ends the channel."""
+        rule = self._rules[span.rule]
+        inside = span.start < self._covered
+        if not inside and hides(rule):
+            out.append(self._advance(span.start))
+        self._report(rule, span, out)
+        if rule.action is Action.BLOCK:
+            self.blocked = rule
+            return False
+        if hides(rule):
+            if not inside:
+                out.append(rule.placeholder)
+            self._covered = max(self._covered, span.end)
+        return True
+
+    def _advance(self, to: int) -> str:
+        """Cut the buffer at offset `to` and return what stood before it."""
+        if to <= self._base:
+            return ""
+        cut = self._buffer[: to - self._base]
+        self._buffer = self._buffer[to - self._base :]
+        self._base = to
+        return cut
+
+    def _report(self, rule: Rule, span: _Pending, out: Sequence[str]) -> None:
+        """Tell the listener once per rule and start, however often the span grows."""
+        if (rule.id, span.start) in self._reported:
+            return
+        self._reported.add((rule.id, span.start))
+        before = (self._tail + "".join(out))[-_TAIL:]
+        begin = max(span.start, self._base)  # a match inside a cluster that is out has lost its beginning
+        context = before + self._buffer[: max(span.end - self._base, 0)]
+        start = len(before) + begin - self._base
+        self._on_hit(rule, context, min(start, len(context)), len(context), span.start)

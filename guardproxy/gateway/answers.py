@@ -1,0 +1,43 @@
+"""What goes back to the caller: headers of every answer, error answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from guardproxy.core.policy import Policy
+from guardproxy.errors import RequestError
+from guardproxy.gateway.draft import Draft
+from guardproxy.surfaces.openai_errors import error_body, error_headers
+from guardproxy.wire.document import encode
+
+_JSON = "application/json"
+
+
+def base_headers(draft: Draft, extra: Mapping[str, str]) -> dict[str, str]:
+    """`x-request-id`, the policy and its revision, and rate limits where they are known."""
+    headers = {"server": "guardproxy", "x-request-id": draft.request_id}
+    if draft.policy is not None:
+        headers["x-guardproxy-policy"] = policy_tag(draft.policy)
+    headers.update(extra)
+    return headers
+
+
+def policy_tag(policy: Policy) -> str:
+    return f"{policy.name}@{policy.revision}"
+
+
+def json_answer(status: int, document: Any, headers: Mapping[str, str]) -> web.Response:
+    return web.Response(status=status, body=encode(document), headers=headers, content_type=_JSON)
+
+
+def error_answer(error: RequestError, draft: Draft, extra: Mapping[str, str]) -> web.Response:
+    """The error in OpenAI's shape. The connection is closed where the request's body may still be arriving."""
+    draft.status = error.status
+    headers = base_headers(draft, {**extra, **error_headers(error)})
+    answer = json_answer(error.status, error_body(error, draft.request_id), headers)
+    if error.status in (401, 405, 408, 413):
+        answer.force_close()
+    return answer

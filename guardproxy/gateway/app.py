@@ -1,0 +1,122 @@
+"""Two listeners: the data plane, and the admin plane with the health checks on a port of its own.
+
+The data plane uses aiohttp's low-level server: there is one handler and a closed list of routes, so a router,
+middlewares and an access log would only cost time. A handler is cancelled when its caller disconnects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from guardproxy.audit.events import Event
+from guardproxy.audit.sinks import EventLog
+from guardproxy.errors import ConfigurationError, InternalError, InvalidRequest, RequestTooLarge
+from guardproxy.gateway.answers import error_answer
+from guardproxy.gateway.draft import Draft
+from guardproxy.gateway.gateway import Gateway
+from guardproxy.gateway.handler import answer
+
+_KEEP_ALIVE_S = 75.0
+Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class _Protocol(RequestHandler):
+    """aiohttp's HTTP protocol, which answers what is no HTTP in OpenAI's shape too."""
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        if status in (413, 431):
+            error: Any = RequestTooLarge("the request line or a header is too long")
+        elif status < 500:
+            error = InvalidRequest("this is not a well-formed HTTP/1.1 request")
+        else:
+            error = InternalError("guardproxy failed to handle this request")
+        response = error_answer(error, Draft("req_unread", "", ""), {})
+        response.force_close()
+        return response
+
+
+class _Server(web.Server):
+    def __call__(self) -> RequestHandler:
+        return _Protocol(self, loop=asyncio.get_running_loop(), **self._kwargs)
+
+
+class Listeners:
+    """The open sockets of one gateway. `port` and `admin_port` are what was really taken."""
+
+    def __init__(self, gateway: Gateway, log: EventLog) -> None:
+        self._gateway = gateway
+        self._log = log
+        self._servers: list[tuple[_Server, asyncio.Server]] = []
+        self.port = 0
+        self.admin_port = 0
+
+    async def open(self, host: str, port: int, admin_host: str, admin_port: int) -> None:
+        """Start to accept. Raises `ConfigurationError` when an address cannot be taken."""
+
+        async def serve(request: web.BaseRequest) -> web.StreamResponse:
+            return await answer(self._gateway, request)
+
+        async def check(request: web.BaseRequest) -> web.StreamResponse:
+            return health(self._gateway, request)
+
+        self.admin_port = await self._listen(check, admin_host, admin_port)
+        self.port = await self._listen(serve, host, port)
+        self._gateway.lifecycle.ready = True
+        policy = self._gateway.policy
+        self._log.emit(
+            Event.PROXY_STARTED, host=host, port=self.port, admin_port=self.admin_port,
+            policy=policy.name, revision=policy.revision,
+        )  # fmt: skip
+
+    async def close(self, drain_timeout_s: float) -> bool:
+        """Stop accepting, wait for running exchanges, close. Whether all of them ended in time."""
+        lifecycle = self._gateway.lifecycle
+        lifecycle.draining = True
+        for _, listener in self._servers[1:]:  # the admin listener keeps telling that we drain
+            listener.close()
+        drained = await lifecycle.drain(drain_timeout_s)
+        for server, listener in self._servers:
+            listener.close()
+            server.pre_shutdown()
+            await server.shutdown(timeout=1.0)
+        await self._gateway.ledger.drain()
+        await self._gateway.upstream.close()
+        self._log.emit(Event.PROXY_STOPPED, drained=drained)
+        return drained
+
+    async def _listen(self, handler: Answer, host: str, port: int) -> int:
+        server = _Server(
+            handler,
+            handler_cancellation=True,
+            access_log=None,
+            keepalive_timeout=_KEEP_ALIVE_S,
+            auto_decompress=False,
+        )
+        loop = asyncio.get_running_loop()
+        try:
+            listener = await loop.create_server(server, host, port, backlog=1024)
+        except OSError as error:
+            raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+        self._servers.append((server, listener))
+        return int(listener.sockets[0].getsockname()[1])
+
+
+def health(gateway: Gateway, request: web.BaseRequest) -> web.Response:
+    """`/health/live`: the loop answers. `/health/ready`: new exchanges are welcome."""
+    match request.method, request.path:
+        case (("GET" | "HEAD"), "/health/live"):
+            return web.json_response({"status": "live"})
+        case (("GET" | "HEAD"), "/health/ready"):
+            lifecycle = gateway.lifecycle
+            status = "ready" if lifecycle.ready else "draining" if lifecycle.draining else "starting"
+            body = {"status": status, "in_flight": lifecycle.in_flight, "policy": gateway.policy.revision}
+            return web.json_response(body, status=200 if lifecycle.ready else 503)
+        case _:
+            return web.json_response({"error": "not found"}, status=404)

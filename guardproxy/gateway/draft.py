@@ -1,0 +1,167 @@
+"""The audit record of a running exchange, filled in as the exchange goes on.
+
+Whatever way an exchange ends - answered, refused, broken, cancelled - one record comes out of it, and it says no more
+than what is known at that moment.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+
+from guardproxy.audit.events import Event
+from guardproxy.audit.record import AuditFinding, AuditRecord, Direction, count_rules
+from guardproxy.core.exchange import Coverage
+from guardproxy.core.policy import Policy
+from guardproxy.core.principal import Principal
+from guardproxy.core.verdict import Action, Verdict
+from guardproxy.errors import (
+    GuardUnavailable,
+    InternalError,
+    PolicyBlocked,
+    QuotaExceeded,
+    RequestError,
+    ShuttingDown,
+    UpstreamUnavailable,
+)
+
+_EVENTS = {
+    Action.ALLOW: Event.EXCHANGE_COMPLETED,
+    Action.FLAG: Event.EXCHANGE_FLAGGED,
+    Action.REDACT: Event.EXCHANGE_REDACTED,
+    Action.BLOCK: Event.EXCHANGE_BLOCKED,
+}
+
+
+class Draft:
+    """One exchange's record in the making. Times are `perf_counter` nanoseconds, told in microseconds."""
+
+    __slots__ = (
+        "_cause",
+        "_ended_by",
+        "_started",
+        "_timings",
+        "bytes_in",
+        "bytes_out",
+        "error_code",
+        "incident_id",
+        "method",
+        "model",
+        "policy",
+        "principal",
+        "request",
+        "request_id",
+        "response",
+        "route",
+        "status",
+        "stream",
+        "tokens",
+    )
+
+    def __init__(self, request_id: str, method: str, route: str) -> None:
+        self.request_id = request_id
+        self.method = method
+        self.route = route
+        self.principal: Principal | None = None
+        self.policy: Policy | None = None
+        self.model: str | None = None
+        self.stream = False
+        self.request: Verdict | None = None
+        self.response: Verdict | None = None
+        self.status = 0
+        self.error_code: str | None = None
+        self.incident_id: str | None = None
+        self.tokens: dict[str, int] = {}
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self._ended_by: Event | None = None
+        self._cause: str | None = None
+        self._timings: dict[str, int] = {}
+        self._started = time.perf_counter_ns()
+
+    def lap(self, phase: str, since_ns: int) -> None:
+        """Note how long a phase took that began at `since_ns`; a phase in several pieces adds up."""
+        self._timings[phase] = self._timings.get(phase, 0) + (time.perf_counter_ns() - since_ns) // 1000
+
+    def refused(self, error: RequestError) -> None:
+        """The exchange ends with this error, as its whole answer or inside its stream."""
+        self.error_code = error.code
+        self._ended_by = _event_of(error)
+        if self._cause is None and error.__cause__ is not None:
+            self._cause = _place(error.__cause__)
+
+    def failed_upstream(self, status: int) -> None:
+        """The upstream answered with an error of its own, which was passed on."""
+        self.error_code = f"upstream_{status}"
+        self._ended_by = Event.UPSTREAM_FAILED if status >= 500 or status == 429 else Event.EXCHANGE_REFUSED
+
+    def abandoned(self) -> None:
+        """The caller left."""
+        self._ended_by = Event.CLIENT_DISCONNECTED
+
+    def record(self, time_ms: int) -> AuditRecord:
+        """The record as of now."""
+        verdicts = [v for v in (self.request, self.response) if v is not None]
+        action = max((v.action for v in verdicts), default=None)
+        findings = [finding for verdict in verdicts for finding in verdict.findings]
+        self._timings["total"] = (time.perf_counter_ns() - self._started) // 1000
+        event = self._ended_by or _EVENTS[action or Action.ALLOW]
+        return AuditRecord(
+            time_ms=time_ms,
+            request_id=self.request_id,
+            event=event,
+            status=self.status,
+            method=self.method,
+            route=self.route,
+            key_id=self.principal.key_id if self.principal else None,
+            key_name=self.principal.name if self.principal else None,
+            model=self.model,
+            stream=self.stream,
+            policy=self.policy.name if self.policy else None,
+            revision=self.policy.revision if self.policy else None,
+            action=action.word if action is not None else None,
+            direction=self._direction(action) if findings else None,
+            rules=count_rules(findings),
+            findings=tuple(map(AuditFinding.of, findings)),
+            coverage=self._coverage(),
+            error_code=self.error_code,
+            cause=self._cause,
+            incident_id=self.incident_id,
+            timings_us=self._timings,
+            tokens=self.tokens,
+            bytes_in=self.bytes_in,
+            bytes_out=self.bytes_out,
+        )
+
+    def _direction(self, action: Action | None) -> Direction:
+        decided_by_request = self.request is not None and self.request.action == action
+        return Direction.REQUEST if decided_by_request else Direction.RESPONSE
+
+    def _coverage(self) -> Coverage:
+        if self.request is None or self.response is None:
+            only = self.request or self.response
+            return only.coverage if only else Coverage()
+        return self.request.coverage.plus(self.response.coverage)
+
+
+def _event_of(error: RequestError) -> Event:
+    match error:
+        case PolicyBlocked():
+            return Event.EXCHANGE_BLOCKED
+        case QuotaExceeded():
+            return Event.QUOTA_REFUSED
+        case UpstreamUnavailable():
+            return Event.UPSTREAM_FAILED
+        case GuardUnavailable() | InternalError():
+            return Event.GUARD_FAILED
+        case ShuttingDown():
+            return Event.EXCHANGE_REFUSED
+        case _:
+            return Event.EXCHANGE_REFUSED
+
+
+def _place(cause: BaseException) -> str:
+    """`TypeError at stream.py:88`: where it came from. Its message is left out, since it may quote an exchange."""
+    frames = traceback.extract_tb(cause.__traceback__)
+    where = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
+    return f"{type(cause).__name__}{where}"

@@ -1,0 +1,103 @@
+"""One exchange, told in order.
+
+`answer()` makes sure of the end: whatever happens in between, the reservation is settled, one record is written, and
+the caller gets an answer in OpenAI's shape. `handle_exchange()` is the story.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+
+from aiohttp import web
+
+from guardproxy.core.context import refuse_opaque, separate, speaks_as_operator
+from guardproxy.core.exchange import Coverage, RequestReading
+from guardproxy.core.inspection import inspect
+from guardproxy.core.verdict import Action, Verdict
+from guardproxy.errors import InternalError, RequestError, ShuttingDown
+from guardproxy.gateway.answers import error_answer
+from guardproxy.gateway.auth import authenticate
+from guardproxy.gateway.body import read_body
+from guardproxy.gateway.draft import Draft
+from guardproxy.gateway.gateway import Gateway
+from guardproxy.gateway.limits import check_limits
+from guardproxy.gateway.refusals import guarding, refusal
+from guardproxy.gateway.relay import relay
+from guardproxy.gateway.reservation import Reservation
+from guardproxy.gateway.routes import find_route
+from guardproxy.gateway.running import Running
+from guardproxy.wire.document import encode, replace
+from guardproxy.wire.strict_json import parse_strict
+
+
+async def answer(gateway: Gateway, request: web.BaseRequest) -> web.StreamResponse:
+    """Answer one HTTP request of the data plane. Raises nothing but cancellation (the caller has left)."""
+    draft = Draft("req_" + os.urandom(12).hex(), request.method, request.raw_path.partition("?")[0])
+    reservation = Reservation(gateway.ledger, draft.request_id)
+    deadline = asyncio.get_running_loop().time() + gateway.bounds.exchange_s
+    running = Running(gateway, request, draft, reservation, deadline)
+    gateway.lifecycle.begin()
+    try:
+        return await handle_exchange(running)
+    except RequestError as error:
+        return _refuse(error, draft, reservation)
+    except (asyncio.CancelledError, ConnectionResetError):
+        draft.abandoned()
+        raise
+    except Exception as cause:
+        failure = InternalError("guardproxy failed to handle this request; its log names the place")
+        failure.__cause__ = cause
+        return _refuse(failure, draft, reservation)
+    finally:
+        reservation.settle()
+        gateway.lifecycle.end()
+        gateway.recorder.record(draft.record(gateway.now_ms()))
+
+
+async def handle_exchange(running: Running) -> web.StreamResponse:
+    """From the first byte to the last. Raises `RequestError` for everything that ends it before its answer begins."""
+    gateway, request, draft, reservation = running.gateway, running.request, running.draft, running.reservation
+    if gateway.lifecycle.draining:
+        raise ShuttingDown("guardproxy is shutting down; send the request again")
+    route = find_route(request.method, request.raw_path, request.headers)
+    principal = draft.principal = authenticate(request.headers, gateway.keyring, gateway.now_ms() // 1000)
+    policy = draft.policy = gateway.policy
+
+    if route.surface.read_request is None:
+        await reservation.admit(principal.key_id, policy.quotas, None)
+        return await relay(running, route, None, None)
+
+    raw = await read_body(request, policy.limits.body_bytes, gateway.bounds.body_s)
+    draft.bytes_in = len(raw)
+    started = time.perf_counter_ns()
+    document = parse_strict(raw)
+    reading = route.surface.read_request(document, operator=speaks_as_operator(policy.context, principal))
+    draft.model, draft.stream = reading.model, reading.stream
+    check_limits(policy.limits, reading)
+    _separate(gateway, draft, reading)
+    await reservation.admit(principal.key_id, policy.quotas, reading)
+    with guarding():
+        verdict = draft.request = inspect(policy, reading.segments, (item.kind.value for item in reading.opaque))
+    draft.lap("guard_request", started)
+    if verdict.action is Action.BLOCK:
+        raise refusal(gateway, draft, verdict)
+    replace(document, verdict.edits)
+    return await relay(running, route, encode(document), reading)
+
+
+def _separate(gateway: Gateway, draft: Draft, reading: RequestReading) -> None:
+    """Refuse what this caller may not say, and content nobody could look at."""
+    assert draft.principal is not None  # noqa: S101 - authenticated above
+    findings = separate(gateway.policy.context, draft.principal, reading.turns)
+    findings += refuse_opaque(gateway.policy, reading.opaque)
+    if findings:
+        coverage = Coverage.of((), (item.kind.value for item in reading.opaque))
+        draft.request = Verdict(Action.BLOCK, tuple(findings), coverage=coverage)
+        raise refusal(gateway, draft, draft.request)
+
+
+def _refuse(error: RequestError, draft: Draft, reservation: Reservation) -> web.Response:
+    draft.refused(error)
+    return error_answer(error, draft, reservation.headers)

@@ -1,0 +1,168 @@
+"""The file of keys, and the pepper next to it.
+
+`keys.yaml` holds who may call: an id, a name, a digest and dates, never a key. The digests mean nothing without the
+pepper, which stands in its own file (`keys.pepper`) or in `GUARDPROXY_PEPPER`. Both files are for their owner only.
+The file of keys is replaced as a whole, so that a reader sees the old one or the new one; the new one is created
+exclusively under its temporary name before the old one is read, so of two writers one is told to wait.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import yaml
+from pydantic import AfterValidator, Field, PlainValidator
+
+from guardproxy.errors import ConfigurationError
+from guardproxy.gateway.keys import is_key_id
+from guardproxy.policyfile.schema import Written, read_as
+from guardproxy.policyfile.yaml_nodes import parse_yaml
+
+PEPPER_VARIABLE: Final = "GUARDPROXY_PEPPER"
+PEPPER_LEAST: Final = 32
+NAME_MOST: Final = 100
+HEADER: Final = (
+    "# The keys that may call guardproxy: digests, never the keys themselves.\n"
+    "# `guardproxy keys create`, `list` and `revoke` keep this file; it is rewritten, so comments do not last.\n"
+)
+
+
+def _moment(written: object) -> datetime:
+    try:
+        moment = written if isinstance(written, datetime) else datetime.fromisoformat(str(written))
+    except ValueError:
+        raise ValueError("is a date such as 2030-01-31, or a time such as 2030-01-31T12:00:00Z") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _key_id(text: str) -> str:
+    if not is_key_id(text):
+        raise ValueError("is 12 letters and digits, the part of a key between gpk_ and the next underscore")
+    return text
+
+
+def _digest(text: str) -> str:
+    if len(text) != 64 or not set(text) <= set("0123456789abcdef"):
+        raise ValueError(
+            "is 64 hexadecimal digits, as `guardproxy keys create` writes them; the key itself goes nowhere"
+        )
+    return text
+
+
+def checked_name(text: str) -> str:
+    """The name of a key, if it can stand in a log and a table. Raises ValueError."""
+    if not 0 < len(text) <= NAME_MOST or not text.isprintable() or text != text.strip() or "gpk_" in text:
+        raise ValueError(f"is 1 to {NAME_MOST} printable characters, without spaces around them, and not a key")
+    return text
+
+
+SpeaksAs = Literal["operator", "user"]
+Moment = Annotated[datetime, PlainValidator(_moment)]
+
+
+class StoredKey(Written):
+    """One key as it stands in the file. Dates without a zone are in UTC; a key is valid before `expires`."""
+
+    id: Annotated[str, AfterValidator(_key_id)]
+    name: Annotated[str, AfterValidator(checked_name)]
+    digest: Annotated[str, AfterValidator(_digest)]
+    speaks_as: SpeaksAs
+    created: Moment
+    expires: Moment | None = None
+    revoked: Moment | None = None
+
+    def status(self, now: datetime) -> Literal["active", "expired", "revoked"]:
+        if self.revoked is not None:
+            return "revoked"
+        return "expired" if self.expires is not None and now >= self.expires else "active"
+
+
+class StoredKeys(Written):
+    version: Literal[1]
+    keys: tuple[StoredKey, ...] = Field(default=())
+
+
+def read_keys(path: Path) -> tuple[StoredKey, ...]:
+    """The keys in the file. Raises `ConfigurationError` that names file and line, and never quotes a digest."""
+    try:
+        file = parse_yaml(path.read_bytes(), str(path))
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path}: the file of keys cannot be read ({error.strerror}); `guardproxy keys create NAME` makes one"
+        ) from error
+    stored = read_as(StoredKeys, file, file.content)
+    seen: set[str] = set()
+    for number, key in enumerate(stored.keys):
+        if key.id in seen:
+            raise ConfigurationError(f"{file.at(('keys', number, 'id'))}: a key with this id stands above already")
+        seen.add(key.id)
+    return stored.keys
+
+
+def rewrite_keys(path: Path, change: Callable[[tuple[StoredKey, ...]], tuple[StoredKey, ...]]) -> None:
+    """Replace the keys in the file, atomically; a missing file is made. Nothing is written if `change` raises."""
+    path = path.resolve()
+    written = path.with_name(path.name + ".new")
+    try:
+        descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise ConfigurationError(f"{written}: another command is writing the keys; if none runs, remove it") from error
+    except OSError as error:
+        raise ConfigurationError(f"{path}: the file of keys cannot be written ({error.strerror})") from error
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(_as_yaml(change(read_keys(path) if path.exists() else ())))
+            file.flush()
+            os.fsync(file.fileno())
+        written.replace(path)
+    finally:
+        written.unlink(missing_ok=True)
+
+
+def load_pepper(keys_path: Path, environment: Mapping[str, str]) -> bytes:
+    """The pepper of a file of keys, from the environment or the file next to it. Raises `ConfigurationError`."""
+    if PEPPER_VARIABLE in environment:
+        return _pepper(environment[PEPPER_VARIABLE], PEPPER_VARIABLE)
+    path = pepper_path(keys_path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"{path}: the pepper of {keys_path} cannot be read; put the file back or set {PEPPER_VARIABLE}. "
+            "Without it no key in the file works, and they have to be created again"
+        ) from error
+    return _pepper(text.strip(), str(path))
+
+
+def ensure_pepper(keys_path: Path, environment: Mapping[str, str], random_bytes: Callable[[int], bytes]) -> bytes:
+    """The pepper; made at first use, but never for a file whose keys were made under another."""
+    path = pepper_path(keys_path)
+    if PEPPER_VARIABLE not in environment and not path.exists() and not (keys_path.exists() and read_keys(keys_path)):
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            raise ConfigurationError(f"{path}: the pepper cannot be written ({error.strerror})") from error
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(random_bytes(PEPPER_LEAST).hex() + "\n")
+    return load_pepper(keys_path, environment)
+
+
+def pepper_path(keys_path: Path) -> Path:
+    """`keys.pepper` next to `keys.yaml`."""
+    return keys_path.with_suffix(".pepper")
+
+
+def _pepper(text: str, source: str) -> bytes:
+    # The text itself, so that the content of the file may be moved to the environment and the keys go on working.
+    if len(text) < PEPPER_LEAST:
+        raise ConfigurationError(f"{source}: a pepper has at least {PEPPER_LEAST} random characters")
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _as_yaml(keys: tuple[StoredKey, ...]) -> str:
+    content = StoredKeys(version=1, keys=keys).model_dump(mode="json", exclude_none=True)
+    return HEADER + yaml.safe_dump(content, sort_keys=False, allow_unicode=True)

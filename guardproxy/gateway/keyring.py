@@ -1,0 +1,89 @@
+"""From a presented key to who is calling.
+
+Every presented text is digested and compared in constant time, also one that is no key or names an unknown id: how
+long the answer takes says nothing about which keys exist. A digest, the part that is stored, is only ever compared
+with the digest of what was presented, so presenting a stored digest opens nothing.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Iterable, Mapping
+from math import inf
+from pathlib import Path
+from typing import Final, NamedTuple, Self
+
+from guardproxy.core.principal import Principal
+from guardproxy.errors import ConfigurationError
+from guardproxy.gateway.keyfile import StoredKey, load_pepper, read_keys
+from guardproxy.gateway.keys import digest, parse
+
+SESSION_KEY_LEAST: Final = 16
+SESSION: Final = Principal(key_id="session", name="session", operator=True)
+
+
+class _Entry(NamedTuple):
+    """`valid_until` is in Unix seconds, exclusive: minus infinity when revoked."""
+
+    digest: str
+    principal: Principal | None
+    valid_until: float
+
+
+class Keyring:
+    """The keys that may call. Frozen: reading the file again makes another."""
+
+    def __init__(self, keys: Iterable[StoredKey], pepper: bytes, session_token: str | None = None) -> None:
+        self._keys = tuple(keys)
+        self._pepper = pepper
+        self._entries = {key.id: _entry(key) for key in self._keys}
+        self._nobody = _Entry(digest("", pepper), None, -inf)
+        self._session = _Entry(digest(session_token, pepper), SESSION, inf) if session_token else self._nobody
+
+    @classmethod
+    def load(cls, path: Path, environment: Mapping[str, str]) -> Self:
+        """The keys of a file, with the pepper next to it or in `environment`. Raises `ConfigurationError`."""
+        return cls(read_keys(path), load_pepper(path, environment))
+
+    @classmethod
+    def empty(cls) -> Self:
+        """No key at all, under a pepper of its own."""
+        return cls((), secrets.token_bytes(32))
+
+    def __len__(self) -> int:
+        """How many keys there are, valid or not, the session's included."""
+        return len(self._entries) + (self._session is not self._nobody)
+
+    def with_session_key(self, token: str) -> Keyring:
+        """These keys and one more, for the life of the process, whose owner may speak as the operator.
+
+        Any text of at least 16 printable ASCII characters without spaces. Raises `ConfigurationError`.
+        """
+        if len(token) < SESSION_KEY_LEAST or not all("!" <= character <= "~" for character in token):
+            raise ConfigurationError(
+                f"GUARDPROXY_KEY must have at least {SESSION_KEY_LEAST} printable ASCII characters and no spaces; "
+                "leave it unset and a key is made at start"
+            )
+        return Keyring(self._keys, self._pepper, token)
+
+    def find(self, token: str, now: float) -> Principal | None:
+        """Who presents this key at `now` (Unix seconds); None if it is no key, unknown, expired or revoked."""
+        presented = digest(token, self._pepper)
+        entry = self._entries.get(parse(token) or "", self._nobody)
+        is_session = hmac.compare_digest(presented, self._session.digest)
+        is_stored = hmac.compare_digest(presented, entry.digest)
+        if is_session and self._session.principal is not None:
+            return self._session.principal
+        return entry.principal if is_stored and now < entry.valid_until else None
+
+
+def _entry(key: StoredKey) -> _Entry:
+    principal = Principal(key.id, key.name, operator=key.speaks_as == "operator")
+    return _Entry(key.digest, principal, _valid_until(key))
+
+
+def _valid_until(key: StoredKey) -> float:
+    if key.revoked is not None:
+        return -inf
+    return inf if key.expires is None else key.expires.timestamp()

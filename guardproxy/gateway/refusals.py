@@ -1,0 +1,72 @@
+"""From a verdict that blocks to the error a caller sees: which place, which category, never what matched."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from guardproxy.audit.incidents import RANDOM_BYTES, new_incident_id
+from guardproxy.core.context import OPAQUE, OPERATOR_MESSAGE, UNKNOWN_ROLE
+from guardproxy.core.policy import Policy
+from guardproxy.core.verdict import Action, Finding, Verdict
+from guardproxy.errors import GuardUnavailable, PolicyBlocked, RequestError
+from guardproxy.gateway.answers import policy_tag
+from guardproxy.gateway.draft import Draft
+from guardproxy.gateway.gateway import Gateway
+from guardproxy.wire.path import format_path
+
+_ROLE_MESSAGE = (
+    "this key may not send system or developer messages: send the text as a user message, or use a key made with "
+    "`guardproxy keys create NAME --speaks-as operator`"
+)
+
+
+def refusal(gateway: Gateway, draft: Draft, verdict: Verdict) -> RequestError:
+    """The error for an exchange the policy blocks. Gives the incident its id."""
+    open_incident(gateway, draft)
+    finding = deciding_finding(gateway.policy, verdict)
+    detail = {"policy": policy_tag(gateway.policy), "category": finding.rule.partition(".")[0]}
+    if draft.incident_id:
+        detail["incident_id"] = draft.incident_id
+    param = format_path(finding.path) or None
+    if finding.rule == OPERATOR_MESSAGE:
+        error = PolicyBlocked(_ROLE_MESSAGE, param=param, code="role_not_allowed", detail=detail)
+        error.status = 403
+        return error
+    return PolicyBlocked(_message(finding), param=param, detail=detail)
+
+
+def open_incident(gateway: Gateway, draft: Draft) -> None:
+    """Give the exchange an incident id, once, so that the caller and the incident file name it alike."""
+    if draft.incident_id is None:
+        draft.incident_id = new_incident_id(gateway.now_ms(), os.urandom(RANDOM_BYTES))
+
+
+def deciding_finding(policy: Policy, verdict: Verdict) -> Finding:
+    """The first finding whose rule blocks; the proxy's own findings (`context`, `opaque`) always do."""
+    for finding in verdict.findings:
+        rule = policy.rules.get(finding.rule)
+        if rule is None or rule.action is Action.BLOCK:
+            return finding
+    return verdict.findings[0]
+
+
+@contextmanager
+def guarding() -> Iterator[None]:
+    """A guard that breaks is an outage: 503, never a violation and never a pass."""
+    try:
+        yield
+    except RequestError:
+        raise
+    except Exception as cause:
+        raise GuardUnavailable("a guard could not run, so nothing was let through; try again later") from cause
+
+
+def _message(finding: Finding) -> str:
+    if finding.rule == UNKNOWN_ROLE:
+        return "a message has a role that is not known here; use system, developer, user, assistant or tool"
+    if finding.rule.startswith(OPAQUE):
+        kind = finding.rule.removeprefix(OPAQUE)
+        return f"the policy does not let {kind} content through, since it cannot be inspected"
+    return "the request was blocked by the content policy"

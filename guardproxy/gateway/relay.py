@@ -1,0 +1,42 @@
+"""The upstream's half of an exchange: ask, then pass the answer on, whole or piece by piece, looked at either way."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from aiohttp import web
+
+from guardproxy.core.exchange import RequestReading
+from guardproxy.errors import UpstreamTimeout
+from guardproxy.gateway.routes import Route
+from guardproxy.gateway.running import Running
+from guardproxy.gateway.streaming import EVENT_STREAM, TOO_LONG, relay_stream
+from guardproxy.gateway.whole import relay_failure, relay_whole
+
+
+async def relay(
+    running: Running, route: Route, body: bytes | None, reading: RequestReading | None
+) -> web.StreamResponse:
+    """Ask the upstream and answer the caller. Raises `RequestError` as long as nothing has been sent."""
+    started = time.perf_counter_ns()
+    try:
+        async with asyncio.timeout_at(running.deadline):
+            running.reservation.tokens = running.reservation.input_tokens
+            reply = await running.gateway.upstream.send(
+                running.request.method, route.path, body, running.request.headers
+            )
+    except TimeoutError as error:
+        raise UpstreamTimeout(TOO_LONG) from error
+    running.draft.lap("upstream_first_byte", started)
+    try:
+        good = 200 <= reply.status < 300
+        if good and reading is not None and reading.stream and reply.content_type == EVENT_STREAM:
+            return await relay_stream(running, route.surface, reply)
+        async with asyncio.timeout_at(running.deadline):
+            raw = await reply.body(running.gateway.bounds.response_bytes)
+        return relay_whole(running, route.surface, reply, raw) if good else relay_failure(running, route, reply, raw)
+    except TimeoutError as error:
+        raise UpstreamTimeout(TOO_LONG) from error
+    finally:
+        reply.close()

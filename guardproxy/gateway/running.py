@@ -1,0 +1,47 @@
+"""A running exchange: what the steps of its story hand on to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from guardproxy.gateway.answers import base_headers
+from guardproxy.gateway.draft import Draft
+from guardproxy.gateway.gateway import Gateway
+from guardproxy.gateway.reservation import Reservation
+from guardproxy.gateway.upstream import RETURNED, UpstreamReply
+from guardproxy.quota.estimate import usage_tokens
+
+# A token of released text, where the upstream does not report its usage.
+_CHARACTERS_PER_TOKEN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """One exchange between its first and its last byte. `deadline` is a time of the event loop's clock."""
+
+    gateway: Gateway
+    request: web.BaseRequest
+    draft: Draft
+    reservation: Reservation
+    deadline: float
+
+    def charge(self, usage: Any, characters: int) -> None:
+        """Tokens as the upstream reports them; without a report, from the text that went out."""
+        tokens, source = usage_tokens(usage), "reported"
+        if tokens is None:
+            tokens, source = self.reservation.input_tokens + characters // _CHARACTERS_PER_TOKEN, "estimated"
+        self.reservation.tokens = tokens
+        self.draft.tokens = {source: tokens}
+
+    def headers(self, reply: UpstreamReply, more: Mapping[str, str]) -> dict[str, str]:
+        """Headers of an answer that came from the upstream."""
+        headers = base_headers(self.draft, {**self.reservation.headers, **more})
+        for name in RETURNED:
+            value = reply.header(name)
+            if value is not None:
+                headers[name] = value
+        return headers

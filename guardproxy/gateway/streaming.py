@@ -1,0 +1,111 @@
+"""Answers that stream. Here is only pumping: what a stream becomes is decided by the surface's stream editor.
+
+A caller who is slow slows the upstream down: nothing is read while a write waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from aiohttp import web
+
+from guardproxy.core.inspection import OutputGuard
+from guardproxy.errors import RequestError, UpstreamTimeout, UpstreamUnavailable
+from guardproxy.gateway.refusals import guarding, open_incident, refusal
+from guardproxy.gateway.running import Running
+from guardproxy.gateway.upstream import UpstreamReply
+from guardproxy.surfaces import StreamEditor, Surface
+from guardproxy.surfaces.openai_errors import error_event
+from guardproxy.wire.sse import SseDecoder, SseError, SseEvent, encode_comment
+
+EVENT_STREAM = "text/event-stream"
+TOO_LONG = "the exchange took longer than guardproxy allows"
+
+
+async def relay_stream(running: Running, surface: Surface, reply: UpstreamReply) -> web.StreamResponse:
+    """Server-sent events: what the editor returns is written as it comes."""
+    guard = OutputGuard(running.gateway.policy)
+    if surface.open_stream is None:
+        raise UpstreamUnavailable("the upstream streams an answer that is not a stream", reason="bad_answer")
+    editor = surface.open_stream(guard)
+    response = _EventStream(running.request, running.headers(reply, {"cache-control": "no-cache"}))
+    try:
+        async with asyncio.timeout_at(running.deadline):
+            await _pump(running, reply, editor, guard, response)
+    except (RequestError, TimeoutError) as cause:
+        error = cause if isinstance(cause, RequestError) else UpstreamTimeout(TOO_LONG)
+        if not response.started:
+            raise error from cause
+        running.draft.refused(error)
+        await response.write([error_event(error, running.draft.request_id)])
+    finally:
+        running.draft.status = 200
+        running.draft.response = guard.verdict()
+        running.charge(editor.usage, editor.characters)
+        running.draft.bytes_out = response.size
+    return await response.end()
+
+
+async def _pump(
+    running: Running, reply: UpstreamReply, editor: StreamEditor, guard: OutputGuard, response: _EventStream
+) -> None:
+    decoder = SseDecoder()
+    async for piece in reply.pieces():
+        started = time.perf_counter_ns()
+        broken: SseError | None = None
+        try:
+            items = decoder.feed(piece)
+        except SseError as error:
+            broken, items = error, list(error.items)
+        frames: list[bytes] = []
+        with guarding():
+            for item in items:
+                frames += editor.feed(item) if isinstance(item, SseEvent) else [encode_comment(item.text)]
+        running.draft.lap("guard_response", started)
+        if guard.blocked:
+            return await _end_blocked(running, frames, guard, response)
+        if frames:
+            await response.write(frames)
+        if broken:
+            raise UpstreamUnavailable("the upstream sent bytes that are no event stream", reason="bad_event")
+    if decoder.incomplete:
+        raise UpstreamUnavailable("the upstream broke off in the middle of an event", reason="broken")
+    with guarding():
+        frames = editor.finish()
+    if guard.blocked:
+        return await _end_blocked(running, frames, guard, response)
+    return await response.write(frames)
+
+
+async def _end_blocked(running: Running, frames: list[bytes], guard: OutputGuard, response: _EventStream) -> None:
+    """The policy stopped the answer. Before its first byte that is an error like any other, later it is in-band."""
+    if not response.started:
+        raise refusal(running.gateway, running.draft, guard.verdict())
+    open_incident(running.gateway, running.draft)
+    await response.write(frames)
+
+
+class _EventStream:
+    """The caller's side of a stream. Its head is sent with the first frames, so an early end can still be an error."""
+
+    def __init__(self, request: web.BaseRequest, headers: dict[str, str]) -> None:
+        self._request = request
+        self._response = web.StreamResponse(headers=headers)
+        self._response.content_type = EVENT_STREAM
+        self.started = False
+        self.size = 0
+
+    async def write(self, frames: list[bytes]) -> None:
+        if not self.started:
+            self.started = True
+            await self._response.prepare(self._request)
+        if frames:
+            data = frames[0] if len(frames) == 1 else b"".join(frames)
+            self.size += len(data)
+            await self._response.write(data)
+
+    async def end(self) -> web.StreamResponse:
+        await self.write([])
+        await self._response.write_eof()
+        return self._response

@@ -1,0 +1,76 @@
+"""Answers that arrive at once: inspected, rewritten where the policy says so, encoded anew."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from aiohttp import web
+
+from guardproxy.core.context import refuse_opaque
+from guardproxy.core.inspection import OutputGuard, inspect
+from guardproxy.core.verdict import Action, Verdict
+from guardproxy.errors import UpstreamUnavailable
+from guardproxy.gateway.answers import json_answer
+from guardproxy.gateway.refusals import guarding, refusal
+from guardproxy.gateway.routes import Route
+from guardproxy.gateway.running import Running
+from guardproxy.gateway.upstream import UpstreamReply
+from guardproxy.surfaces import Surface
+from guardproxy.wire.document import UndecodableJson, decode, replace
+
+
+def relay_whole(running: Running, surface: Surface, reply: UpstreamReply, raw: bytes) -> web.Response:
+    """A JSON answer. Raises `RequestError` when it may not go out."""
+    document = _decoded(raw)
+    draft, policy = running.draft, running.gateway.policy
+    started = time.perf_counter_ns()
+    with guarding():
+        if OutputGuard(policy).redacts:
+            surface.strip_copies(document)
+        answer = surface.read_response(document)
+        verdict = inspect(policy, answer.segments, (item.kind.value for item in answer.opaque))
+        if unread := refuse_opaque(policy, answer.opaque):
+            verdict = Verdict(Action.BLOCK, tuple(unread), coverage=verdict.coverage)
+    draft.response = verdict
+    draft.lap("guard_response", started)
+    running.charge(answer.usage, sum(len(segment.text) for segment in answer.segments))
+    if verdict.action is Action.BLOCK:
+        raise refusal(running.gateway, draft, verdict)
+    replace(document, verdict.edits)
+    decision = max(verdict.action, draft.request.action if draft.request else Action.ALLOW)
+    headers = running.headers(reply, {"x-guardproxy-decision": decision.word})
+    draft.status = reply.status
+    response = json_answer(reply.status, document, headers)
+    draft.bytes_out = len(response.body) if isinstance(response.body, bytes) else 0
+    return response
+
+
+def relay_failure(running: Running, route: Route, reply: UpstreamReply, raw: bytes) -> web.Response:
+    """An error of the upstream. It is passed on in its own words if they are OpenAI's, looked at like an answer."""
+    running.reservation.tokens = 0 if reply.status < 500 else running.reservation.input_tokens
+    if reply.status in (401, 403):
+        raise UpstreamUnavailable(
+            "the upstream refused guardproxy's own credentials; its operator has to mend the upstream key",
+            reason="credentials",
+        )
+    secret = running.gateway.upstream_secret
+    document = _decoded(raw.replace(secret.encode(), b"[REDACTED]") if secret else raw)
+    if reply.status < 400 or not isinstance(document, dict) or "error" not in document:
+        raise UpstreamUnavailable(f"the upstream answered {reply.status}, which is no answer of this API")
+    with guarding():
+        verdict = inspect(running.gateway.policy, route.surface.read_response(document).segments)
+    running.draft.response = verdict
+    if verdict.action is Action.BLOCK:
+        raise refusal(running.gateway, running.draft, verdict)
+    replace(document, verdict.edits)
+    running.draft.failed_upstream(reply.status)
+    running.draft.status = reply.status
+    return json_answer(reply.status, document, running.headers(reply, {}))
+
+
+def _decoded(raw: bytes) -> Any:
+    try:
+        return decode(raw)
+    except UndecodableJson as error:
+        raise UpstreamUnavailable("the upstream's answer is not JSON", reason="bad_answer") from error

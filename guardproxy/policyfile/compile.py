@@ -1,0 +1,226 @@
+"""From what was written to a frozen `Policy`.
+
+The rules of one technique that apply to the same provenances become one detector, shared by these provenances, so each
+rule is built once. When a set does not build, its rules are built one by one to find whose mistake it is, and it is
+told with the rule's own file, line and column.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any, Final, get_type_hints
+
+from pydantic import Field, create_model
+
+from guardproxy.core.exchange import OpaqueKind, Provenance
+from guardproxy.core.policy import (
+    Context,
+    Detector,
+    Metric,
+    OperatorMessages,
+    Policy,
+    Quota,
+    RequestLimits,
+    Rule,
+)
+from guardproxy.core.verdict import Action, Severity
+from guardproxy.detectors import DETECTORS
+from guardproxy.errors import ConfigurationError, RuleError
+from guardproxy.policyfile.load import PolicyDocument, RuleDocument, read_policy
+from guardproxy.policyfile.schema import Written, WrittenOverride, WrittenPolicy, read_as, suggestion
+
+WINDOW_S: Final[Mapping[str, int]] = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """A rule with its meaning, and where it was written."""
+
+    rule: Rule
+    technique: str
+    options: object
+    document: RuleDocument
+
+    def detector(self) -> Detector:
+        """A detector that looks for this rule alone. Raises `ConfigurationError` when the options cannot be used."""
+        try:
+            return DETECTORS[self.technique].build([(self.rule.id, self.options)])
+        except RuleError as error:
+            where = self.document.at("with", error.option, offset=error.offset)
+            raise ConfigurationError(f"{where}: {error}") from error
+
+    @property
+    def hides(self) -> bool:
+        """True if the rule was written to redact, also where a policy only lets it flag: what it finds is secret."""
+        return self.rule.action is Action.REDACT or self.document.written.action == "redact"
+
+
+def load_policy(path: Path | None = None) -> Policy:
+    """The policy at `path`, or the shipped default, ready to use. Raises `ConfigurationError`, one line per problem."""
+    return compile_policy(read_policy(path))
+
+
+def compile_policy(document: PolicyDocument) -> Policy:
+    """The meaning of a policy document. Raises `ConfigurationError`, one line per problem."""
+    rules = compile_rules(document)
+    written = document.written
+    sets = _Sets()
+    active = [compiled for compiled in rules if compiled.rule.action is not Action.ALLOW]
+    detectors = {
+        provenance: sets.detectors(c for c in active if provenance in c.rule.applies_to) for provenance in Provenance
+    }
+    masking = sets.detectors(compiled for compiled in rules if compiled.hides)
+    if problems := [*_self_matching(rules, masking), *_repeated_quotas(document)]:
+        raise ConfigurationError("\n".join(problems))
+    return Policy(
+        name=written.name,
+        revision=_revision(document),
+        rules={compiled.rule.id: compiled.rule for compiled in rules},
+        detectors=detectors,
+        masking=masking,
+        context=Context(
+            OperatorMessages(written.context.operator_messages), Action[written.context.unknown_roles.upper()]
+        ),
+        opaque={kind: Action[getattr(written.opaque, kind.value).upper()] for kind in OpaqueKind},
+        limits=RequestLimits(**written.limits.model_dump()),
+        quotas=tuple(_quotas(written)),
+    )
+
+
+def compile_rules(document: PolicyDocument) -> tuple[CompiledRule, ...]:
+    """The rules of a policy, its overrides applied. Raises `ConfigurationError`, one line per problem."""
+    compiled: dict[str, CompiledRule] = {}
+    problems = list(_unknown_overrides(document))
+    for rule in document.rules:
+        name = rule.written.id
+        if first := compiled.get(name):
+            problems.append(f"{rule.at('id')}: the rule '{name}' is already there: {first.document.at('id')}")
+            continue
+        try:
+            compiled[name] = compile_rule(rule, _override(document.written, name))
+        except ConfigurationError as error:
+            problems.append(error.message)
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    return tuple(compiled.values())
+
+
+def compile_rule(document: RuleDocument, override: WrittenOverride | None = None) -> CompiledRule:
+    """One rule, its options checked but not built. Raises `ConfigurationError`, one line per problem."""
+    written, override = document.written, override or WrittenOverride()
+    rule = Rule(
+        id=written.id,
+        title=written.title,
+        severity=Severity(override.severity or written.severity),
+        action=Action[(override.action or written.action).upper()],
+        applies_to=frozenset(map(Provenance, override.applies_to or written.applies_to)),
+        placeholder=f"[REDACTED:{written.id}]" if written.placeholder is None else written.placeholder,
+    )
+    return CompiledRule(rule, written.detector, _options(document), document)
+
+
+def _options(document: RuleDocument) -> object:
+    """What stands under `with:`, as the technique's options."""
+    name = document.written.detector
+    technique = DETECTORS.get(name)
+    if technique is None:
+        raise ConfigurationError(f"{document.at('detector')}: unknown detector '{name}'{suggestion(name, DETECTORS)}")
+    model = _model_of(technique.options)
+    read = read_as(model, document.file, document.written.with_, (*document.place, "with"))
+    return technique.options(**{name: getattr(read, name) for name in model.model_fields})
+
+
+def _model_of(options: type[Any]) -> type[Written]:
+    """A strict model with the fields of an options dataclass, so that techniques need not know pydantic."""
+    hints = get_type_hints(options)
+    described: dict[str, Any] = {}
+    for field in fields(options):
+        if field.default_factory is not MISSING:
+            described[field.name] = (hints[field.name], Field(default_factory=field.default_factory))
+        else:
+            described[field.name] = (hints[field.name], ... if field.default is MISSING else field.default)
+    return create_model(options.__name__, __base__=Written, **described)
+
+
+def _override(written: WrittenPolicy, rule: str) -> WrittenOverride:
+    """What the policy changes about a rule: for its whole pack (`pack.*`), and, before that, for itself."""
+    for_pack = written.override.get(_whole_pack(rule), WrittenOverride())
+    for_rule = written.override.get(rule, WrittenOverride())
+    return for_pack.model_copy(update=for_rule.model_dump(exclude_none=True))
+
+
+def _whole_pack(rule: str) -> str:
+    return f"{rule.partition('.')[0]}.*"
+
+
+def _unknown_overrides(document: PolicyDocument) -> Iterator[str]:
+    ids = [rule.written.id for rule in document.rules]
+    known = [*ids, *map(_whole_pack, ids)]
+    for name in document.written.override:
+        if name not in known:
+            where = document.file.at_key(("override", name))
+            yield f"{where}: no rule '{name}' to override{suggestion(name, known)}"
+
+
+class _Sets:
+    """Builds each set of rules once."""
+
+    def __init__(self) -> None:
+        self._built: dict[tuple[str, ...], Detector] = {}
+
+    def detectors(self, rules: Iterable[CompiledRule]) -> tuple[Detector, ...]:
+        """Detectors for all of `rules`: one for those that share a technique and their provenances."""
+        sets: dict[tuple[str, frozenset[Provenance]], list[CompiledRule]] = {}
+        for compiled in rules:
+            sets.setdefault((compiled.technique, compiled.rule.applies_to), []).append(compiled)
+        return tuple(self._build(technique, members) for (technique, _), members in sets.items())
+
+    def _build(self, technique: str, rules: Sequence[CompiledRule]) -> Detector:
+        ids = tuple(compiled.rule.id for compiled in rules)
+        if ids not in self._built:
+            try:
+                self._built[ids] = DETECTORS[technique].build([(c.rule.id, c.options) for c in rules])
+            except RuleError as error:
+                raise ConfigurationError("\n".join(_mistakes(rules)) or str(error)) from error
+        return self._built[ids]
+
+
+def _mistakes(rules: Iterable[CompiledRule]) -> Iterator[str]:
+    for compiled in rules:
+        try:
+            compiled.detector()
+        except ConfigurationError as error:
+            yield error.message
+
+
+def _self_matching(rules: Sequence[CompiledRule], masking: Sequence[Detector]) -> Iterator[str]:
+    """A placeholder that a redacting rule finds would be redacted again, and again."""
+    for compiled in rules:
+        found = [span.rule for detector in masking for span in detector.scan(compiled.rule.placeholder)]
+        if compiled.hides and found:
+            where, text = compiled.document.at("placeholder"), compiled.rule.placeholder
+            yield f"{where}: the placeholder '{text}' is itself found by the rule '{found[0]}'; choose another"
+
+
+def _quotas(written: WrittenPolicy) -> Iterator[Quota]:
+    return (Quota(Metric(quota.metric), WINDOW_S[quota.per], quota.limit) for quota in written.quotas)
+
+
+def _repeated_quotas(document: PolicyDocument) -> Iterator[str]:
+    seen: set[str] = set()
+    for index, quota in enumerate(_quotas(document.written)):
+        if quota.id in seen:
+            yield f"{document.at('quotas', index)}: this metric already has a limit for this window"
+        seen.add(quota.id)
+
+
+def _revision(document: PolicyDocument) -> str:
+    """The same for the same content: comments, layout, file names and the order of rules do not count."""
+    policy = document.written.model_dump(mode="json", by_alias=True, exclude={"packs", "rules"})
+    rules = {rule.written.id: rule.written.model_dump(mode="json", by_alias=True) for rule in document.rules}
+    canonical = json.dumps({"policy": policy, "rules": rules}, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]

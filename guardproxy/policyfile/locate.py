@@ -1,0 +1,36 @@
+"""Where the shipped policies and packs are: inside an installed wheel, or at the top of a checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import guardproxy
+from guardproxy.errors import ConfigurationError
+from guardproxy.policyfile.schema import suggestion
+
+
+def shipped_policies() -> Path:
+    """The directory that holds `default.yaml` and `packs/`. Raises `ConfigurationError` if there is none."""
+    package = Path(guardproxy.__file__).parent
+    for directory in (package / "_policies", package.parent / "policies"):
+        if (directory / "default.yaml").is_file():
+            return directory
+    raise ConfigurationError("the shipped policies are missing from this installation; give a policy file")
+
+
+def find_pack(name: str, policy_directory: Path) -> Path:
+    """The directory of a pack a policy names: with a slash it is relative to the policy, without one it is shipped.
+
+    Raises `ConfigurationError` (without a position) when there is no such directory.
+    """
+    if "/" in name:
+        directory = policy_directory / name
+        if directory.is_dir():
+            return directory
+        raise ConfigurationError(f"the pack directory '{name}' does not exist next to this file")
+    packs = shipped_policies() / "packs"
+    known = [entry.name for entry in packs.iterdir() if entry.is_dir()]
+    if name in known:
+        return packs / name
+    hint = suggestion(name, known)
+    raise ConfigurationError(f"unknown pack '{name}'{hint} (a directory of your own is written './{name}')")

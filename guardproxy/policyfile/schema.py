@@ -1,0 +1,172 @@
+"""What may stand in a policy file and in a rule file, and how a mistake in one is told.
+
+The models are pydantic's, strict: no text becomes a number, no unknown key passes. `WrittenPolicy` and `WrittenRule`
+are what was written and nothing more; `compile` gives them a meaning. Every message names file, line and column.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
+
+from guardproxy.errors import ConfigurationError
+from guardproxy.policyfile.yaml_nodes import Place, YamlFile
+
+ActionWord = Literal["allow", "flag", "redact", "block"]
+SeverityWord = Literal["low", "medium", "high", "critical"]
+ProvenanceWord = Literal["operator", "user", "tool", "document", "model"]
+OpaqueWord = Literal["image", "audio", "file", "unknown"]
+PassWord = Literal["allow", "block"]
+
+_NAME: Final = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+RuleId = Annotated[str, StringConstraints(pattern=rf"^{_NAME}\.{_NAME}$", max_length=100)]
+Name = Annotated[str, StringConstraints(pattern=rf"^{_NAME}$", max_length=100)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+Placeholder = Annotated[str, StringConstraints(max_length=200)]
+Count = Annotated[int, Field(gt=0, le=2**53)]
+
+
+class Written(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class WrittenExamples(Written):
+    """Texts a rule must find, must not find, and (honestly listed) should find but does not yet."""
+
+    match: tuple[Text, ...] = Field(min_length=1)
+    pass_: tuple[Text, ...] = Field(min_length=1, alias="pass")
+    todo_match: tuple[Text, ...] = ()
+
+
+class WrittenRule(Written):
+    """One rule: what to look for (`detector`, `with`), where (`applies_to`), and what follows (`action`)."""
+
+    id: RuleId
+    title: Text
+    detector: Text
+    with_: dict[str, JsonValue] = Field(default_factory=dict, alias="with")
+    applies_to: tuple[ProvenanceWord, ...] = Field(min_length=1)
+    severity: SeverityWord
+    action: ActionWord
+    placeholder: Placeholder | None = None
+    examples: WrittenExamples
+
+
+class WrittenOverride(Written):
+    """What a policy changes about a rule that a pack brought."""
+
+    action: ActionWord | None = None
+    severity: SeverityWord | None = None
+    applies_to: Annotated[tuple[ProvenanceWord, ...], Field(min_length=1)] | None = None
+
+
+class WrittenContext(Written):
+    operator_messages: Literal["operator_keys", "any_key", "nobody"] = "operator_keys"
+    unknown_roles: PassWord = "block"
+
+
+class WrittenOpaque(Written):
+    """Content a text guard cannot read. What is not mentioned is blocked."""
+
+    image: PassWord = "block"
+    audio: PassWord = "block"
+    file: PassWord = "block"
+    unknown: PassWord = "block"
+
+
+class WrittenLimits(Written):
+    body_bytes: Count = 20 * 1024 * 1024
+    messages: Count | None = None
+    text_characters: Count | None = None
+    tools: Count | None = None
+    choices: Count | None = None
+    output_tokens: Count | None = None
+
+
+class WrittenQuota(Written):
+    metric: Literal["requests", "tokens"]
+    per: Literal["second", "minute", "hour", "day"]
+    limit: Count
+
+
+class WrittenPolicy(Written):
+    """One policy. `packs` are names of shipped packs, or directories (written with a slash) next to the file.
+
+    `override` goes by rule id, or by `<pack>.*` for a whole pack; what it says about one rule comes first.
+    """
+
+    version: Literal[1]
+    name: Name
+    description: str = ""
+    packs: tuple[Text, ...] = ()
+    rules: tuple[WrittenRule, ...] = ()
+    override: dict[str, WrittenOverride] = Field(default_factory=dict)
+    context: WrittenContext = WrittenContext()
+    opaque: WrittenOpaque = WrittenOpaque()
+    limits: WrittenLimits = WrittenLimits()
+    quotas: tuple[WrittenQuota, ...] = ()
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_as(model: type[Model], file: YamlFile, content: object, place: Place = ()) -> Model:
+    """`content`, which stands at `place` of `file`, as a `model`. Raises `ConfigurationError`, a line per problem."""
+    try:
+        # Strict JSON mode: a list may be a tuple, as there is no other way to write one, and nothing else bends.
+        return model.model_validate_json(json.dumps(content))
+    except ValidationError as error:
+        problems = [_problem(model, file, place, detail) for detail in error.errors(include_url=False)]
+        raise ConfigurationError("\n".join(problems)) from error
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """`, did you mean 'x'?` when one of `known` is close to `word`, otherwise what is known."""
+    words = sorted(known)
+    if close := get_close_matches(word, words, n=1):
+        return f", did you mean '{close[0]}'?"
+    return f"; known: {', '.join(words)}" if words else ""
+
+
+_CALLED: Final = {"applies_to": "provenance", "per": "window"}
+
+
+def _problem(model: type[BaseModel], file: YamlFile, place: Place, detail: ErrorDetails) -> str:
+    inside = detail["loc"]
+    where = (*place, *inside)
+    name = next((step for step in reversed(inside) if isinstance(step, str)), "the file")
+    match detail["type"]:
+        case "extra_forbidden":
+            known = suggestion(name, _keys_at(model, inside[:-1]))
+            return f"{file.at_key(where)}: unknown key '{name}'{known}"
+        case "missing":
+            return f"{file.at(where)}: '{name}' is missing"
+        case "literal_error":
+            allowed = detail["ctx"]["expected"].replace("'", "")
+            return f"{file.at(where)}: unknown {_CALLED.get(name, name)} '{detail['input']}'; use {allowed}"
+        case "string_pattern_mismatch":
+            form = "<pack>.<name>" if name == "id" else "<name>"
+            return f"{file.at(where)}: {name} is written {form}, in lower case letters, digits and single hyphens"
+        case "too_short":
+            return f"{file.at(where)}: '{name}' needs at least one entry"
+    said = detail["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("Value error, ")
+    return f"{file.at(where)}: '{name}' {said}"
+
+
+def _keys_at(model: Any, place: Place) -> list[str]:
+    """The keys the model at `place` inside `model` knows, as they are written."""
+    for step in place:
+        if _is_model(model):
+            model = {field.alias or name: field.annotation for name, field in model.model_fields.items()}.get(str(step))
+        else:
+            model = next((part for part in get_args(model) if _is_model(part)), None)
+    return [field.alias or name for name, field in model.model_fields.items()] if _is_model(model) else []
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

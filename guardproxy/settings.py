@@ -1,0 +1,191 @@
+"""Process settings: where to listen, where the model is, which policy, which keys. Read once, validated, frozen.
+
+Sources, the later one wins: built-in defaults, the environment, the file (`guardproxy.yaml`), the command line.
+Secrets never stand in the file: it names the environment variable or the file that holds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from guardproxy.errors import ConfigurationError
+from guardproxy.policyfile.schema import Text, Written, read_as
+from guardproxy.policyfile.yaml_nodes import parse_yaml
+
+DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=86_400, strict=False)]
+
+
+class Listen(Written):
+    """The data plane. Port 0 takes a free one."""
+
+    host: Text = "127.0.0.1"
+    port: Port = 8080
+
+
+class Admin(Written):
+    """Health checks, on a listener of their own."""
+
+    host: Text = "127.0.0.1"
+    port: Port = 8081
+
+
+class UpstreamSettings(Written):
+    """The one model endpoint, with its `/v1`. The key comes from a file or from an environment variable."""
+
+    base_url: Text = DEFAULT_BASE_URL
+    api_key_env: Text = "OPENAI_API_KEY"
+    api_key_file: Text | None = None
+    connect_timeout: Seconds = 5.0
+    read_timeout: Seconds = 120.0
+    max_connections: Annotated[int, Field(gt=0)] = 1000
+    max_response_bytes: Annotated[int, Field(gt=0)] = 64 * 1024 * 1024
+
+
+class KeySettings(Written):
+    """Callers' keys: a file made by `guardproxy keys create`. Without one, a single key of this run is used."""
+
+    file: Text | None = None
+
+
+class LogSettings(Written):
+    """`auto` is readable on a terminal and JSON lines elsewhere. `incidents` is the file of blocked exchanges."""
+
+    format: Literal["auto", "json", "console"] = "auto"
+    incidents: Text | None = "incidents.jsonl"
+
+
+class Settings(Written):
+    """Everything `guardproxy.yaml` may hold."""
+
+    listen: Listen = Listen()
+    admin: Admin = Admin()
+    upstream: UpstreamSettings = UpstreamSettings()
+    policy: Text | None = None
+    keys: KeySettings = KeySettings()
+    log: LogSettings = LogSettings()
+    body_timeout: Seconds = 30.0
+    exchange_timeout: Seconds = 900.0
+    drain_timeout: Seconds = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the command line says; None where it says nothing."""
+
+    host: str | None = None
+    port: int | None = None
+    admin_port: int | None = None
+    policy: Path | None = None
+    log_format: str | None = None
+
+
+def load_settings(file: Path | None, environ: Mapping[str, str], overrides: Overrides = Overrides()) -> Settings:
+    """The settings of a process. Raises `ConfigurationError`, naming file, line and column where there is one."""
+    settings = _read(file) if file else Settings()
+    settings = _with_overrides(_with_environment(settings, environ), overrides)
+    _check_origin(settings.upstream.base_url)
+    return settings
+
+
+def upstream_key(settings: Settings, environ: Mapping[str, str]) -> str | None:
+    """The key for the model endpoint; None where the endpoint needs none (a server of one's own)."""
+    if settings.upstream.api_key_file:
+        try:
+            key = Path(settings.upstream.api_key_file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigurationError(f"upstream.api_key_file cannot be read: {error.strerror}") from error
+    else:
+        key = environ.get(settings.upstream.api_key_env, "").strip()
+    if not key:
+        return None
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ConfigurationError("the upstream's key holds characters that cannot stand in a header")
+    return key
+
+
+def is_loopback(host: str) -> bool:
+    return host in _LOOPBACK or host.startswith("127.")
+
+
+def _read(file: Path) -> Settings:
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from error
+    document = parse_yaml(raw, str(file))
+    settings = read_as(Settings, document, document.content)
+    return _beside(file.parent, settings)
+
+
+def _beside(folder: Path, settings: Settings) -> Settings:
+    """Files are named relative to the file that names them, wherever the process is started."""
+
+    def anchored(name: str | None) -> str | None:
+        return None if name is None else str(folder / name)
+
+    return settings.model_copy(
+        update={
+            "policy": anchored(settings.policy),
+            "keys": settings.keys.model_copy(update={"file": anchored(settings.keys.file)}),
+            "log": settings.log.model_copy(update={"incidents": anchored(settings.log.incidents)}),
+            "upstream": settings.upstream.model_copy(update={"api_key_file": anchored(settings.upstream.api_key_file)}),
+        }
+    )
+
+
+def _with_environment(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    """The environment fills in what the file does not say."""
+    changes: dict[str, object] = {}
+    base_url = environ.get("OPENAI_BASE_URL", "").strip()
+    if base_url and "base_url" not in settings.upstream.model_fields_set:
+        changes["upstream"] = settings.upstream.model_copy(update={"base_url": base_url})
+    if (keys := environ.get("GUARDPROXY_KEYS", "").strip()) and settings.keys.file is None:
+        changes["keys"] = KeySettings(file=keys)
+    if (policy := environ.get("GUARDPROXY_POLICY", "").strip()) and settings.policy is None:
+        changes["policy"] = policy
+    if (
+        incidents := environ.get("GUARDPROXY_INCIDENTS", "").strip()
+    ) and "incidents" not in settings.log.model_fields_set:
+        changes["log"] = settings.log.model_copy(update={"incidents": incidents})
+    return settings.model_copy(update=changes)
+
+
+def _with_overrides(settings: Settings, overrides: Overrides) -> Settings:
+    listen: dict[str, object] = {}
+    admin: dict[str, object] = {}
+    log: dict[str, object] = {}
+    if overrides.host is not None:
+        listen["host"] = overrides.host
+    if overrides.port is not None:
+        listen["port"] = overrides.port
+    if overrides.admin_port is not None:
+        admin["port"] = overrides.admin_port
+    if overrides.log_format is not None:
+        log["format"] = overrides.log_format
+    changes: dict[str, object] = {
+        "listen": settings.listen.model_copy(update=listen),
+        "admin": settings.admin.model_copy(update=admin),
+        "log": settings.log.model_copy(update=log),
+    }
+    if overrides.policy is not None:
+        changes["policy"] = str(overrides.policy)
+    return settings.model_copy(update=changes)
+
+
+def _check_origin(base_url: str) -> None:
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ConfigurationError(
+            "upstream.base_url (or OPENAI_BASE_URL) must be an http(s) URL such as https://api.openai.com/v1, "
+            "without user, query or fragment"
+        )

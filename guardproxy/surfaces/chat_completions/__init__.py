@@ -1,0 +1,7 @@
+"""`POST /v1/chat/completions`."""
+
+from guardproxy.surfaces.chat_completions.request import read_request
+from guardproxy.surfaces.chat_completions.response import read_response, strip_copies
+from guardproxy.surfaces.chat_completions.stream import ChatStream
+
+__all__ = ["ChatStream", "read_request", "read_response", "strip_copies"]

@@ -1,0 +1,205 @@
+"""Where text stands in a request, and whose it is.
+
+Known members get the provenance their place has; every other string, and every member name a caller chose, is found
+by the catch-all and counts as the user's. So a field nobody has heard of is inspected, not passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from guardproxy.core.context import is_operator_role
+from guardproxy.core.exchange import ALONE, Opaque, OpaqueKind, Provenance, RequestReading, Segment, Turn
+from guardproxy.errors import InvalidRequest
+from guardproxy.surfaces.chat_completions.texts import read_call, walk
+from guardproxy.wire.document import walk_strings
+from guardproxy.wire.path import Path, format_path
+
+# What the application sets up, as long as the caller may speak as the operator.
+_OPERATOR_MEMBERS: Final = frozenset({"tools", "functions", "tool_choice", "function_call", "response_format"})
+_PART_TEXT: Final = {"text": "text", "refusal": "refusal", "input_text": "text", "output_text": "text"}
+_OPAQUE_PARTS: Final = {
+    "image_url": OpaqueKind.IMAGE,
+    "input_image": OpaqueKind.IMAGE,
+    "input_audio": OpaqueKind.AUDIO,
+    "audio": OpaqueKind.AUDIO,
+    "file": OpaqueKind.FILE,
+    "input_file": OpaqueKind.FILE,
+}
+# Members of opaque parts that hold the bytes themselves, not text.
+_OPAQUE_BYTES: Final = frozenset({"data", "file_data", "file_id"})
+
+# Members of a request and of a message whose names are the API's own, so only their values are texts.
+_KNOWN_MEMBERS: Final = _OPERATOR_MEMBERS | {
+    "audio", "frequency_penalty", "include_reasoning", "logit_bias", "logprobs", "max_completion_tokens", "max_tokens",
+    "metadata", "min_p", "modalities", "n", "parallel_tool_calls", "prediction", "presence_penalty",
+    "prompt_cache_key", "prompt_cache_retention", "reasoning", "reasoning_effort", "repetition_penalty",
+    "safety_identifier", "seed", "service_tier", "stop", "store", "stream", "stream_options", "temperature", "top_k",
+    "top_logprobs", "top_p", "user", "verbosity", "web_search_options",
+}  # fmt: skip
+_MESSAGE_MEMBERS: Final = frozenset(
+    {"name", "tool_call_id", "refusal", "reasoning", "reasoning_content", "reasoning_details", "audio", "cache_control"}
+)
+
+
+def read_request(document: Any, *, operator: bool) -> RequestReading:
+    """Every text of a request. `operator`: the caller's system text has the operator's provenance.
+
+    Raises `InvalidRequest` where a type is wrong that decides how the body is read.
+    """
+    if not isinstance(document, dict):
+        raise InvalidRequest("the body must be a JSON object")
+    reader = _RequestReader(operator)
+    reader.read_messages(document.get("messages"))
+    reader.read_rest(document)
+    return RequestReading(
+        model=_string(document, "model"),
+        stream=_boolean(document, "stream"),
+        segments=tuple(reader.segments),
+        turns=tuple(reader.turns),
+        opaque=tuple(reader.opaque),
+        tools=_length(document, "tools") + _length(document, "functions"),
+        choices=_count(document, "n") or 1,
+        output_tokens=_output_tokens(document),
+    )
+
+
+class _RequestReader:
+    """Collects the texts of one request. Neighbouring messages of one role are one run: a model reads them as one."""
+
+    def __init__(self, operator: bool) -> None:
+        self.segments: list[Segment] = []
+        self.turns: list[Turn] = []
+        self.opaque: list[Opaque] = []
+        self._operator = Provenance.OPERATOR if operator else Provenance.USER
+        self._run = ALONE
+
+    def read_messages(self, messages: Any) -> None:
+        if not isinstance(messages, list) or not messages:
+            raise InvalidRequest("messages must be a non-empty list", param="messages")
+        last_role = None
+        for index, message in enumerate(messages):
+            path: Path = ("messages", index)
+            role = message.get("role") if isinstance(message, dict) else None
+            if not isinstance(role, str):
+                raise InvalidRequest("each message must be an object with a role", param=format_path(path))
+            if role != last_role:
+                self._run += 1
+                last_role = role
+            self.turns.append(Turn(role, path))
+            self._read_message(message, path, self._provenance(role))
+
+    def read_rest(self, document: dict[str, Any]) -> None:
+        for name, value in document.items():
+            if name in ("messages", "model") or value is None or value is True or value is False:
+                continue
+            provenance = self._operator if name in _OPERATOR_MEMBERS else Provenance.USER
+            if name in _KNOWN_MEMBERS:
+                self.segments += walk(value, (name,), provenance)
+            else:
+                self.segments += walk({name: value}, (), provenance)
+        modalities = document.get("modalities")
+        if isinstance(modalities, list) and "audio" in modalities:
+            self.opaque.append(Opaque(OpaqueKind.AUDIO, Provenance.MODEL, ("modalities",)))
+
+    def _provenance(self, role: str) -> Provenance:
+        if is_operator_role(role):
+            return self._operator
+        # Assistant turns in a request are what the caller says the model said: user text.
+        return Provenance.TOOL if role in ("tool", "function") else Provenance.USER
+
+    def _read_message(self, message: dict[str, Any], path: Path, provenance: Provenance) -> None:
+        for name, value in message.items():
+            here = (*path, name)
+            if name == "content":
+                self._read_content(value, here, provenance)
+            elif name == "tool_calls" and isinstance(value, list):
+                for index, call in enumerate(value):
+                    self._read_call(call, (*here, index), provenance)
+            elif name == "function_call":
+                self._read_call(value, here, provenance)
+            elif name in _MESSAGE_MEMBERS:
+                self.segments += walk(value, here, provenance)
+            elif name != "role":
+                self.segments += walk({name: value}, path, provenance)
+
+    def _read_call(self, call: Any, path: Path, provenance: Provenance) -> None:
+        if isinstance(call, dict):
+            self.segments += read_call(call, path, provenance)
+        elif call is not None:
+            raise InvalidRequest("a tool call must be an object", param=format_path(path))
+
+    def _read_content(self, content: Any, path: Path, provenance: Provenance) -> None:
+        if isinstance(content, str):
+            self.segments.append(Segment(content, provenance, path, self._run))
+        elif isinstance(content, list):
+            for index, part in enumerate(content):
+                self._read_part(part, (*path, index), provenance)
+        elif content is not None:
+            raise InvalidRequest("content must be a string, a list of parts or null", param=format_path(path))
+
+    def _read_part(self, part: Any, path: Path, provenance: Provenance) -> None:
+        if isinstance(part, str):  # some servers take bare strings
+            self.segments.append(Segment(part, provenance, path, self._run))
+            return
+        kind = part.get("type") if isinstance(part, dict) else None
+        if not isinstance(kind, str):
+            raise InvalidRequest("each content part must be an object with a type", param=format_path(path))
+        text_member = _PART_TEXT.get(kind)
+        if text_member is None:
+            self.opaque.append(Opaque(_OPAQUE_PARTS.get(kind, OpaqueKind.UNKNOWN), provenance, path))
+        for name, value in part.items():
+            here = (*path, name)
+            if name == text_member:
+                if not isinstance(value, str):
+                    raise InvalidRequest("the text of a content part must be a string", param=format_path(here))
+                self.segments.append(Segment(value, provenance, here, self._run))
+            elif text_member is None:
+                self.segments += _readable(value, here, provenance)
+            elif name != "type":
+                self.segments += walk({name: value}, path, provenance)
+
+
+def _readable(value: Any, path: Path, provenance: Provenance) -> Iterator[Segment]:
+    """The texts beside the bytes of an opaque part: a file's name, a link; not base64."""
+    for where, text in walk_strings(value, path, names=True):
+        if where[-1] not in _OPAQUE_BYTES and not text.startswith("data:"):
+            yield Segment(text, provenance, where)
+
+
+def _string(document: dict[str, Any], name: str) -> str:
+    value = document.get(name)
+    if not isinstance(value, str) or not value:
+        raise InvalidRequest(f"{name} must be a non-empty string", param=name)
+    return value
+
+
+def _boolean(document: dict[str, Any], name: str) -> bool:
+    value = document.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise InvalidRequest(f"{name} must be true or false", param=name)
+    return bool(value)
+
+
+def _count(document: dict[str, Any], name: str) -> int | None:
+    value = document.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidRequest(f"{name} must be a positive whole number", param=name)
+    return value
+
+
+def _length(document: dict[str, Any], name: str) -> int:
+    value = document.get(name)
+    if value is None:
+        return 0
+    if not isinstance(value, list):
+        raise InvalidRequest(f"{name} must be a list", param=name)
+    return len(value)
+
+
+def _output_tokens(document: dict[str, Any]) -> int | None:
+    caps = [cap for cap in (_count(document, "max_completion_tokens"), _count(document, "max_tokens")) if cap]
+    return max(caps, default=None)

@@ -1,0 +1,85 @@
+"""Where text stands in a whole response: all choices, all members; whatever is not known is found by the catch-all."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from guardproxy.core.exchange import Opaque, OpaqueKind, Provenance, ResponseReading, Segment
+from guardproxy.surfaces.chat_completions.texts import read_call, walk
+from guardproxy.wire.path import Path
+
+# Strings of a response that are the API's own words.
+RESPONSE_LABELS: Final = frozenset({"id", "object", "model", "system_fingerprint", "service_tier"})
+CHOICE_LABELS: Final = frozenset({"finish_reason"})
+MESSAGE_LABELS: Final = frozenset({"role"})
+
+
+def read_response(document: Any) -> ResponseReading:
+    """Every text of a whole response, all choices, all members."""
+    if not isinstance(document, dict):
+        return ResponseReading(tuple(walk(document, (), Provenance.MODEL)))
+    segments: list[Segment] = []
+    opaque: list[Opaque] = []
+    for name, value in document.items():
+        if name in RESPONSE_LABELS and isinstance(value, str):
+            continue
+        if name == "choices" and isinstance(value, list):
+            for index, choice in enumerate(value):
+                _read_choice(choice, ("choices", index), segments, opaque)
+        else:
+            segments += walk(value, (name,), Provenance.MODEL)
+    return ResponseReading(tuple(segments), tuple(opaque), document.get("usage"))
+
+
+def strip_copies(document: Any) -> None:
+    """Drop what repeats the text in another encoding: log probabilities (tokens and bytes) and spoken audio.
+
+    Called when the policy redacts model text; a redacted word must not survive beside its placeholder.
+    """
+    choices = document.get("choices") if isinstance(document, dict) else None
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict):
+            strip_choice_copies(choice, choice.get("message"))
+
+
+def strip_choice_copies(choice: dict[str, Any], message: Any) -> None:
+    """`strip_copies` for one choice and its message or delta."""
+    if choice.get("logprobs") is not None:
+        choice["logprobs"] = None
+    audio = message.get("audio") if isinstance(message, dict) else None
+    if isinstance(audio, dict):
+        audio.pop("data", None)
+
+
+def _read_choice(choice: Any, path: Path, segments: list[Segment], opaque: list[Opaque]) -> None:
+    if not isinstance(choice, dict):
+        segments += walk(choice, path, Provenance.MODEL)
+        return
+    for name, value in choice.items():
+        here = (*path, name)
+        if name == "message" and isinstance(value, dict):
+            _read_reply(value, here, segments, opaque)
+        elif not (name in CHOICE_LABELS and isinstance(value, str)):
+            segments += walk(value, here, Provenance.MODEL)
+
+
+def _read_reply(message: dict[str, Any], path: Path, segments: list[Segment], opaque: list[Opaque]) -> None:
+    for name, value in message.items():
+        here = (*path, name)
+        if isinstance(value, str):
+            if name not in MESSAGE_LABELS:
+                segments.append(Segment(value, Provenance.MODEL, here))
+        elif name == "tool_calls" and isinstance(value, list):
+            for index, call in enumerate(value):
+                segments += (
+                    read_call(call, (*here, index), Provenance.MODEL)
+                    if isinstance(call, dict)
+                    else walk(call, (*here, index), Provenance.MODEL)
+                )
+        elif name == "function_call" and isinstance(value, dict):
+            segments += read_call(value, here, Provenance.MODEL)
+        elif name == "audio" and isinstance(value, dict) and isinstance(value.get("data"), str):
+            opaque.append(Opaque(OpaqueKind.AUDIO, Provenance.MODEL, here))
+            segments += walk({k: v for k, v in value.items() if k != "data"}, here, Provenance.MODEL)
+        else:
+            segments += walk(value, here, Provenance.MODEL)

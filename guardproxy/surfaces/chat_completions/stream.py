@@ -1,0 +1,228 @@
+"""A streamed chat response: each event is edited and sent on, so that what the client adds up is what may be seen.
+
+Every string that grows in a choice is a channel with its own guard, keyed by choice and place (`content`, `refusal`,
+`reasoning_content`, a field nobody knows). Events go out one for one with their text replaced by what is newly safe,
+possibly nothing; text still held when a choice finishes goes out before its finish frame.
+
+Tool calls are not streamed. A client acts on a call, and some repair a truncated one into a runnable one, so a call is
+collected, looked at decoded, and sent whole before the finish frame - or, when it was cut off, not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from guardproxy.core.inspection import OutputGuard
+from guardproxy.core.stream import StreamGuard
+from guardproxy.errors import UpstreamUnavailable
+from guardproxy.surfaces.chat_completions.calls import PendingCalls
+from guardproxy.surfaces.chat_completions.response import (
+    CHOICE_LABELS,
+    MESSAGE_LABELS,
+    RESPONSE_LABELS,
+    strip_choice_copies,
+)
+from guardproxy.wire.document import UndecodableJson, decode, encode, get, replace, walk_strings
+from guardproxy.wire.path import Path
+from guardproxy.wire.sse import DONE, SseEvent, encode_event
+
+_DONE_FRAME: Final = b"data: [DONE]\n\n"
+_REFUSAL: Final = "This answer was stopped by a policy of the proxy."
+# Strings inside a delta that name things and never grow.
+_DELTA_LABELS: Final = MESSAGE_LABELS | {"type", "id", "index", "format", "expires_at"}
+# What a frame made by us takes over from the upstream's.
+_SKELETON: Final = ("id", "object", "created", "model", "service_tier", "system_fingerprint")
+
+
+class _Choice:
+    """One choice of the stream: its channels, its unfinished tool calls, whether it has ended."""
+
+    __slots__ = ("calls", "channels", "finished")
+
+    def __init__(self) -> None:
+        self.channels: dict[Path, StreamGuard] = {}
+        self.calls = PendingCalls()
+        self.finished = False
+
+
+class ChatStream:
+    """Edits the events of one response. `feed` and `finish` return frames for the client, ready to write."""
+
+    def __init__(self, guard: OutputGuard) -> None:
+        self._guard = guard
+        self._choices: dict[int, _Choice] = {}
+        self._skeleton: dict[str, Any] = {"object": "chat.completion.chunk"}
+        self._done = False
+        self.usage: Any = None
+        self.characters = 0  # of text released, for a token estimate when the upstream reports no usage
+
+    def feed(self, event: SseEvent) -> list[bytes]:
+        """One upstream event in, the frames it becomes out. After a block the frames end the stream."""
+        if self._done:
+            return []
+        if event.data == DONE:
+            frames = self._ending()
+            return self._blocked(frames) if self._guard.blocked else [*frames, _DONE_FRAME]
+        try:
+            document = decode(event.data)
+        except UndecodableJson as error:
+            raise UpstreamUnavailable("the upstream sent an event that is not JSON", reason="bad_event") from error
+        if not isinstance(document, dict):
+            raise UpstreamUnavailable("the upstream sent an event that is not an object", reason="bad_event")
+        frames = self._edit(document, event.event)
+        return self._blocked(frames) if self._guard.blocked else frames
+
+    def finish(self) -> list[bytes]:
+        """The upstream has closed the stream without `[DONE]`, which clients accept. Cut-off tool calls are dropped."""
+        if self._done:
+            return []
+        self._done = True
+        frames = [frame for index, choice in self._choices.items() for frame in self._flush(index, choice, set())]
+        return self._blocked(frames) if self._guard.blocked else frames
+
+    def _ending(self) -> list[bytes]:
+        self._done = True
+        frames: list[bytes] = []
+        for index, choice in self._choices.items():
+            if not choice.finished:
+                frames += self._flush(index, choice, set())
+                frames += self._release_calls(index, choice, None)
+        return frames
+
+    def _blocked(self, frames: list[bytes]) -> list[bytes]:
+        """End every open choice the one way all clients notice, with a refusal that cannot pass for model text."""
+        self._done = True
+        for index, choice in sorted(self._choices.items()):
+            if not choice.finished:
+                frames.append(self._frame(index, {"delta": {"refusal": _REFUSAL}}))
+                frames.append(self._frame(index, {}, "content_filter"))
+        return [*frames, _DONE_FRAME]
+
+    def _edit(self, document: dict[str, Any], name: str) -> list[bytes]:
+        frames: list[bytes] = []
+        sendable = True
+        for member, value in document.items():
+            if member == "choices" and isinstance(value, list):
+                sendable = self._edit_choices(document, value, frames)
+            elif isinstance(value, (str, dict, list)) and not (member in RESPONSE_LABELS and isinstance(value, str)):
+                self._clean_below(document, member)
+        if isinstance(document.get("usage"), dict):
+            self.usage = document["usage"]
+        if sendable:
+            frames.append(encode_event(encode(document), name))
+        return frames
+
+    def _edit_choices(self, document: dict[str, Any], choices: list[Any], frames: list[bytes]) -> bool:
+        """Edit all choices in place; False when nothing is left that is worth an event."""
+        self._skeleton = {name: document[name] for name in _SKELETON if name in document}
+        sendable = not choices
+        for position, value in enumerate(choices):
+            if not isinstance(value, dict):
+                self._clean_below(choices, position)
+                sendable = True
+                continue
+            index = value.get("index", position)
+            if not isinstance(index, int):
+                raise UpstreamUnavailable("the upstream sent a choice whose index is not a number", reason="bad_event")
+            choice = self._choices.get(index)
+            if choice is None:
+                choice = self._choices[index] = _Choice()
+            sendable = self._edit_choice(index, choice, value, frames) or sendable
+        return sendable
+
+    def _edit_choice(self, index: int, choice: _Choice, value: dict[str, Any], frames: list[bytes]) -> bool:
+        present: set[Path] = set()
+        took_call = False
+        if self._guard.redacts:
+            strip_choice_copies(value, value.get("delta"))
+        for member, below in value.items():
+            if member in ("delta", "message") and isinstance(below, dict):
+                took_call = choice.calls.take(below) or took_call
+                self._edit_delta(index, choice, (member,), below, present)
+            elif isinstance(below, str) and member not in CHOICE_LABELS:
+                value[member] = self._channel(index, choice, (member,), below, present)
+            elif isinstance(below, (dict, list)):
+                self._clean_below(value, member)
+        reason = value.get("finish_reason")
+        if reason is None:
+            return not took_call or bool(value.get("delta"))
+        self._finish_choice(index, choice, value, present, frames)
+        return True
+
+    def _finish_choice(
+        self, index: int, choice: _Choice, value: dict[str, Any], present: set[Path], frames: list[bytes]
+    ) -> None:
+        """Everything of the choice goes out before its finish frame; a block on the way takes the finish back."""
+        frames += self._flush(index, choice, present)
+        for path in present:
+            text = choice.channels[path].finish()
+            if text:
+                self.characters += len(text)
+                replace(value, {path: get(value, path) + text})
+        frames += self._release_calls(index, choice, value["finish_reason"])
+        if self._guard.blocked:
+            value["finish_reason"] = None
+        else:
+            choice.finished = True
+
+    def _edit_delta(self, index: int, choice: _Choice, where: Path, delta: dict[str, Any], present: set[Path]) -> None:
+        for member, value in delta.items():
+            if isinstance(value, str):
+                if member not in MESSAGE_LABELS:
+                    delta[member] = self._channel(index, choice, (*where, member), value, present)
+            elif isinstance(value, (dict, list)):
+                edits: dict[Path, str] = {}
+                for path, text in walk_strings(value, (member,)):
+                    if path[-1] not in _DELTA_LABELS and path != ("audio", "data"):
+                        edits[path] = self._channel(index, choice, (*where, *path), text, present)
+                replace(delta, edits)
+
+    def _channel(self, index: int, choice: _Choice, path: Path, text: str, present: set[Path]) -> str:
+        """Feed one channel; what of its text may go out now."""
+        channel = choice.channels.get(path)
+        if channel is None:
+            channel = choice.channels[path] = self._guard.open(("choices", index, *path))
+        present.add(path)
+        released = channel.feed(text)
+        self.characters += len(released)
+        return released
+
+    def _flush(self, index: int, choice: _Choice, present: set[Path]) -> Iterator[bytes]:
+        """The choice's held text, channel by channel, except channels whose text stands in the event at hand."""
+        for path, channel in choice.channels.items():
+            if path not in present:
+                text = channel.finish()
+                if text:
+                    self.characters += len(text)
+                    yield self._frame(index, _nest(path, text))
+
+    def _release_calls(self, index: int, choice: _Choice, reason: Any) -> Iterator[bytes]:
+        path: Path = ("choices", index, "delta")
+        for delta in choice.calls.release(reason, lambda text: self._guard.whole(text, path)):
+            if self._guard.blocked:
+                return
+            yield self._frame(index, {"delta": delta})
+
+    def _clean_below(self, holder: Any, member: str | int) -> None:
+        """Look at strings that arrive at once (metadata, errors, annotations) and redact them in place."""
+        edits: dict[Path, str] = {}
+        for path, text in walk_strings(holder[member], (member,), names=True):
+            cleaned = self._guard.whole(text, path)
+            if cleaned != text:
+                edits[path] = cleaned
+        replace(holder, edits)
+
+    def _frame(self, index: int, parts: dict[str, Any], finish_reason: str | None = None) -> bytes:
+        """An event of our own: one choice with `parts`, in the skeleton of the upstream's last event."""
+        choice = {"index": index, "delta": {}, **parts, "finish_reason": finish_reason}
+        return encode_event(encode({**self._skeleton, "choices": [choice]}))
+
+
+def _nest(path: Path, text: str) -> dict[str, Any]:
+    """The part of a choice that holds only `text` at `path`."""
+    value: Any = text
+    for step in reversed(path):
+        value = [value] if isinstance(step, int) else {step: value}
+    assert isinstance(value, dict)  # noqa: S101 - the first step of a channel's path is a member name
+    return value

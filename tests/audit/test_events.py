@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import re
+
+from guardproxy.audit.events import Event
+
+
+def test_the_names_are_stable() -> None:
+    assert {
+        "proxy_started",
+        "proxy_stopped",
+        "policy_loaded",
+        "exchange_completed",
+        "exchange_flagged",
+        "exchange_redacted",
+        "exchange_blocked",
+        "exchange_refused",
+        "quota_refused",
+        "upstream_failed",
+        "guard_failed",
+        "client_disconnected",
+        "session_key_generated",
+    } == set(Event)
+
+
+def test_every_event_reads_as_its_name_and_explains_itself_in_one_line() -> None:
+    for event in Event:
+        assert f"{event}" == event.value == event.name.lower()
+        assert event.level in ("info", "warning", "error")
+        assert re.fullmatch(r"[A-Z].{10,100}\.", event.meaning)
+
+
+def test_an_event_is_found_by_its_name() -> None:
+    assert Event("exchange_blocked") is Event.EXCHANGE_BLOCKED
+
+
+def test_only_everyday_traffic_waits_to_be_written() -> None:
+    waiting = {event for event in Event if not event.at_once}
+    everyday = {Event.EXCHANGE_COMPLETED, Event.EXCHANGE_FLAGGED, Event.EXCHANGE_REDACTED, Event.CLIENT_DISCONNECTED}
+    assert everyday == waiting

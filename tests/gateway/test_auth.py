@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import secrets
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from multidict import CIMultiDict
+
+from guardproxy.errors import NEVER, InvalidKey
+from guardproxy.gateway.auth import NO_KEY, WRONG_KEY, authenticate
+from guardproxy.gateway.keyring import SESSION, Keyring
+
+TOKEN = secrets.token_urlsafe(32)
+KEYRING = Keyring.empty().with_session_key(TOKEN)
+NOW = 1_900_000_000.0
+
+
+def refusal(headers: dict[str, str]) -> InvalidKey:
+    with pytest.raises(InvalidKey) as caught:
+        authenticate(CIMultiDict(headers), KEYRING, NOW)
+    return caught.value
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer "])
+def test_a_bearer_key_tells_who_is_calling(scheme: str) -> None:
+    assert authenticate(CIMultiDict(authorization=f"{scheme} {TOKEN}"), KEYRING, NOW) == SESSION
+
+
+def test_the_header_of_azures_client_is_read_too() -> None:
+    assert authenticate(CIMultiDict({"Api-Key": TOKEN}), KEYRING, NOW) == SESSION
+
+
+def test_the_authorization_decides_where_both_headers_are_given() -> None:
+    wrong = {"Authorization": f"Bearer {secrets.token_urlsafe(32)}", "api-key": TOKEN}
+    assert refusal(wrong).message == WRONG_KEY
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": ""}, {"Authorization": "Bearer"}, {"Authorization": "Bearer  "}, {"api-key": " "}]
+)
+def test_a_missing_key_is_told_with_what_to_do(headers: dict[str, str]) -> None:
+    assert refusal(headers).message == NO_KEY
+
+
+@given(st.text(st.characters(codec=None)).filter(lambda text: text.strip()), st.sampled_from(["Bearer ", "Basic ", ""]))
+def test_every_wrong_key_gets_the_same_words_and_hears_nothing_of_itself(presented: str, scheme: str) -> None:
+    error = refusal({"Authorization": scheme + presented})
+    assert error.message in (WRONG_KEY, NO_KEY)
+    assert (error.status, error.type, error.code) == (401, "invalid_request_error", "invalid_api_key")
+    assert (error.param, error.retry, error.detail) == (None, NEVER, {})
+
+
+def test_the_right_key_under_another_scheme_is_no_key() -> None:
+    assert refusal({"Authorization": f"Basic {TOKEN}"}).message == WRONG_KEY
+    assert refusal({"Authorization": TOKEN}).message == WRONG_KEY
+
+
+def test_a_key_in_a_query_or_another_header_is_not_read() -> None:
+    assert refusal({"x-api-key": TOKEN, "Cookie": f"key={TOKEN}", "Referer": f"https://x/?key={TOKEN}"})
