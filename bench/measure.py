@@ -62,7 +62,7 @@ def measure(
     with _started(subjects, say) as bench:
         for scenario in scenarios:
             for server in bench.servers:
-                bench.load(server, scenario, min(WARM_UP_S, seconds))
+                bench.load(server, scenario, min(WARM_UP_S, seconds / 2))
         say(f"warm; {rounds} rounds, {len(subjects) * len(scenarios) * seconds:g} s each or a little more")
         slices: list[Slice] = []
         for number in range(rounds):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from bench import BenchError
@@ -81,6 +82,7 @@ def _sse() -> Work:
     return decode
 
 
+@cache
 def _policy(name: str) -> Any:
     from guardproxy.policyfile.compile import load_policy
 

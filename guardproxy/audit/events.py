@@ -10,7 +10,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-
 _WAITS: Final = False
 
 

@@ -171,7 +171,7 @@ def _check_name(name: str) -> None:
 
 def _moment(text: str, now: datetime) -> datetime:
     try:
-        if form := re.fullmatch(r"([0-9]{1,5})([hdw])", text):
+        if form := re.fullmatch(r"([0-9]{1,4})([hdw])", text):
             moment = now + int(form[1]) * _UNITS[form[2]]
         else:
             moment = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)

@@ -6,8 +6,9 @@ same rules of the same policy against the same provenance, so both decide the sa
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from guardproxy.core.excerpt import mask_excerpt
 from guardproxy.core.exchange import ALONE, Coverage, Provenance, Segment
@@ -21,6 +22,9 @@ from guardproxy.wire.path import Path
 # A hostile text can hold a match every few characters. Beyond this many the findings are counted by the verdict's
 # action only: a log line has to stay a line.
 MAX_FINDINGS = 100
+
+# Characters shown on each side of a match.
+EXCERPT_CONTEXT = 40
 
 # Stands between texts that are looked at together; no rule's required literal can hold it.
 _BETWEEN = "\x00"
@@ -39,10 +43,22 @@ def inspect(policy: Policy, segments: Sequence[Segment], skipped: Iterable[str] 
     return _judge(policy, hits, coverage)
 
 
-def excerpt(policy: Policy, text: str, start: int, end: int) -> str:
-    """What a reviewer may see around a match: every text that any redacting rule would hide is masked."""
-    hidden = [(s.start, s.end) for detector in policy.masking for s in detector.scan(text)]
-    return mask_excerpt(text, start, end, hidden)
+class Excerpts:
+    """What a reviewer may see of one text around a match: whatever any rule hides is masked, wherever it applies.
+
+    The text is scanned once, however many matches are shown.
+    """
+
+    def __init__(self, policy: Policy, text: str) -> None:
+        self._text = text
+        self._hidden = sorted({(s.start, s.end) for detector in policy.masking for s in detector.scan(text)})
+        # A hidden text that reaches into a window begins at most so far before it.
+        self._longest = max((end - start for start, end in self._hidden), default=0)
+
+    def around(self, start: int, end: int) -> str:
+        first = bisect_left(self._hidden, (start - EXCERPT_CONTEXT - self._longest, 0))
+        last = bisect_left(self._hidden, (end + EXCERPT_CONTEXT, 0))
+        return mask_excerpt(self._text, start, end, self._hidden[first:last], EXCERPT_CONTEXT)
 
 
 def _by_provenance(segments: Sequence[Segment]) -> dict[Provenance, list[Segment]]:
@@ -97,18 +113,20 @@ def _judge(policy: Policy, hits: dict[Segment, list[Span]], coverage: Coverage) 
     findings: list[Finding] = []
     edits: dict[Path, str] = {}
     for segment, spans in hits.items():
-        for span in sorted(set(spans), key=lambda s: s.start):
-            if len(findings) < MAX_FINDINGS:
-                findings.append(_finding(policy, segment, span))
+        findings += _findings(policy, segment, spans, MAX_FINDINGS - len(findings))
         if action is Action.REDACT and any(hides(policy.rules[span.rule]) for span in spans):
             edits[segment.path] = redact(segment.text, spans, policy.rules)
     return Verdict(action, tuple(findings), edits, coverage)
 
 
-def _finding(policy: Policy, segment: Segment, span: Span) -> Finding:
-    shown = excerpt(policy, segment.text, span.start, span.end)
-    severity = policy.rules[span.rule].severity
-    return Finding(span.rule, severity, segment.provenance, segment.path, span.start, span.end, shown)
+def _findings(policy: Policy, segment: Segment, spans: Sequence[Span], most: int) -> Iterator[Finding]:
+    if most <= 0:
+        return
+    excerpts = Excerpts(policy, segment.text)
+    for span in sorted(set(spans))[:most]:
+        severity = policy.rules[span.rule].severity
+        shown = excerpts.around(span.start, span.end)
+        yield Finding(span.rule, severity, segment.provenance, segment.path, span.start, span.end, shown)
 
 
 class OutputGuard:
@@ -130,7 +148,8 @@ class OutputGuard:
         self.inspected += 1
 
         def on_hit(rule: Rule, context: str, start: int, end: int, offset: int) -> None:
-            self._found(rule, path, offset, offset + end - start, excerpt(self._policy, context, start, end))
+            shown = Excerpts(self._policy, context).around(start, end) if self._room else ""
+            self._found(rule, path, offset, offset + end - start, shown)
 
         return StreamGuard([d.scanner() for d in self._detectors], self._policy.rules, on_hit)
 
@@ -140,21 +159,21 @@ class OutputGuard:
         spans = [s for d in self._detectors if d.may_match(text) for s in d.scan(text)]
         if not spans:
             return text
+        excerpts = Excerpts(self._policy, text)
         for span in spans:
-            self._found(
-                self._policy.rules[span.rule],
-                path,
-                span.start,
-                span.end,
-                excerpt(self._policy, text, span.start, span.end),
-            )
+            shown = excerpts.around(span.start, span.end) if self._room else ""
+            self._found(self._policy.rules[span.rule], path, span.start, span.end, shown)
         return redact(text, spans, self._policy.rules)
+
+    @property
+    def _room(self) -> bool:
+        return len(self.findings) < MAX_FINDINGS
 
     def _found(self, rule: Rule, path: Path, start: int, end: int, shown: str) -> None:
         self.action = max(self.action, rule.action)
         if rule.action is Action.BLOCK and self.blocked is None:
             self.blocked = rule
-        if len(self.findings) < MAX_FINDINGS:
+        if self._room:
             self.findings.append(Finding(rule.id, rule.severity, Provenance.MODEL, path, start, end, shown))
 
     def verdict(self) -> Verdict:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import yaml
-from pydantic import AfterValidator, Field, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from guardproxy.errors import ConfigurationError
 from guardproxy.gateway.keys import is_key_id
@@ -61,7 +61,7 @@ def checked_name(text: str) -> str:
 
 
 SpeaksAs = Literal["operator", "user"]
-Moment = Annotated[datetime, PlainValidator(_moment)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
 class StoredKey(Written):

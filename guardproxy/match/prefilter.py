@@ -89,7 +89,12 @@ def _around(text: str, reaches: Mapping[str, int]) -> Iterator[Window]:
     for literal, reach in reaches.items():
         at = text.find(literal)
         while at >= 0:
-            yield max(at + len(literal) - reach, 0), min(at + reach + 1, len(text))
+            begin, end = at + len(literal) - reach, at + reach + 1
+            # Where literals stand close to each other, go on to the last one whose window touches this one: a text
+            # full of them costs as little memory as any other.
+            while (touching := text.rfind(literal, at + 1, end + reach)) >= 0:
+                at, end = touching, touching + reach + 1
+            yield max(begin, 0), min(end, len(text))
             at = text.find(literal, at + 1)
 
 

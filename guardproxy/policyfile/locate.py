@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import guardproxy
 from guardproxy.errors import ConfigurationError
 from guardproxy.policyfile.schema import suggestion
 
+_PACKAGE: Final = Path(guardproxy.__file__).parent
 
-def shipped_policies() -> Path:
+
+def shipped_policies(package: Path = _PACKAGE) -> Path:
     """The directory that holds `default.yaml` and `packs/`. Raises `ConfigurationError` if there is none."""
-    package = Path(guardproxy.__file__).parent
     for directory in (package / "_policies", package.parent / "policies"):
         if (directory / "default.yaml").is_file():
             return directory

@@ -204,5 +204,5 @@ def _syntax_problem(name: str, text: str, error: yaml.YAMLError) -> str:
         return f"{name}:{mark.line + 1}:{mark.column + 1}: not YAML: {said}"
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        return f"{name}:{line}:1: not YAML: the control character {ord(text[error.position]):#06x}"
+        return f"{name}:{line}:1: not YAML: the control character U+{ord(text[error.position]):04X}"
     return f"{name}:1:1: not YAML: {error}"

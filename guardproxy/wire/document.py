@@ -107,7 +107,7 @@ def replace(document: Any, edits: Mapping[Path, str]) -> None:
 def walk_strings(value: Any, path: Path = (), *, names: bool = False) -> Iterator[tuple[Path, str]]:
     """Every string in document order with its path, which begins with `path`; with `names` also every member's name.
 
-    A name comes before what it names, at a path that ends in `Key`. Needs no recursion, whatever the depth.
+    A name comes before what it names, at a path that ends in `Key`. Needs no recursion.
     """
     if isinstance(value, str):
         yield path, value
@@ -163,12 +163,19 @@ def _edited(value: Any, edits: Sequence[tuple[Path, str]]) -> Any:
             case Inside():
                 value = encode(_edited(decode(_string(value)), under)).decode()
             case Key(name):
-                renames[_checked(value, name)] = under[0][1]
+                renames[_checked(value, name)] = _new_name(under)
             case _:
                 value[step] = _edited(value[_checked(value, step)], under)
     if renames:
         _rename(value, renames)
     return value
+
+
+def _new_name(edits: Sequence[tuple[Path, str]]) -> str:
+    [(path, text)] = edits
+    if path:
+        raise LookupError("nothing stands at this path of the document, which goes on after a name")
+    return text
 
 
 def _replaced(value: Any, text: str, *, alone: bool) -> str:

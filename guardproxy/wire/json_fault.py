@@ -45,7 +45,7 @@ def find_fault(raw: bytes) -> Fault | None:
     """The first fault of a body, or None when it is strict JSON."""
     if raw.startswith(b"\xef\xbb\xbf"):
         return Fault("a UTF-8 byte order mark; send UTF-8 without one", 1, 1, 0)
-    if raw.startswith(_WIDE_MARKS) or b"\x00" in raw[:4]:
+    if raw.startswith(_WIDE_MARKS) or b"\x00" in raw[:2]:
         return Fault("UTF-16 or UTF-32 text; send UTF-8", 1, 1, 0)
     try:
         text = raw.decode()

@@ -5,6 +5,7 @@ The two special steps are classes of their own and no tuples: `Key("json")` must
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,6 +27,9 @@ class Inside:
 INSIDE_JSON: Final = Inside()
 
 Step = str | int | Key | Inside
+# What `format_path` shows as it is.
+_WORD: Final = re.compile("[a-z_]{1,32}")
+
 Path = tuple[Step, ...]
 
 
@@ -33,7 +37,7 @@ def format_path(path: Path) -> str:
     """`messages[0].content`, the way OpenAI writes `error.param`.
 
     Names of members the caller chose (inside arguments, metadata, schemas) could hold a secret, so a name is shown
-    only where it is a plain identifier of at most 40 characters.
+    only where it looks like a word of an API: at most 32 lower-case letters and underscores.
     """
     out = ""
     for step in path:
@@ -45,6 +49,6 @@ def format_path(path: Path) -> str:
             case int():
                 out += f"[{step}]"
             case str():
-                shown = step if step.isidentifier() and len(step) <= 40 else "(…)"
+                shown = step if _WORD.fullmatch(step) else "(…)"
                 out += f".{shown}" if out else shown
     return out

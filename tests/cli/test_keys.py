@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from guardproxy.cli.keys import keys_app
 from guardproxy.errors import ConfigurationError
@@ -56,7 +55,7 @@ def test_create_prints_the_key_alone_on_standard_output_and_it_works(shell: Shel
 def test_a_key_speaks_as_user_unless_operator_is_asked_for(shell: Shell) -> None:
     user = shell.run("create", "alice")
     operator = shell.run("create", "bob", "--speaks-as", "operator")
-    assert ["user", "operator"] == [key.speaks_as for key in read_keys(shell.file)]
+    assert [key.speaks_as for key in read_keys(shell.file)] == ["user", "operator"]
     assert "refuses its system messages" in user.stderr
     assert "may also send system and developer messages" in operator.stderr
 
@@ -117,7 +116,7 @@ def test_a_name_can_be_taken_again_only_after_its_key_is_revoked(shell: Shell) -
     assert again.stdout == ""
     shell.run("revoke", "alice")
     shell.create("alice")
-    assert ["revoked", "active"] == [row[-1] for row in shell.listed()[1:]]
+    assert [row[-1] for row in shell.listed()[1:]] == ["revoked", "active"]
 
 
 def test_list_shows_every_key_with_its_status(shell: Shell) -> None:

@@ -59,8 +59,10 @@ def entry(**changes: str | None) -> str:
     return "version: 1\nkeys:\n- " + "\n  ".join(lines) + "\n"
 
 
-NAMES = st.text(min_size=1, max_size=40).filter(
-    lambda name: name.isprintable() and name == name.strip() and "gpk_" not in name
+NAMES = (
+    st.text(st.characters(categories=["L", "N", "P", "S"], include_characters=" "), min_size=1, max_size=40)
+    .map(str.strip)
+    .filter(lambda name: name and "gpk_" not in name)
 )
 MOMENTS = st.integers(0, 2**32).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 

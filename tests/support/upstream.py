@@ -67,13 +67,11 @@ async def running_upstream(script: Script) -> AsyncIterator[Upstream]:
         server.close()
 
 
-class StopServing(Exception):  # noqa: N818 - control flow of a script, not an error
+class StopServing(Exception):
     """Raised by a script to close the connection here and now."""
 
 
-async def _answer(
-    upstream: Upstream, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
+async def _answer(upstream: Upstream, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     async def send(data: bytes) -> None:
         writer.write(data)
         await writer.drain()
@@ -86,7 +84,11 @@ async def _answer(
             upstream.gone.set()
             script.cancel()
             raise StopServing
-        await script
+        try:
+            await script
+        except ConnectionError:
+            upstream.gone.set()
+            raise
     finally:
         script.cancel()
         left.cancel()

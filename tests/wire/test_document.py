@@ -28,7 +28,9 @@ scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False,
 
 
 def documents(leaves: st.SearchStrategy[Any], names: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
-    return st.recursive(leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4))
+    return st.recursive(
+        leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3), max_leaves=12
+    )
 
 
 values = documents(scalars, texts)
@@ -105,14 +107,12 @@ def test_get_finds_what_the_walk_found(value: Any) -> None:
 
 def test_the_walk_needs_no_recursion() -> None:
     value: Any = "deep"
-    for _ in range(100_000):
+    for _ in range(2000):
         value = [value]
     assert [text for _, text in walk_strings(value)] == ["deep"]
-    while isinstance(value, list):  # taken apart by hand: the interpreter would need its stack for it
-        value = value.pop()
 
 
-@given(st.dictionaries(texts, values), st.data())
+@given(st.dictionaries(texts, values, max_size=3), st.data())
 def test_an_edit_changes_what_it_points_at_and_nothing_else(document: dict[str, Any], data: st.DataObject) -> None:
     strings = list(walk_strings(document))
     edits = {path: text + "!" for path, text in strings if data.draw(st.booleans())}
@@ -123,7 +123,7 @@ def test_an_edit_changes_what_it_points_at_and_nothing_else(document: dict[str, 
     assert json.dumps(before) == json.dumps(document)
 
 
-@given(st.dictionaries(texts, values), st.data())
+@given(st.dictionaries(texts, values, max_size=3), st.data())
 def test_edits_inside_a_string_are_those_of_the_value_it_holds(arguments: dict[str, Any], data: st.DataObject) -> None:
     document = {"function": {"arguments": json.dumps(arguments)}}
     here = ("function", "arguments", INSIDE_JSON)
@@ -187,7 +187,17 @@ def test_ten_thousand_members_can_get_the_same_name() -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        *(("b",), ("list", 2), ("list", -1), ("list", "0"), (Key("b"),), ("list", Key("a")), ("text", 0), (0,)),
+        *(
+            ("b",),
+            ("list", 2),
+            ("list", -1),
+            ("list", "0"),
+            (Key("b"),),
+            (Key("list"), "x"),
+            ("list", Key("a")),
+            ("text", 0),
+            (0,),
+        ),
         *(("text", "x"), ("list", INSIDE_JSON, "a"), ("list", 0, "deeper")),
     ],
 )
@@ -206,11 +216,10 @@ def test_a_path_to_nothing_is_an_error_that_names_no_member(path: Path) -> None:
         {("list",): "new"},
         {("arguments",): "new", ("arguments", INSIDE_JSON, "a"): "b"},
         {("arguments", INSIDE_JSON, "a"): "b", ("arguments",): "new"},
-        {(Key("list"), "x"): "new"},
     ],
 )
 def test_edits_that_contradict_each_other_or_would_drop_a_container_are_refused(edits: dict[Path, str]) -> None:
-    with pytest.raises((ValueError, LookupError)):
+    with pytest.raises(ValueError, match=r"document itself|another edit"):
         replace({"list": [1], "arguments": '{"a": 1}'}, edits)
 
 

@@ -15,7 +15,9 @@ from guardproxy.wire.strict_json import parse_strict
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts
-values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4))
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3), max_leaves=12
+)
 
 TOKENS = [
     *("{", "}", "[", "]", ",", ":", " ", "\n", "\r\n", "\t", '""', '"a"', '"a":', '"a":1', '"\\u0061":1', '"b":[]'),
@@ -52,7 +54,7 @@ def test_json_is_accepted_and_means_what_it_means_to_everyone(value: Any, ascii_
     assert find_fault(raw) is None
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(wrapped | st.binary(max_size=6))
 @example(b"[" * 64 + b"]" * 64)
 @example(b"[" * 65 + b"]" * 65)
@@ -146,5 +148,5 @@ def test_the_message_says_what_is_wrong_and_where() -> None:
 def test_no_message_quotes_a_value_or_a_name_that_could_be_a_secret(noise: str) -> None:
     secret = f"9{noise}"  # a digit: no name made of letters
     quoted = json.dumps(secret, ensure_ascii=False)
-    for raw in (f'{{"a":{quoted},}}', f"{{{quoted}:1,{quoted}:2}}", f"[{quoted}", f'["x" {quoted}]', f"[{noise}]"):
+    for raw in (f'{{"a":{quoted},}}', f"{{{quoted}:1,{quoted}:2}}", f"[{quoted}", f'["x" {quoted}]', f"[!{noise}]"):
         assert noise not in refusal(raw.encode())

@@ -11,7 +11,7 @@ import json
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
@@ -32,13 +32,20 @@ class Seen(NamedTuple):
 
 
 class StandIn:
-    """The running server. `credential` is what its leaky models give away; `key` is what it wants to be shown."""
+    """The running server. `credential` is what its leaky models give away; `key` is what it wants to be shown.
+
+    `seen` are the last requests, `answered` counts all of them, `writing` the streams that have not ended yet, and
+    `said` is the last answer.
+    """
 
     def __init__(self, delay_s: float = 0.02) -> None:
         """`delay_s` passes between two pieces of a stream."""
         self.key = f"upstream-{secrets.token_hex(24)}"
         self.credential = new_credential()
         self.seen: deque[Seen] = deque(maxlen=_REMEMBERED)
+        self.answered = 0
+        self.writing = 0
+        self.said: Reply | None = None
         self.base_url = ""
         self._delay_s = delay_s
 
@@ -48,9 +55,8 @@ class StandIn:
         if not hmac.compare_digest(shown.encode(), f"Bearer {self.key}".encode()):
             return _error(401, "the key is not the stand-in's", "invalid_api_key")
         body = await _json_body(request) if request.method == "POST" else None
-        self.seen.append(
-            Seen(request.path, {name.lower(): value for name, value in request.headers.items()}, body)
-        )
+        self.answered += 1
+        self.seen.append(Seen(request.path, {name.lower(): value for name, value in request.headers.items()}, body))
         match request.method, request.path:
             case "GET", "/v1/models":
                 return web.json_response({"object": "list", "data": [_model(name) for name in MODELS]})
@@ -69,13 +75,21 @@ class StandIn:
         reply = reply_of(model, messages, self.credential)
         if reply is None:
             return _unknown(model)
+        self.said = reply
         usage = _usage(messages, reply)
         if not body.get("stream"):
             return web.json_response(whole(model, reply, usage))
         options = body.get("stream_options") or {}
+        self.writing += 1
+        try:
+            return await self._stream(request, chunks(model, reply, usage if options.get("include_usage") else None))
+        finally:
+            self.writing -= 1
+
+    async def _stream(self, request: web.Request, stream: Iterable[dict[str, Any]]) -> web.StreamResponse:
         response = web.StreamResponse(headers={"content-type": "text/event-stream", "cache-control": "no-cache"})
         await response.prepare(request)
-        for chunk in chunks(model, reply, usage if options.get("include_usage") else None):
+        for chunk in stream:
             await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
             await asyncio.sleep(self._delay_s)
         await response.write(b"data: [DONE]\n\n")

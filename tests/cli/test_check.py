@@ -1,0 +1,78 @@
+"""`guardproxy check` says what is wrong and where, and its exit code says whether."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from guardproxy.cli.check import check
+from tests.policyfile.workshop import rule, write_policy, write_rule
+
+app = typer.Typer()
+app.command()(check)
+
+
+def run(*paths: Path) -> Result:
+    return CliRunner().invoke(app, [str(path) for path in paths])
+
+
+def test_the_shipped_policies_are_checked_when_no_path_is_given() -> None:
+    result = run()
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("3 policies, 25 rules, ")
+    assert result.stdout.endswith(" examples: all good\n")
+
+
+def test_a_good_rule_alone_is_good(tmp_path: Path) -> None:
+    result = run(write_rule(tmp_path, rule("mine.one", "abc")))
+    assert (result.exit_code, result.stdout) == (0, "0 policies, 1 rule, 2 examples: all good\n")
+
+
+def test_a_rule_that_two_policies_use_counts_once(tmp_path: Path) -> None:
+    write_rule(tmp_path, rule("mine.one", "abc"))
+    policy = write_policy(tmp_path, packs=["./mine"])
+    policy.with_name("other.yaml").write_bytes(policy.read_bytes())
+    assert run(tmp_path).stdout == "2 policies, 1 rule, 2 examples: all good\n"
+
+
+def test_every_problem_is_one_line_with_its_place(tmp_path: Path) -> None:
+    one = write_rule(tmp_path, rule("mine.one", "abc", examples={"match": ["xyz"], "pass": ["abc"]}))
+    two = write_rule(tmp_path, rule("mine.two", "abc", action="redcat"))
+    result = run(one, two)
+    assert result.exit_code == 1
+    assert [
+        f"{one}:16:4: mine.one: this match example is not found",
+        f"{one}:19:4: mine.one: this pass example is found, at characters 0 to 3",
+        f"{two}:13:12: unknown action 'redcat'; use allow, flag, redact or block",
+    ] == result.stderr.splitlines()
+    assert result.stdout == "0 policies, 1 rule, 2 examples: 3 problems\n"
+
+
+def test_a_problem_met_twice_is_told_once(tmp_path: Path) -> None:
+    bad = write_rule(tmp_path, rule("mine.one", "abc*"))
+    policy = write_policy(tmp_path, packs=["./mine"])
+    result = run(policy, bad)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+
+
+def test_rules_that_do_not_fit_each_other_are_a_problem(tmp_path: Path) -> None:
+    result = run(write_policy(tmp_path, rules=[rule("own.one", "abc"), rule("own.two", "[A-Z]{8}")]))
+    assert result.exit_code == 1
+    assert "is itself found by the rule 'own.two'" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["missing.yaml", "empty"])
+def test_nothing_to_check_is_a_mistake_in_the_call(tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    result = run(tmp_path / name)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"{tmp_path / name}: no ")
+
+
+def test_hidden_files_are_not_checked(tmp_path: Path) -> None:
+    write_policy(tmp_path)
+    (tmp_path / ".draft.yaml").write_text("nonsense: [", encoding="utf-8")
+    assert run(tmp_path).exit_code == 0

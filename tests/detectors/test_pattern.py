@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from guardproxy.core.policy import Detector
+from guardproxy.detectors import DETECTORS
+from guardproxy.detectors.pattern import PatternOptions, build
+from guardproxy.errors import RuleError
+from guardproxy.match.scanner import Span
+
+
+def test_a_detector_holds_all_rules_and_names_them() -> None:
+    detector: Detector = build(
+        [
+            ("pack.key", PatternOptions(r"key-\d{4}", not_before="a-z", not_after="0-9")),
+            ("pack.phrase", PatternOptions("open sesame", ignore_case=True)),
+        ]
+    )
+    text = "Open Sesame: key-1234, monkey-1234, key-12345"
+    assert [Span(0, 11, "pack.phrase"), Span(13, 21, "pack.key")] == list(detector.scan(text))
+    assert detector.may_match(text)
+    assert not detector.may_match("nothing of the kind")
+    scanner = detector.scanner()
+    assert [*scanner.feed(text), *scanner.finish()] == list(detector.scan(text))
+
+
+@pytest.mark.parametrize(
+    ("options", "option", "offset", "cure"),
+    [
+        (PatternOptions("ab+"), "pattern", 2, "write {1,200}"),
+        (PatternOptions(r"ab\b"), "pattern", 2, "use not_before / not_after"),
+        (PatternOptions("ab", not_before="[a-z]"), "not_before", 0, "write what stands inside"),
+        (PatternOptions("ab", not_after="a-zz-a"), "not_after", 3, "write a-z"),
+    ],
+)
+def test_a_mistake_is_reported_with_its_option_and_offset(
+    options: PatternOptions, option: str, offset: int, cure: str
+) -> None:
+    with pytest.raises(RuleError) as refused:
+        build([("pack.rule", options)])
+    assert (option, offset) == (refused.value.option, refused.value.offset)
+    assert cure in refused.value.message
+
+
+def test_rules_can_name_it() -> None:
+    assert (PatternOptions, build) == DETECTORS["pattern"]

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guardproxy.match.class_syntax import PatternSyntaxError, parse_class
+
+SOME_CHARACTERS = [*map(chr, range(128)), "é", "ö", "ÿ", "Ω", "😀"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "a",
+        "a-z",
+        "^a-z",
+        "a-zA-Z0-9_",
+        r"\d_",
+        r"^\W",
+        r"\w-",
+        "-a",
+        r"a\-z",
+        r"\]x",
+        "a^",
+        "é-ü",
+        r"\\",
+        "x[",
+        ".*+?()",
+    ],
+)
+def test_a_class_means_what_it_means_to_python(body: str) -> None:
+    found, expected = parse_class(body), re.compile(f"[{body}]", re.ASCII)
+    assert [c for c in SOME_CHARACTERS if expected.fullmatch(c)] == [c for c in SOME_CHARACTERS if c in found]
+
+
+@pytest.mark.parametrize(
+    ("body", "characters"),
+    [(r"\x41\u00e9\U0001f600", "Aé😀"), (r"\n\t\r", "\n\t\r"), (r"\.\-\/\ ", ".-/ "), (r"\x61-\x63", "abc")],
+)
+def test_characters_can_be_escaped(body: str, characters: str) -> None:
+    assert set(characters) == set(parse_class(body).characters())
+
+
+@given(st.sets(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8))
+def test_characters_written_by_code_point_are_those_characters(characters: set[str]) -> None:
+    body = "".join(f"\\U{ord(c):08x}" for c in characters)
+    assert characters == set(parse_class(body).characters())
+
+
+@pytest.mark.parametrize(
+    ("body", "offset", "cure"),
+    [
+        ("", 0, "empty class"),
+        ("^", 0, "empty class"),
+        ("[a-z]", 0, "write what stands inside the brackets"),
+        ("a]", 1, "write \\]"),
+        ("b-a", 0, "write a-b"),
+        (r"a\d-z", 1, "write \\-"),
+        (r"a-\d", 0, "write \\-"),
+        ("x[:alpha:]", 1, "write ranges"),
+        (r"x\b", 1, "use not_before / not_after"),
+        (r"\p{L}", 0, "class of ranges"),
+        (r"\q", 0, "write q"),
+        (r"ab\x4", 2, "needs 2 hexadecimal digits"),
+        (r"\u12", 0, "needs 4 hexadecimal digits"),
+        (r"\U00110000", 0, "no character above"),
+        ("ab\\", 2, "write \\\\"),
+        (r"^\d\D", 0, "no character"),
+    ],
+)
+def test_what_is_no_class_is_refused_with_its_offset_and_what_to_write(body: str, offset: int, cure: str) -> None:
+    with pytest.raises(PatternSyntaxError) as refused:
+        parse_class(body)
+    assert offset == refused.value.offset
+    assert cure in refused.value.message

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from guardproxy.match.literals import fold, minimal, required_literals
+from guardproxy.match.syntax import parse_pattern
+from tests.match.oracle import Sample, match_of, samples_and_text
+
+EVERY_CHARACTER = [chr(code) for code in range(sys.maxunicode + 1)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "literals"),
+    [
+        ("sk-(?:proj-)?[A-Za-z0-9]{20}", {"sk-"}),
+        ("(?:AKIA|ASIA)[A-Z0-9]{16}", {"AKIA", "ASIA"}),
+        ("gh[pousr]_[A-Za-z0-9]{36}", {"ghp_", "gho_", "ghu_", "ghs_", "ghr_"}),
+        ("[a-z]{1,64}@[a-z]{1,63}", {"@"}),
+        ("[0-9]{3} [0-9]{2}", {" "}),
+        ("-{5}BEGIN", {"-----BEGIN"}),
+        ("(?:x{2,3}|yy)[a-z]", {"xx", "yy"}),
+        ("[0-9]secret|public[0-9]", {"secret", "public"}),
+        ("[a-z]{5}", None),
+        ("abc|[a-z]{3}", None),
+        ("(?:abc){0,2}[a-z]", None),
+    ],
+)
+def test_the_strings_a_match_needs(pattern: str, literals: set[str] | None) -> None:
+    found = required_literals(parse_pattern(pattern))
+    assert literals == (found if found is None else set(found))
+
+
+def test_without_case_the_strings_are_folded() -> None:
+    assert frozenset(["ignore all"]) == required_literals(
+        parse_pattern("Ignore ALL", ignore_case=True), ignore_case=True
+    )
+
+
+@settings(max_examples=50, deadline=None)
+@given(samples_and_text(), st.data())
+def test_every_match_contains_one_of_its_strings(example: tuple[list[Sample], str], data: st.DataObject) -> None:
+    pattern = data.draw(st.sampled_from(example[0])).pattern
+    tree = parse_pattern(pattern.core, ignore_case=pattern.ignore_case)
+    literals = required_literals(tree, ignore_case=pattern.ignore_case)
+    match = data.draw(match_of(tree))
+    assert literals is None or any(literal in (fold(match) if pattern.ignore_case else match) for literal in literals)
+
+
+def test_folding_keeps_every_character_in_its_place() -> None:
+    folded = [fold(char) for char in EVERY_CHARACTER]
+    assert not [char for char, one in zip(EVERY_CHARACTER, folded, strict=True) if len(one) != 1]
+    assert [char for char in EVERY_CHARACTER if len(char.lower()) != 1] == ["\u0130"]
+
+
+@given(st.text(st.sampled_from("aAΑΣσς İiIıßẞ.'’ \u0307K")))
+def test_folding_a_text_is_folding_its_characters(text: str) -> None:
+    assert "".join(map(fold, text)) == fold(text)
+
+
+@given(st.sets(st.text("ab", min_size=1, max_size=4)))
+def test_dropping_longer_strings_finds_in_the_same_texts(strings: set[str]) -> None:
+    kept = minimal(strings)
+    assert kept <= strings
+    assert all(any(short in string for short in kept) for string in strings)
+    assert not [(a, b) for a in kept for b in kept if a != b and a in b]

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guardproxy.match.syntax import DEEPEST_GROUP, PatternSyntaxError, parse_pattern
+from guardproxy.match.tree import positions
+
+
+@pytest.mark.parametrize(
+    ("pattern", "offset", "cure"),
+    [
+        ("a*", 1, "write {0,200}"),
+        ("[ab]+", 4, "write {1,200}"),
+        ("a{3,}", 1, "write {3,200}"),
+        ("a{,3}", 1, "write {0,3}"),
+        ("a{}", 1, "write \\{"),
+        ("a{x}", 1, "write \\{"),
+        ("{a", 0, "write \\{"),
+        ("a}", 1, "write \\}"),
+        ("a]", 1, "write \\]"),
+        ("a{3,2}", 1, "repeats nothing"),
+        ("a{0}", 1, "repeats nothing"),
+        ("a{9999999}", 1, "at most 10,000"),
+        ("ab??", 3, "neither lazy nor possessive"),
+        ("ab{2}+", 5, "neither lazy nor possessive"),
+        ("a{2}{3}", 4, "put the first one into a group"),
+        ("*a", 0, "write \\*"),
+        ("a|?", 2, "write \\?"),
+        ("^a", 0, "use not_before / not_after"),
+        ("a$", 1, "write \\$"),
+        (r"\bkey", 0, "use not_before / not_after"),
+        (r"key\B", 3, "use not_before / not_after"),
+        (r"\Akey", 0, "use not_before / not_after"),
+        (r"(a)\1", 3, "write the text out"),
+        (r"\pL", 0, "class of ranges"),
+        (r"\0", 0, r"write \x00"),
+        (r"\y", 0, "write y"),
+        ("a\\", 1, "write \\\\"),
+        ("(?=a)", 0, "use not_before / not_after"),
+        ("x(?<!a)b", 1, "use not_before / not_after"),
+        ("(?i)a", 0, "ignore_case"),
+        ("(?i:a)", 0, "ignore_case"),
+        ("(?P<name>a)", 0, "write (?:...)"),
+        ("(?P=name)", 0, "write the text out"),
+        ("(?>a)", 0, "write (?:...)"),
+        ("(?#a)", 0, "no comments"),
+        ("(?(1)a)", 0, "alternatives"),
+        ("x(a", 1, "write \\("),
+        ("a)", 1, "write \\)"),
+        ("x[a", 1, "write \\["),
+        ("x[]", 2, "empty class"),
+        ("(a?|b{0,3})", 0, "empty text"),
+        ("", 0, "empty text"),
+        ("(?:a{100}){101}", 0, "10,100 positions"),
+        ("(" * (DEEPEST_GROUP + 1) + "a" + ")" * (DEEPEST_GROUP + 1), DEEPEST_GROUP, "groups inside each other"),
+    ],
+)
+def test_what_is_not_in_the_language_is_refused_with_its_offset_and_what_to_write(
+    pattern: str, offset: int, cure: str
+) -> None:
+    with pytest.raises(PatternSyntaxError) as refused:
+        parse_pattern(pattern)
+    assert offset == refused.value.offset
+    assert cure in refused.value.message
+
+
+@given(st.text(r"ab\dwx41[]^-(){},0129|?*+.:", max_size=20), st.booleans())
+def test_every_text_is_a_pattern_or_refused_at_an_offset_in_it(text: str, ignore_case: bool) -> None:
+    try:
+        tree = parse_pattern(text, ignore_case=ignore_case)
+    except PatternSyntaxError as refused:
+        assert 0 <= refused.offset <= len(text)
+    else:
+        assert 1 <= positions(tree) <= 10_000
+
+
+def test_repeats_of_nothing_cost_nothing() -> None:
+    assert parse_pattern("a(?:(?:){9999}){9999}") == parse_pattern("a(?:(?:))")
+
+
+def test_the_deepest_pattern_is_read() -> None:
+    assert parse_pattern("a") == parse_pattern("(" * DEEPEST_GROUP + "a" + ")" * DEEPEST_GROUP)

@@ -1,0 +1,74 @@
+"""What ships is good: every example of every rule holds, and the default does what its comments say."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from guardproxy.core.exchange import OpaqueKind, Provenance
+from guardproxy.core.policy import OperatorMessages, Policy
+from guardproxy.core.verdict import Action
+from guardproxy.policyfile.compile import CompiledRule, compile_rules, load_policy
+from guardproxy.policyfile.examples import expand, run_examples
+from guardproxy.policyfile.load import read_policy
+from guardproxy.policyfile.locate import shipped_policies
+
+RULES = compile_rules(read_policy())
+
+
+@pytest.fixture(scope="module")
+def default() -> Policy:
+    return load_policy()
+
+
+@pytest.mark.parametrize("compiled", RULES, ids=lambda compiled: compiled.rule.id)
+def test_every_example_of_a_shipped_rule_holds(compiled: CompiledRule) -> None:
+    assert run_examples([compiled]) == []
+
+
+def test_secrets_are_redacted_where_the_model_speaks_or_reads(default: Policy) -> None:
+    secrets = [rule for rule in default.rules.values() if rule.pack == "secrets"]
+    assert len(secrets) == 10
+    assert {Action.REDACT} == {rule.action for rule in secrets}
+    assert all({Provenance.MODEL, Provenance.TOOL} <= rule.applies_to for rule in secrets)
+
+
+def test_injections_are_blocked_and_never_looked_for_in_what_the_model_says(default: Policy) -> None:
+    injections = [rule for rule in default.rules.values() if rule.pack == "injection"]
+    assert len(injections) == 15
+    assert {Action.BLOCK} == {rule.action for rule in injections}
+    assert all(rule.applies_to <= {Provenance.USER, Provenance.TOOL, Provenance.DOCUMENT} for rule in injections)
+
+
+def test_each_secret_is_found_by_its_own_rule_only(default: Policy) -> None:
+    for compiled in RULES:
+        if compiled.rule.pack == "secrets":
+            for template in compiled.document.written.examples.match:
+                text = expand(template, Random(7))
+                found = {s.rule for d in default.detectors_for(Provenance.MODEL) for s in d.scan(text)}
+                assert {compiled.rule.id} == found, template
+
+
+def test_the_default_lets_images_through_and_keeps_the_operators_voice(default: Policy) -> None:
+    assert OperatorMessages.OPERATOR_KEYS is default.context.operator_messages
+    assert {OpaqueKind.IMAGE} == {kind for kind, action in default.opaque.items() if action is Action.ALLOW}
+    assert (
+        default.limits.messages,
+        default.limits.text_characters,
+        default.limits.tools,
+        default.limits.choices,
+    ) == (2_000, 2_000_000, 256, 16)
+    assert {"requests/60s", "tokens/60s"} == {quota.id for quota in default.quotas}
+
+
+def test_the_observing_policy_only_flags_and_still_masks() -> None:
+    policy = load_policy(shipped_policies() / "observe-only.yaml")
+    assert {Action.FLAG} == {rule.action for rule in policy.rules.values()}
+    assert policy.masking
+
+
+def test_the_empty_policy_looks_for_nothing() -> None:
+    policy = load_policy(shipped_policies() / "empty.yaml")
+    assert not any(policy.detectors_for(provenance) for provenance in Provenance)
+    assert {Action.ALLOW} == set(policy.opaque.values())
