@@ -29,13 +29,13 @@ def check(
     Every problem is one line on stderr, `file:line:column: what is wrong`. The exit code is 0 when all is good, 1 when
     there are problems, and 2 when there is nothing to check.
 
-        guardproxy check                               the policies that ship with guardproxy
+        guardproxy check                       the policies that ship
 
-        guardproxy check my-policy.yaml                one policy, and the packs it names
+        guardproxy check my-policy.yaml        a policy and its packs
 
-        guardproxy check my-pack/ticket-number.yaml    one rule
+        guardproxy check my-pack/ticket.yaml   one rule
 
-        guardproxy check policies/                     everything in a directory
+        guardproxy check policies/             all in a directory
     """
     from guardproxy.errors import ConfigurationError
     from guardproxy.policyfile.locate import shipped_policies

@@ -7,7 +7,7 @@ Detectors see only segments; the document stays what it is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -107,10 +107,24 @@ class Coverage:
         return not self.skipped
 
     @staticmethod
-    def of(segments: Iterable[Segment], skipped: Iterable[str] = ()) -> Coverage:
-        return Coverage(Counter(s.provenance.value for s in segments), Counter(skipped))
+    def of(segments: Iterable[Segment], skipped: Collection[str] = ()) -> Coverage:
+        inspected: dict[str, int] = {}
+        for segment in segments:
+            provenance = segment.provenance.value
+            inspected[provenance] = inspected.get(provenance, 0) + 1
+        return Coverage(inspected, Counter(skipped) if skipped else _NOTHING)
 
     def plus(self, other: Coverage) -> Coverage:
-        return Coverage(
-            Counter(self.inspected) + Counter(other.inspected), Counter(self.skipped) + Counter(other.skipped)
-        )
+        return Coverage(_sum(self.inspected, other.inspected), _sum(self.skipped, other.skipped))
+
+
+_NOTHING: Final[Mapping[str, int]] = {}
+
+
+def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
+    if not one or not other:
+        return one or other
+    total = dict(one)
+    for name, count in other.items():
+        total[name] = total.get(name, 0) + count
+    return total

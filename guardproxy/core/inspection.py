@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from guardproxy.core.excerpt import mask_excerpt
 from guardproxy.core.exchange import ALONE, Coverage, Provenance, Segment
 from guardproxy.core.policy import Detector, Policy, Rule
 from guardproxy.core.rewrite import hides, redact
-from guardproxy.core.stream import StreamGuard
+from guardproxy.core.stream import Hit, StreamGuard
 from guardproxy.core.verdict import Action, Finding, Verdict
 from guardproxy.match.scanner import Span
 from guardproxy.wire.path import Path
@@ -30,7 +30,7 @@ EXCERPT_CONTEXT = 40
 _BETWEEN = "\x00"
 
 
-def inspect(policy: Policy, segments: Sequence[Segment], skipped: Iterable[str] = ()) -> Verdict:
+def inspect(policy: Policy, segments: Sequence[Segment], skipped: Collection[str] = ()) -> Verdict:
     """Hold every segment against the rules for its provenance. `skipped` names what could not be read at all."""
     coverage = Coverage.of(segments, skipped)
     hits: dict[Segment, list[Span]] = {}
@@ -147,9 +147,9 @@ class OutputGuard:
         """A guard for one growing text at `path`."""
         self.inspected += 1
 
-        def on_hit(rule: Rule, context: str, start: int, end: int, offset: int) -> None:
-            shown = Excerpts(self._policy, context).around(start, end) if self._room else ""
-            self._found(rule, path, offset, offset + end - start, shown)
+        def on_hit(hit: Hit) -> None:
+            shown = Excerpts(self._policy, hit.context).around(hit.at, len(hit.context)) if self._room else ""
+            self._found(hit.rule, path, hit.start, hit.end, shown)
 
         return StreamGuard([d.scanner() for d in self._detectors], self._policy.rules, on_hit)
 

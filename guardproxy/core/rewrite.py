@@ -13,7 +13,7 @@ from typing import Any
 from guardproxy.core.policy import Rule
 from guardproxy.core.verdict import Action
 from guardproxy.match.scanner import Span
-from guardproxy.wire.document import UndecodableJson, decode, encode, replace, walk_strings
+from guardproxy.wire.document import UndecodableJson, decode, encode, repeats_names, replace, walk_strings
 
 
 def hides(rule: Rule) -> bool:
@@ -51,7 +51,8 @@ def redact_json_text(text: str, clean: Callable[[str], str]) -> str | None:
         cleaned = clean(leaf)
         if cleaned != leaf:
             edits[path] = cleaned
-    if not edits:
+    if not edits and not repeats_names(text):
         return text
+    # Of a name that stands twice only the last value was looked at, so only that one may go out.
     replace(holder, edits)
     return encode(holder["value"]).decode()

@@ -28,8 +28,21 @@ from guardproxy.match.scanner import Scanner, Span
 # Enough released text to mask what stands before a match, also when it begins in the middle of something.
 _TAIL = 512
 
-# A hit as it is told to the listener: rule, text around it, where in that text the match lies, offset in the channel.
-OnHit = Callable[[Rule, str, int, int, int], None]
+
+class Hit(NamedTuple):
+    """A match as it is told to the listener: where it lies in the channel, and the text up to its end.
+
+    `context[at:]` is the match, or what is left of it when its beginning was inside a match that is already out.
+    """
+
+    rule: Rule
+    start: int
+    end: int
+    context: str
+    at: int
+
+
+OnHit = Callable[[Hit], None]
 
 
 class _Pending(NamedTuple):
@@ -44,6 +57,7 @@ class StreamGuard:
     """Guards one channel. `feed()` and `finish()` return what may go out now; `blocked` is the rule that ended it."""
 
     __slots__ = (
+        "_at",
         "_base",
         "_buffer",
         "_covered",
@@ -61,8 +75,9 @@ class StreamGuard:
         self._scanners = tuple(scanners)
         self._rules = rules
         self._on_hit = on_hit
-        self._buffer = ""  # text from `_base` on: not released, not hidden yet
+        self._buffer = ""  # text from `_base` on
         self._base = 0
+        self._at = 0  # text before is released or hidden; between two calls it is `_base`
         self._covered = 0  # end of the last cluster whose placeholder is out
         self._pending: list[_Pending] = []
         self._order = 0
@@ -105,30 +120,37 @@ class StreamGuard:
 
     def _release(self, safe: int) -> str:
         out: list[str] = []
-        if self._pending:
-            self._pending.sort()
-            decided = 0
-            for span in self._pending:
-                if span.start >= safe and span.start >= self._covered:
-                    break
-                decided += 1
-                if not self._apply(span, out):
-                    self._pending.clear()
-                    self._buffer = ""
-                    return "".join(out)
-            del self._pending[:decided]
-        self._advance(min(self._covered, self._base + len(self._buffer)))
-        if safe > self._base:
+        if self._pending and not self._apply_decided(safe, out):
+            self._pending.clear()
+            self._buffer = ""
+            return "".join(out)
+        self._hide()
+        if safe > self._at:
             out.append(self._advance(safe))
+        self._buffer = self._buffer[self._at - self._base :]
+        self._base = self._at
         released = "".join(out) if len(out) != 1 else out[0]
         if released:
             self._tail = released[-_TAIL:] if len(released) >= _TAIL else (self._tail + released)[-_TAIL:]
         return released
 
+    def _apply_decided(self, safe: int, out: list[str]) -> bool:
+        """Take the spans into account that nothing can come before any more; False when one ends the channel."""
+        self._pending.sort()
+        decided = 0
+        for span in self._pending:
+            if span.start >= safe and span.start >= self._covered:
+                break
+            decided += 1
+            if not self._apply(span, out):
+                return False
+        del self._pending[:decided]
+        return True
+
     def _apply(self, span: _Pending, out: list[str]) -> bool:
-        """Take one decided span into account; False when it ends the channel."""
         rule = self._rules[span.rule]
         inside = span.start < self._covered
+        self._hide()
         if not inside and hides(rule):
             out.append(self._advance(span.start))
         self._report(rule, span, out)
@@ -141,22 +163,33 @@ class StreamGuard:
             self._covered = max(self._covered, span.end)
         return True
 
+    def _hide(self) -> None:
+        """Pass over what is left of the last cluster."""
+        self._advance(min(self._covered, self._base + len(self._buffer)))
+
     def _advance(self, to: int) -> str:
-        """Cut the buffer at offset `to` and return what stood before it."""
-        if to <= self._base:
+        """Go on to offset `to`; the text on the way."""
+        if to <= self._at:
             return ""
-        cut = self._buffer[: to - self._base]
-        self._buffer = self._buffer[to - self._base :]
-        self._base = to
-        return cut
+        passed = self._buffer[self._at - self._base : to - self._base]
+        self._at = to
+        return passed
 
     def _report(self, rule: Rule, span: _Pending, out: Sequence[str]) -> None:
         """Tell the listener once per rule and start, however often the span grows."""
         if (rule.id, span.start) in self._reported:
             return
         self._reported.add((rule.id, span.start))
-        before = (self._tail + "".join(out))[-_TAIL:]
-        begin = max(span.start, self._base)  # a match inside a cluster that is out has lost its beginning
-        context = before + self._buffer[: max(span.end - self._base, 0)]
-        start = len(before) + begin - self._base
-        self._on_hit(rule, context, min(start, len(context)), len(context), span.start)
+        begin = min(max(span.start, self._at), span.end)  # inside a cluster that is out it has lost its beginning
+        before = self._text_before(begin, out)
+        match = self._buffer[begin - self._base : max(span.end - self._base, 0)]
+        self._on_hit(Hit(rule, span.start, span.end, before + match, len(before)))
+
+    def _text_before(self, offset: int, out: Sequence[str]) -> str:
+        """The last characters that leave before `offset`, the undecided ones among them as they are."""
+        text = self._buffer[max(self._at, offset - _TAIL) - self._base : offset - self._base]
+        for piece in reversed(out):
+            if len(text) >= _TAIL:
+                return text
+            text = piece[-_TAIL:] + text
+        return (self._tail + text)[-_TAIL:]

@@ -20,6 +20,8 @@ async def read_body(request: web.BaseRequest, limit: int, timeout_s: float) -> b
         raise InvalidRequest("compressed request bodies are not accepted; send the JSON as it is")
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
+    if request.content.is_eof():  # the usual case: it came with the head, so there is nothing to wait for
+        return _checked(request.content.read_nowait(), limit)
     try:
         async with asyncio.timeout(timeout_s):
             if request.headers.get("expect", "").lower() == "100-continue":
@@ -42,6 +44,12 @@ async def _read(request: web.BaseRequest, limit: int) -> bytes:
     except ValueError as error:  # aiohttp: the body's framing is broken
         raise InvalidRequest("the request body is not framed as HTTP says") from error
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _checked(body: bytes, limit: int) -> bytes:
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
 
 
 def _too_large(limit: int) -> RequestTooLarge:

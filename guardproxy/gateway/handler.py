@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import time
 
 from aiohttp import web
@@ -32,9 +33,18 @@ from guardproxy.wire.document import encode, replace
 from guardproxy.wire.strict_json import parse_strict
 
 
+# Ids must differ, they need not be secret; the system's source of randomness is a system call each time.
+_ids = random.Random(os.urandom(32))  # noqa: S311
+
+
+def new_request_id() -> str:
+    """`req_` and 24 hexadecimal digits."""
+    return f"req_{_ids.getrandbits(96):024x}"
+
+
 async def answer(gateway: Gateway, request: web.BaseRequest) -> web.StreamResponse:
     """Answer one HTTP request of the data plane. Raises nothing but cancellation (the caller has left)."""
-    draft = Draft("req_" + os.urandom(12).hex(), request.method, request.raw_path.partition("?")[0])
+    draft = Draft(new_request_id(), request.method, request.raw_path.partition("?")[0])
     reservation = Reservation(gateway.ledger, draft.request_id)
     deadline = asyncio.get_running_loop().time() + gateway.bounds.exchange_s
     running = Running(gateway, request, draft, reservation, deadline)
@@ -79,7 +89,7 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
     _separate(gateway, draft, reading)
     await reservation.admit(principal.key_id, policy.quotas, reading)
     with guarding():
-        verdict = draft.request = inspect(policy, reading.segments, (item.kind.value for item in reading.opaque))
+        verdict = draft.request = inspect(policy, reading.segments, [item.kind.value for item in reading.opaque])
     draft.lap("guard_request", started)
     if verdict.action is Action.BLOCK:
         raise refusal(gateway, draft, verdict)
@@ -93,7 +103,7 @@ def _separate(gateway: Gateway, draft: Draft, reading: RequestReading) -> None:
     findings = separate(gateway.policy.context, draft.principal, reading.turns)
     findings += refuse_opaque(gateway.policy, reading.opaque)
     if findings:
-        coverage = Coverage.of((), (item.kind.value for item in reading.opaque))
+        coverage = Coverage.of((), [item.kind.value for item in reading.opaque])
         draft.request = Verdict(Action.BLOCK, tuple(findings), coverage=coverage)
         raise refusal(gateway, draft, draft.request)
 

@@ -29,7 +29,7 @@ def relay_whole(running: Running, surface: Surface, reply: UpstreamReply, raw: b
         if OutputGuard(policy).redacts:
             surface.strip_copies(document)
         answer = surface.read_response(document)
-        verdict = inspect(policy, answer.segments, (item.kind.value for item in answer.opaque))
+        verdict = inspect(policy, answer.segments, [item.kind.value for item in answer.opaque])
         if unread := refuse_opaque(policy, answer.opaque):
             verdict = Verdict(Action.BLOCK, tuple(unread), coverage=verdict.coverage)
     draft.response = verdict

@@ -187,10 +187,10 @@ def _plain_meaning(text: str) -> object:
 
 def _source_shift(source: str, offset: int) -> int:
     """Columns from the start of `source` to code point `offset` of its value; 0 where that is not on one line."""
-    if "\n" in source or source.startswith(('"', "|", ">")):
+    if "\n" in source or source.startswith(("|", ">")) or (source.startswith('"') and "\\" in source):
         return 0
     if not source.startswith("'"):
-        return offset
+        return offset + source.startswith('"')
     written = 1
     for _ in range(offset):
         written += 2 if source.startswith("''", written) else 1

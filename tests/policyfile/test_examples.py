@@ -28,24 +28,24 @@ def test_examples_that_hold_say_nothing(tmp_path: Path) -> None:
 
 
 def test_a_match_example_that_is_not_found_fails(tmp_path: Path) -> None:
-    assert failures(tmp_path, "abc", match=["abc", "a-b-c"]) == ["18:4: mine.one: this match example is not found"]
+    assert failures(tmp_path, "abc", match=["abc", "a-b-c"]) == ["17:4: mine.one: this match example is not found"]
 
 
 def test_a_pass_example_that_is_found_fails(tmp_path: Path) -> None:
     assert failures(tmp_path, "abc", **{"pass": ["an abc"]}) == [
-        "20:4: mine.one: this pass example is found, at characters 3 to 6"
+        "19:4: mine.one: this pass example is found, at characters 3 to 6"
     ]
 
 
 def test_a_known_miss_that_is_found_wants_to_be_moved(tmp_path: Path) -> None:
     assert failures(tmp_path, "abc", todo_match=["an abc"]) == [
-        "23:4: mine.one: this todo_match example is found now: move it to match"
+        "22:4: mine.one: this todo_match example is found now: move it to match"
     ]
 
 
 def test_a_malformed_generator_is_told_like_any_failure(tmp_path: Path) -> None:
     (failure,) = failures(tmp_path, "abc", match=["abc {alnun:3}"])
-    assert failure == "17:4: mine.one: unknown generator 'alnun', did you mean 'alnum'?"
+    assert failure == "16:4: mine.one: unknown generator 'alnun', did you mean 'alnum'?"
 
 
 def test_examples_are_counted_with_the_known_misses(tmp_path: Path) -> None:

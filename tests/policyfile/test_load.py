@@ -34,7 +34,7 @@ def test_a_rule_knows_the_file_and_line_of_its_values(tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     document = read_rule(write_rule(tmp_path, rule("mine.one", "abc")))
     assert document.at("with", "pattern") == "mine/one.yaml:6:14"
-    assert document.at("with", "pattern", offset=1).replace(":14", ":16") == "mine/one.yaml:6:16"
+    assert document.at("with", "pattern", offset=1) == "mine/one.yaml:6:16"
 
 
 def test_a_file_is_told_apart_by_its_keys(tmp_path: Path) -> None:
@@ -55,7 +55,8 @@ def test_the_problems_of_all_files_come_at_once(tmp_path: Path) -> None:
     assert [
         f"{one}:13:12: unknown action 'redcat'; use allow, flag, redact or block",
         f"{two}:12:14: unknown severity 'hgh'; use low, medium, high or critical",
-        f"{policy}:6:3: unknown pack 'nosuch'; known: injection, secrets (a directory of your own is written './nosuch')",
+        f"{policy}:6:3: unknown pack 'nosuch'; known: injection, secrets "
+        "(a directory of your own is written './nosuch')",
     ] == problems_of(policy)
 
 

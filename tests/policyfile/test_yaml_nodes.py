@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from guardproxy.errors import ConfigurationError
 from guardproxy.policyfile.yaml_nodes import Mark, YamlFile, parse_yaml
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+# PyYAML writes these line breaks so that it reads them back as spaces.
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x85\u2028\u2029"), max_size=12)
 SCALARS = (
     st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.floats(-1e9, 1e9, allow_subnormal=False) | TEXTS
 )
@@ -119,12 +120,14 @@ def test_a_byte_order_mark_is_not_part_of_the_first_key() -> None:
 
 
 def test_an_offset_inside_a_text_is_counted_in_its_source() -> None:
-    file = read("plain: abc\nquoted: 'it''s (x'\ndouble: \"a\\tb\"\n")
-    assert [
-        file.at(("plain",), 2),
-        file.at(("quoted",), 5),
-        file.at(("double",), 2),
-    ] == ["p.yaml:1:10", "p.yaml:2:16", "p.yaml:3:9"]
+    file = read("plain: abc\nsingle: 'it''s (x'\ndouble: \"ab(\"\nescaped: \"a\\tb(\"\n")
+    offsets = {"plain": 2, "single": 5, "double": 2, "escaped": 3}
+    assert [file.at((key,), offset) for key, offset in offsets.items()] == [
+        "p.yaml:1:10",
+        "p.yaml:2:16",
+        "p.yaml:3:12",
+        "p.yaml:4:10",  # where escapes would have to be counted, the text itself
+    ]
 
 
 def test_a_place_that_does_not_exist_is_told_by_what_is_around_it() -> None:

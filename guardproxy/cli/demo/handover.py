@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from guardproxy.audit.console_log import console_line
 from guardproxy.cli.demo.script import MODELS
 from guardproxy.cli.demo.stage import Stage
 from guardproxy.cli.demo.world import World
@@ -41,7 +42,7 @@ def left_running(world: World, stage: Stage) -> None:
     stage.facts(
         {
             "base_url": world.base_url,
-            "key": f"{world.app}  (may speak as the operator)",
+            "operator key": world.app,
             "user key": world.visitor,
             "models": ", ".join(MODELS),
             "incidents": str(world.incidents),
@@ -76,6 +77,4 @@ def _near(path: Path) -> str:
 
 
 def _log_line(event: dict[str, Any], stage: Stage) -> str:
-    from guardproxy.audit.console_log import console_line
-
     return console_line(event, colour=stage.colour)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from guardproxy.audit.incidents import read_incidents
 from guardproxy.cli.demo.script import AFTER, ORDERS, PLAIN, TOLD
-from guardproxy.cli.demo.stage import Stage
+from guardproxy.cli.demo.stage import Stage, Style
 from guardproxy.cli.demo.world import World
 from guardproxy.cli.incidents import show_incident
 
@@ -30,7 +30,7 @@ async def records(world: World, stage: Stage) -> None:
     log = world.log.getvalue()
     notable = [event for event in world.log.events() if event["event"] in {name for name, _, _ in _EXPECTED}]
     for event in notable:
-        stage.line(row(event))
+        stage.line(row(event), Style.BAD if event["event"] == "exchange_blocked" else Style.MARKED)
     blocked = [event for event in notable if event["event"] == "exchange_blocked"]
     if blocked:
         stage.quote(

@@ -18,6 +18,7 @@ from guardproxy.core.excerpt import printable
 WIDEST: Final = 100
 NARROWEST: Final = 40
 _SPACED_WORD: Final = re.compile(r"( *)([^ ]*)")
+_PLACEHOLDER: Final = re.compile(r"\[REDACTED:[^]]*\]")
 _RESET: Final = "\x1b[0m"
 _ASCII: Final = str.maketrans(
     {
@@ -93,7 +94,7 @@ class Stage:
             self._line(f"  {note}", Style.QUIET)
         for line in text.splitlines():
             for part in _wrapped(printable(line), self._width - 4):
-                self._line(f"  │ {part}")
+                self._line(f"  │ {self._marked(part)}")
 
     def pieces(self, pieces: Iterable[str], note: str) -> None:
         """Texts as they were cut: a bar between two pieces of a stream. Lines break only at a cut, if they can."""
@@ -144,13 +145,16 @@ class Stage:
         """Text as it is, at once."""
         self._write(text)
 
-    def line(self, text: str) -> None:
-        """One line that is already as it should look, such as a log line in colour."""
-        self._write(f"  {text}\n")
+    def line(self, text: str, style: Style | None = None) -> None:
+        """One line as it is, however long."""
+        self._line(f"  {text}", style)
 
     @property
     def colour(self) -> bool:
         return self._colour
+
+    def _marked(self, text: str) -> str:
+        return _PLACEHOLDER.sub(lambda found: self._paint(found[0], Style.MARKED), text)
 
     def _line(self, text: str, style: Style | None = None) -> None:
         self._write((self._paint(text, style) if style and text else text).rstrip(" ") + "\n")
@@ -159,7 +163,9 @@ class Stage:
         return f"{style.value}{text}{_RESET}" if self._colour else text
 
     def _write(self, text: str) -> None:
-        self._stream.write(text.translate(_ASCII) if self._plain else text)
+        if self._plain:
+            text = text.translate(_ASCII).encode("ascii", "backslashreplace").decode()
+        self._stream.write(text)
         self._stream.flush()
 
 
@@ -196,7 +202,7 @@ def _wrapped(line: str, width: int) -> list[str]:
 
 def _can_show(stream: TextIO, marks: str) -> bool:
     try:
-        marks.encode(stream.encoding or "ascii")
+        marks.encode(stream.encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):
         return False
     return True

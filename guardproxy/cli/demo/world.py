@@ -38,7 +38,7 @@ _QUOTA_POLICY: Final = "\n".join(("version: 1", "name: small-quota", "packs: [se
 
 
 class CapturedLog(io.StringIO):
-    """The proxy's JSON lines; `on_line` also sees each new one as it comes."""
+    """The proxy's JSON lines. Once `on_line` is set it sees each new one, and nothing is kept any more."""
 
     on_line: Callable[[dict[str, Any]], object] | None = None
 
@@ -46,6 +46,7 @@ class CapturedLog(io.StringIO):
         if self.on_line is not None:
             for line in text.splitlines():
                 self.on_line(json.loads(line))
+            return len(text)
         return super().write(text)
 
     def events(self) -> list[dict[str, Any]]:

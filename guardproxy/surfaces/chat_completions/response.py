@@ -27,7 +27,7 @@ def read_response(document: Any) -> ResponseReading:
             for index, choice in enumerate(value):
                 _read_choice(choice, ("choices", index), segments, opaque)
         else:
-            segments += walk(value, (name,), Provenance.MODEL)
+            segments += walk(value, (name,), Provenance.MODEL, names=name != "usage")
     return ResponseReading(tuple(segments), tuple(opaque), document.get("usage"))
 
 
@@ -56,11 +56,10 @@ def _read_choice(choice: Any, path: Path, segments: list[Segment], opaque: list[
         segments += walk(choice, path, Provenance.MODEL)
         return
     for name, value in choice.items():
-        here = (*path, name)
         if name == "message" and isinstance(value, dict):
-            _read_reply(value, here, segments, opaque)
+            _read_reply(value, (*path, name), segments, opaque)
         elif not (name in CHOICE_LABELS and isinstance(value, str)):
-            segments += walk(value, here, Provenance.MODEL)
+            segments += walk(value, (*path, name), Provenance.MODEL)
 
 
 def _read_reply(message: dict[str, Any], path: Path, segments: list[Segment], opaque: list[Opaque]) -> None:
