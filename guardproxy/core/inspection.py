@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from guardproxy.core.excerpt import mask_excerpt
 from guardproxy.core.exchange import ALONE, Coverage, Provenance, Segment
@@ -46,12 +46,14 @@ def inspect(policy: Policy, segments: Sequence[Segment], skipped: Collection[str
 class Excerpts:
     """What a reviewer may see of one text around a match: whatever any rule hides is masked, wherever it applies.
 
-    The text is scanned once, however many matches are shown.
+    `found` are the matches of the text, which mask each other. The text is scanned once, however many are shown.
     """
 
-    def __init__(self, policy: Policy, text: str) -> None:
+    def __init__(self, policy: Policy, text: str, found: Iterable[Span] = ()) -> None:
         self._text = text
-        self._hidden = sorted({(s.start, s.end) for detector in policy.masking for s in detector.scan(text)})
+        secrets = [span for detector in policy.masking for span in detector.scan(text)]
+        secrets += [span for span in found if hides(policy.rules[span.rule])]
+        self._hidden = sorted({(span.start, span.end) for span in secrets})
         # A hidden text that reaches into a window begins at most so far before it.
         self._longest = max((end - start for start, end in self._hidden), default=0)
 
@@ -122,7 +124,7 @@ def _judge(policy: Policy, hits: dict[Segment, list[Span]], coverage: Coverage) 
 def _findings(policy: Policy, segment: Segment, spans: Sequence[Span], most: int) -> Iterator[Finding]:
     if most <= 0:
         return
-    excerpts = Excerpts(policy, segment.text)
+    excerpts = Excerpts(policy, segment.text, spans)
     for span in sorted(set(spans))[:most]:
         severity = policy.rules[span.rule].severity
         shown = excerpts.around(span.start, span.end)
@@ -159,7 +161,7 @@ class OutputGuard:
         spans = [s for d in self._detectors if d.may_match(text) for s in d.scan(text)]
         if not spans:
             return text
-        excerpts = Excerpts(self._policy, text)
+        excerpts = Excerpts(self._policy, text, spans)
         for span in spans:
             shown = excerpts.around(span.start, span.end) if self._room else ""
             self._found(self._policy.rules[span.rule], path, span.start, span.end, shown)

@@ -146,8 +146,9 @@ async def test_changing_a_limit_keeps_what_was_used(ledger: Ledger) -> None:
     assert [(await ledger.admit(f"s{n}", "key", raised, spends(1, 0))).admitted for n in range(2)] == [True, False]
 
 
-async def test_of_two_limits_on_one_window_the_tighter_counts(ledger: Ledger) -> None:
-    twice = (Quota(Metric.REQUESTS, 60, 9), Quota(Metric.REQUESTS, 60, 1))
+@pytest.mark.parametrize("limits", [(9, 1), (1, 9)])
+async def test_of_two_limits_on_one_window_the_tighter_counts(ledger: Ledger, limits: tuple[int, int]) -> None:
+    twice = tuple(Quota(Metric.REQUESTS, 60, limit) for limit in limits)
     admitted = await ledger.admit("r", "key", twice, spends(1, 0))
     assert [(state.used, state.remaining) for state in admitted.states] == [(1, 0)]
     assert not (await ledger.admit("s", "key", twice, spends(1, 0))).admitted
