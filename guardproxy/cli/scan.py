@@ -47,7 +47,7 @@ def scan(
     source = from_ or ("model" if direction == "response" else "user")
     if (direction == "response") != (source == "model"):
         raise ConfigurationError(
-            "a response holds text from the model, and a request holds none: --direction response goes with --from model"
+            "--direction response goes with --from model, and only with it: a request holds no text from the model"
         )
     acted = False
     for number, (text, text_source) in enumerate(_texts(format_, source), start=1):

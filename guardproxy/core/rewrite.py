@@ -7,13 +7,17 @@ another one, and adding a rule never reveals what was hidden before. `StreamGuar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from guardproxy.core.policy import Rule
 from guardproxy.core.verdict import Action
 from guardproxy.match.scanner import Span
 from guardproxy.wire.document import UndecodableJson, decode, encode, repeats_names, replace, walk_strings
+
+_ESCAPE: Final = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
+_SHORT_ESCAPES: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
 def hides(rule: Rule) -> bool:
@@ -56,3 +60,11 @@ def redact_json_text(text: str, clean: Callable[[str], str]) -> str | None:
     # Of a name that stands twice only the last value was looked at, so only that one may go out.
     replace(holder, edits)
     return encode(holder["value"]).decode()
+
+
+def unescaped(text: str) -> str:
+    """`text` with JSON's escapes read, for text that should be JSON and is not: lenient readers may still read it."""
+    if "\\" not in text:
+        return text
+    read = _ESCAPE.sub(lambda m: chr(int(m[1], 16)) if m[1] else _SHORT_ESCAPES.get(m[2], m[2]), text)
+    return read.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -32,7 +32,6 @@ from guardproxy.gateway.running import Running
 from guardproxy.wire.document import encode, replace
 from guardproxy.wire.strict_json import parse_strict
 
-
 # Ids must differ, they need not be secret; the system's source of randomness is a system call each time.
 _ids = random.Random(os.urandom(32))  # noqa: S311
 

@@ -11,7 +11,7 @@ import time
 from aiohttp import web
 
 from guardproxy.core.inspection import OutputGuard
-from guardproxy.errors import RequestError, UpstreamTimeout, UpstreamUnavailable
+from guardproxy.errors import GuardUnavailable, RequestError, UpstreamTimeout, UpstreamUnavailable
 from guardproxy.gateway.refusals import guarding, open_incident, refusal
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.upstream import UpstreamReply
@@ -38,13 +38,22 @@ async def relay_stream(running: Running, surface: Surface, reply: UpstreamReply)
         if not response.started:
             raise error from cause
         running.draft.refused(error)
-        await response.write([error_event(error, running.draft.request_id)])
+        frames = _rest(error, editor)
+        await response.write(frames if guard.blocked else [*frames, error_event(error, running.draft.request_id)])
     finally:
         running.draft.status = 200
         running.draft.response = guard.verdict()
         running.charge(editor.usage, editor.characters)
         running.draft.bytes_out = response.size
     return await response.end()
+
+
+def _rest(error: RequestError, editor: StreamEditor) -> list[bytes]:
+    """An upstream that breaks off ends the text: what was held back and is harmless still goes out before the error."""
+    if isinstance(error, GuardUnavailable):
+        return []
+    with guarding():
+        return editor.finish()
 
 
 async def _pump(

@@ -122,7 +122,8 @@ def read_as(model: type[Model], file: YamlFile, content: object, place: Place = 
         return model.model_validate_json(json.dumps(content))
     except ValidationError as error:
         problems = [_problem(model, file, place, detail) for detail in error.errors(include_url=False)]
-        raise ConfigurationError("\n".join(problems)) from error
+        # Not chained: pydantic quotes what it was given, and that may be a key somebody wrote into the file.
+        raise ConfigurationError("\n".join(problems)) from None
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+SERVING = "a connection of the scripted upstream"
+
 
 @dataclass
 class Asked:
@@ -30,11 +32,16 @@ Script = Callable[[Asked, Send], Awaitable[None]]
 
 @dataclass
 class Upstream:
-    """`script` answers; `asked` are all requests so far; `gone` counts peers that left while a script still ran."""
+    """`script` answers; `asked` are all requests so far; `gone` is set when a peer left while a script still ran.
+
+    `open` counts connections, `busy` those on which a script is at work, `sent` the bytes that scripts got rid of.
+    """
 
     script: Script
     asked: list[Asked] = field(default_factory=list)
     open: int = 0
+    busy: int = 0
+    sent: int = 0
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     base_url: str = ""
 
@@ -48,6 +55,7 @@ async def running_upstream(script: Script) -> AsyncIterator[Upstream]:
     upstream = Upstream(script)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        _name_this_task()
         upstream.open += 1
         try:
             while (asked := await _read(reader)) is not None:
@@ -67,6 +75,12 @@ async def running_upstream(script: Script) -> AsyncIterator[Upstream]:
         server.close()
 
 
+def _name_this_task() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.set_name(SERVING)
+
+
 class StopServing(Exception):
     """Raised by a script to close the connection here and now."""
 
@@ -75,7 +89,9 @@ async def _answer(upstream: Upstream, asked: Asked, reader: asyncio.StreamReader
     async def send(data: bytes) -> None:
         writer.write(data)
         await writer.drain()
+        upstream.sent += len(data)
 
+    upstream.busy += 1
     script = asyncio.ensure_future(upstream.script(asked, send))
     left = asyncio.ensure_future(_left(reader))
     try:
@@ -90,6 +106,7 @@ async def _answer(upstream: Upstream, asked: Asked, reader: asyncio.StreamReader
             upstream.gone.set()
             raise
     finally:
+        upstream.busy -= 1
         script.cancel()
         left.cancel()
         await asyncio.gather(script, left, return_exceptions=True)

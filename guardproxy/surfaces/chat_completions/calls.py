@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from guardproxy.core.rewrite import redact_json_text
+from guardproxy.core.rewrite import redact_json_text, unescaped
 
 # The model ended the call itself; any other reason may have cut it off.
 _ENDED: Final = frozenset({"tool_calls", "function_call", "stop"})
@@ -55,13 +55,19 @@ class PendingCalls:
 
 
 def _merge(call: dict[str, Any], fragment: dict[str, Any]) -> None:
-    """Add a fragment: growing strings are appended, everything else is taken over when it is there."""
+    """Add a fragment: growing strings are appended, everything else is taken over when it is there.
+
+    Some servers repeat a call's id and name in each fragment, some send them empty, and some cut the name in two.
+    """
     for name, value in fragment.items():
         known = call.get(name)
         if isinstance(value, dict) and isinstance(known, dict):
             _merge(known, value)
-        elif name in _GROWING and isinstance(value, str) and isinstance(known, str):
-            call[name] = known + value
+        elif isinstance(value, str) and isinstance(known, str):
+            if name in _GROWING or (name == "name" and value != known):
+                call[name] = known + value
+            elif value:
+                call[name] = value
         elif value is not None or name not in call:
             call[name] = value
 
@@ -78,10 +84,17 @@ def _clean(value: Any, clean: Callable[[str], str], name: str = "") -> Any:
     if isinstance(value, str):
         if name == "arguments":
             inside = redact_json_text(value, clean)
-            return clean(value) if inside is None else inside
+            return _clean_broken(value, clean) if inside is None else inside
         return clean(value)
     if isinstance(value, dict):
         return {member: _clean(below, clean, member) for member, below in value.items()}
     if isinstance(value, list):
         return [_clean(below, clean) for below in value]
     return value
+
+
+def _clean_broken(arguments: str, clean: Callable[[str], str]) -> str:
+    """Arguments that are not JSON. What a lenient reader would make of them is looked at, and sent if that was cut."""
+    view = unescaped(arguments)
+    cleaned = clean(view)
+    return arguments if cleaned == view else cleaned

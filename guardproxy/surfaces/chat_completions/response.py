@@ -12,6 +12,8 @@ from guardproxy.wire.path import Path
 RESPONSE_LABELS: Final = frozenset({"id", "object", "model", "system_fingerprint", "service_tier"})
 CHOICE_LABELS: Final = frozenset({"finish_reason"})
 MESSAGE_LABELS: Final = frozenset({"role"})
+# The text again as tokens, with their bytes or numbers; on a choice, some servers also put them on the response.
+_COPIES: Final = ("logprobs", "token_ids", "prompt_logprobs", "prompt_token_ids")
 
 
 def read_response(document: Any) -> ResponseReading:
@@ -32,11 +34,14 @@ def read_response(document: Any) -> ResponseReading:
 
 
 def strip_copies(document: Any) -> None:
-    """Drop what repeats the text in another encoding: log probabilities (tokens and bytes) and spoken audio.
+    """Drop what repeats the text in another encoding: log probabilities (tokens and bytes), token ids, spoken audio.
 
     Called when the policy redacts model text; a redacted word must not survive beside its placeholder.
     """
-    choices = document.get("choices") if isinstance(document, dict) else None
+    if not isinstance(document, dict):
+        return
+    strip_tokens(document)
+    choices = document.get("choices")
     for choice in choices if isinstance(choices, list) else ():
         if isinstance(choice, dict):
             strip_choice_copies(choice, choice.get("message"))
@@ -44,11 +49,17 @@ def strip_copies(document: Any) -> None:
 
 def strip_choice_copies(choice: dict[str, Any], message: Any) -> None:
     """`strip_copies` for one choice and its message or delta."""
-    if choice.get("logprobs") is not None:
-        choice["logprobs"] = None
+    strip_tokens(choice)
     audio = message.get("audio") if isinstance(message, dict) else None
     if isinstance(audio, dict):
         audio.pop("data", None)
+
+
+def strip_tokens(holder: dict[str, Any]) -> None:
+    """Null in place of the text's tokens in a response, an event or a choice."""
+    for name in _COPIES:
+        if holder.get(name) is not None:
+            holder[name] = None
 
 
 def _read_choice(choice: Any, path: Path, segments: list[Segment], opaque: list[Opaque]) -> None:

@@ -52,7 +52,7 @@ class ChatStream:
     def __init__(self, guard: OutputGuard) -> None:
         self._guard = guard
         self._choices: dict[int, _Choice] = {}
-        self._skeleton: dict[str, Any] = {"object": "chat.completion.chunk"}
+        self._last: dict[str, Any] = {"object": "chat.completion.chunk"}
         self._done = False
         self.usage: Any = None
         self.characters = 0  # of text released, for a token estimate when the upstream reports no usage
@@ -115,7 +115,7 @@ class ChatStream:
 
     def _edit_choices(self, document: dict[str, Any], choices: list[Any], frames: list[bytes]) -> bool:
         """Edit all choices in place; False when nothing is left that is worth an event."""
-        self._skeleton = {name: document[name] for name in _SKELETON if name in document}
+        self._last = document
         sendable = not choices
         for position, value in enumerate(choices):
             if not isinstance(value, dict):
@@ -216,7 +216,8 @@ class ChatStream:
     def _frame(self, index: int, parts: dict[str, Any], finish_reason: str | None = None) -> bytes:
         """An event of our own: one choice with `parts`, in the skeleton of the upstream's last event."""
         choice = {"index": index, "delta": {}, **parts, "finish_reason": finish_reason}
-        return encode_event(encode({**self._skeleton, "choices": [choice]}))
+        skeleton = {name: self._last[name] for name in _SKELETON if name in self._last}
+        return encode_event(encode({**skeleton, "choices": [choice]}))
 
 
 def _nest(path: Path, text: str) -> dict[str, Any]:

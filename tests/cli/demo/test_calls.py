@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import httpx2
 import pytest
 from hypothesis import given
@@ -25,14 +27,14 @@ def test_a_masked_stream_has_the_same_cuts_and_nothing_of_the_credential(
 ) -> None:
     text = before + CREDENTIAL + after
     edges = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
-    pieces = [text[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [text[start:end] for start, end in pairwise(edges)]
     masked = mask(pieces, CREDENTIAL)
     assert list(map(len, pieces)) == list(map(len, masked))
     assert before + PREFIX + MASK * (len(CREDENTIAL) - len(PREFIX)) + after == "".join(masked)
 
 
 def test_pieces_without_the_credential_stay_as_they_are() -> None:
-    assert ["a", "", "b"] == mask(["a", "", "b"], CREDENTIAL)
+    assert mask(["a", "", "b"], CREDENTIAL) == ["a", "", "b"]
 
 
 def test_a_key_is_shown_by_its_public_part() -> None:
@@ -52,7 +54,7 @@ async def test_an_answer_is_no_refusal_and_an_error_is_one() -> None:
 
 
 def test_an_error_is_its_body() -> None:
-    assert {"code": "x"} == error_of(error({"code": "x"}))
+    assert error_of(error({"code": "x"})) == {"code": "x"}
     assert {} == error_of(error("text")) == error_of(None)
     assert '"code": "x"' in say(error({"code": "x"}))
     assert "no error" in say(None)
@@ -79,5 +81,5 @@ def test_a_wait_is_told_twice_alike_and_short_enough_to_be_obeyed(
 
 
 def test_text_that_is_no_json_is_none() -> None:
-    assert {"a": 1} == parsed('{"a": 1}')
+    assert parsed('{"a": 1}') == {"a": 1}
     assert parsed('{"a": 1') is None

@@ -29,11 +29,11 @@ def reply(model: str, *messages: dict[str, str]) -> Reply:
 
 
 def test_every_credential_is_another_one() -> None:
-    assert 100 == len({new_credential() for _ in range(100)})
+    assert len({new_credential() for _ in range(100)}) == 100
 
 
 def test_a_cut_credential_is_the_same_credential() -> None:
-    assert CREDENTIAL == "".join(cut_badly(CREDENTIAL))
+    assert "".join(cut_badly(CREDENTIAL)) == CREDENTIAL
 
 
 def test_the_prefix_is_never_whole_in_one_piece_and_the_end_comes_one_character_at_a_time() -> None:
@@ -57,13 +57,13 @@ def test_no_piece_is_empty(model: str) -> None:
 
 
 def test_the_plain_model_says_the_plain_text_word_by_word() -> None:
-    assert PLAIN == reply("stand-in").text
+    assert reply("stand-in").text == PLAIN
     assert len(PLAIN.split()) == len(reply("stand-in").pieces)
 
 
 def test_the_obedient_model_obeys_only_when_it_is_told_to() -> None:
     system = {"role": "system", "content": ORDERS}
-    assert PLAIN == reply("stand-in-obedient", system, {"role": "user", "content": "Hello!"}).text
+    assert reply("stand-in-obedient", system, {"role": "user", "content": "Hello!"}).text == PLAIN
     assert ORDERS in reply("stand-in-obedient", system, {"role": "user", "content": INJECTION}).text
 
 
@@ -75,7 +75,7 @@ def test_the_parrot_repeats_its_system_prompt() -> None:
 def test_the_tool_call_is_json_with_the_credential_inside() -> None:
     call = reply("stand-in-tools").call
     assert call is not None
-    assert CREDENTIAL == json.loads(call.arguments)["api_key"]
+    assert json.loads(call.arguments)["api_key"] == CREDENTIAL
     assert not any(CREDENTIAL in fragment for fragment in call.fragments)
 
 
