@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -27,12 +27,17 @@ def serve(
     policy: Annotated[
         Path | None, typer.Option(help="Policy file. Default: the shipped default policy.", metavar="FILE")
     ] = None,
-    host: Annotated[
-        str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1, this machine only.")
+    host: Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1 (this machine).")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port of the data plane. Default: 8080; 0 takes a free one.", min=0, max=65535)
     ] = None,
-    port: Annotated[int | None, typer.Option(help="Port of the data plane. Default: 8080; 0 takes a free one.")] = None,
-    admin_port: Annotated[int | None, typer.Option(help="Port of the health checks. Default: 8081.")] = None,
-    log_format: Annotated[str | None, typer.Option(help="auto, json or console.")] = None,
+    admin_port: Annotated[
+        int | None, typer.Option(help="Port of the health checks. Default: 8081.", min=0, max=65535)
+    ] = None,
+    log_format: Annotated[
+        Literal["auto", "json", "console"] | None,
+        typer.Option(help="auto: readable on a terminal, JSON lines elsewhere."),
+    ] = None,
 ) -> None:
     """Run the proxy.
 

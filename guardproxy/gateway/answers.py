@@ -38,6 +38,7 @@ def error_answer(error: RequestError, draft: Draft, extra: Mapping[str, str]) ->
     draft.status = error.status
     headers = base_headers(draft, {**extra, **error_headers(error)})
     answer = json_answer(error.status, error_body(error, draft.request_id), headers)
+    draft.bytes_out = len(answer.body) if isinstance(answer.body, bytes) else 0
     if error.status in (401, 405, 408, 413):
         answer.force_close()
     return answer

@@ -5,7 +5,11 @@ Every string that grows in a choice is a channel with its own guard, keyed by ch
 possibly nothing; text still held when a choice finishes goes out before its finish frame.
 
 Tool calls are not streamed. A client acts on a call, and some repair a truncated one into a runnable one, so a call is
-collected, looked at decoded, and sent whole before the finish frame - or, when it was cut off, not at all.
+collected, looked at decoded, and sent whole before the finish frame - or, when it was cut off, not at all. The events
+its fragments came in go out without them.
+
+A finish reason is the end of a choice's text: it decides what its last characters are. An upstream that goes on after
+it is not believed any more.
 """
 
 from __future__ import annotations
@@ -22,14 +26,16 @@ from guardproxy.surfaces.chat_completions.response import (
     MESSAGE_LABELS,
     RESPONSE_LABELS,
     strip_choice_copies,
+    strip_tokens,
 )
 from guardproxy.wire.document import UndecodableJson, decode, encode, get, replace, walk_strings
 from guardproxy.wire.path import Path
 from guardproxy.wire.sse import DONE, SseEvent, encode_event
 
+_OBJECT: Final = "chat.completion.chunk"
 _DONE_FRAME: Final = b"data: [DONE]\n\n"
 _REFUSAL: Final = "This answer was stopped by a policy of the proxy."
-# Strings inside a delta that name things and never grow.
+# Strings deeper in a delta that name things and never grow.
 _DELTA_LABELS: Final = MESSAGE_LABELS | {"type", "id", "index", "format", "expires_at"}
 # What a frame made by us takes over from the upstream's.
 _SKELETON: Final = ("id", "object", "created", "model", "service_tier", "system_fingerprint")
@@ -52,7 +58,7 @@ class ChatStream:
     def __init__(self, guard: OutputGuard) -> None:
         self._guard = guard
         self._choices: dict[int, _Choice] = {}
-        self._last: dict[str, Any] = {"object": "chat.completion.chunk"}
+        self._last: dict[str, Any] = {"object": _OBJECT}
         self._done = False
         self.usage: Any = None
         self.characters = 0  # of text released, for a token estimate when the upstream reports no usage
@@ -78,49 +84,47 @@ class ChatStream:
         if self._done:
             return []
         self._done = True
-        frames = [frame for index, choice in self._choices.items() for frame in self._flush(index, choice, set())]
+        frames = [frame for index, choice in self._open() for frame in self._flush(index, choice, set())]
         return self._blocked(frames) if self._guard.blocked else frames
 
     def _ending(self) -> list[bytes]:
         self._done = True
         frames: list[bytes] = []
-        for index, choice in self._choices.items():
-            if not choice.finished:
-                frames += self._flush(index, choice, set())
-                frames += self._release_calls(index, choice, None)
+        for index, choice in self._open():
+            frames += self._flush(index, choice, set())
+            frames += self._release_calls(index, choice, None)
         return frames
+
+    def _open(self) -> list[tuple[int, _Choice]]:
+        return [(index, choice) for index, choice in sorted(self._choices.items()) if not choice.finished]
 
     def _blocked(self, frames: list[bytes]) -> list[bytes]:
         """End every open choice the one way all clients notice, with a refusal that cannot pass for model text."""
         self._done = True
-        for index, choice in sorted(self._choices.items()):
-            if not choice.finished:
-                frames.append(self._frame(index, {"delta": {"refusal": _REFUSAL}}))
-                frames.append(self._frame(index, {}, "content_filter"))
+        for index, _ in self._open():
+            frames.append(self._frame(index, {"delta": {"refusal": _REFUSAL}}))
+            frames.append(self._frame(index, {}, "content_filter"))
         return [*frames, _DONE_FRAME]
 
     def _edit(self, document: dict[str, Any], name: str) -> list[bytes]:
         frames: list[bytes] = []
-        sendable = True
+        if self._guard.redacts:
+            strip_tokens(document)
         for member, value in document.items():
             if member == "choices" and isinstance(value, list):
-                sendable = self._edit_choices(document, value, frames)
+                self._edit_choices(document, value, frames)
             elif isinstance(value, (str, dict, list)) and not (member in RESPONSE_LABELS and isinstance(value, str)):
                 self._clean_below(document, member)
         if isinstance(document.get("usage"), dict):
             self.usage = document["usage"]
-        if sendable:
-            frames.append(encode_event(encode(document), name))
-        return frames
+        return [*frames, encode_event(encode(document), name)]
 
-    def _edit_choices(self, document: dict[str, Any], choices: list[Any], frames: list[bytes]) -> bool:
-        """Edit all choices in place; False when nothing is left that is worth an event."""
-        self._last = document
-        sendable = not choices
+    def _edit_choices(self, document: dict[str, Any], choices: list[Any], frames: list[bytes]) -> None:
+        if document.get("object") == _OBJECT:  # Azure's annotations come with an empty one, and clients drop those
+            self._last = document
         for position, value in enumerate(choices):
             if not isinstance(value, dict):
                 self._clean_below(choices, position)
-                sendable = True
                 continue
             index = value.get("index", position)
             if not isinstance(index, int):
@@ -128,27 +132,23 @@ class ChatStream:
             choice = self._choices.get(index)
             if choice is None:
                 choice = self._choices[index] = _Choice()
-            sendable = self._edit_choice(index, choice, value, frames) or sendable
-        return sendable
+            self._edit_choice(index, choice, value, frames)
 
-    def _edit_choice(self, index: int, choice: _Choice, value: dict[str, Any], frames: list[bytes]) -> bool:
+    def _edit_choice(self, index: int, choice: _Choice, value: dict[str, Any], frames: list[bytes]) -> None:
         present: set[Path] = set()
-        took_call = False
         if self._guard.redacts:
             strip_choice_copies(value, value.get("delta"))
         for member, below in value.items():
             if member in ("delta", "message") and isinstance(below, dict):
-                took_call = choice.calls.take(below) or took_call
+                if choice.calls.take(below) and choice.finished:
+                    raise _goes_on()
                 self._edit_delta(index, choice, (member,), below, present)
             elif isinstance(below, str) and member not in CHOICE_LABELS:
                 value[member] = self._channel(index, choice, (member,), below, present)
             elif isinstance(below, (dict, list)):
                 self._clean_below(value, member)
-        reason = value.get("finish_reason")
-        if reason is None:
-            return not took_call or bool(value.get("delta"))
-        self._finish_choice(index, choice, value, present, frames)
-        return True
+        if value.get("finish_reason") and not choice.finished:  # some servers write "" until the end
+            self._finish_choice(index, choice, value, present, frames)
 
     def _finish_choice(
         self, index: int, choice: _Choice, value: dict[str, Any], present: set[Path], frames: list[bytes]
@@ -160,7 +160,12 @@ class ChatStream:
             if text:
                 self.characters += len(text)
                 replace(value, {path: get(value, path) + text})
-        frames += self._release_calls(index, choice, value["finish_reason"])
+        calls = list(self._release_calls(index, choice, value["finish_reason"]))
+        if calls and value.get("delta"):
+            # To a client the first call ends the text, so what this event brings of it goes first.
+            frames.append(self._frame(index, {"delta": value["delta"]}))
+            value["delta"] = {}
+        frames += calls
         if self._guard.blocked:
             value["finish_reason"] = None
         else:
@@ -174,12 +179,18 @@ class ChatStream:
             elif isinstance(value, (dict, list)):
                 edits: dict[Path, str] = {}
                 for path, text in walk_strings(value, (member,)):
-                    if path[-1] not in _DELTA_LABELS and path != ("audio", "data"):
+                    if path[-1] in _DELTA_LABELS:
+                        edits[path] = self._guard.whole(text, ("choices", index, *where, *path))
+                    elif path != ("audio", "data"):
                         edits[path] = self._channel(index, choice, (*where, *path), text, present)
                 replace(delta, edits)
 
     def _channel(self, index: int, choice: _Choice, path: Path, text: str, present: set[Path]) -> str:
         """Feed one channel; what of its text may go out now."""
+        if choice.finished:
+            if text:
+                raise _goes_on()
+            return text
         channel = choice.channels.get(path)
         if channel is None:
             channel = choice.channels[path] = self._guard.open(("choices", index, *path))
@@ -199,7 +210,13 @@ class ChatStream:
 
     def _release_calls(self, index: int, choice: _Choice, reason: Any) -> Iterator[bytes]:
         path: Path = ("choices", index, "delta")
-        for delta in choice.calls.release(reason, lambda text: self._guard.whole(text, path)):
+
+        def clean(text: str) -> str:
+            cleaned = self._guard.whole(text, path)
+            self.characters += len(cleaned)
+            return cleaned
+
+        for delta in choice.calls.release(reason, clean):
             if self._guard.blocked:
                 return
             yield self._frame(index, {"delta": delta})
@@ -218,6 +235,10 @@ class ChatStream:
         choice = {"index": index, "delta": {}, **parts, "finish_reason": finish_reason}
         skeleton = {name: self._last[name] for name in _SKELETON if name in self._last}
         return encode_event(encode({**skeleton, "choices": [choice]}))
+
+
+def _goes_on() -> UpstreamUnavailable:
+    return UpstreamUnavailable("the upstream went on with a choice that it had finished", reason="bad_event")
 
 
 def _nest(path: Path, text: str) -> dict[str, Any]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from guardproxy.core.exchange import Provenance, Segment
+from guardproxy.core.rewrite import unescaped
 from guardproxy.wire.document import UndecodableJson, decode, encode, repeats_names, walk_strings
 from guardproxy.wire.path import INSIDE_JSON, Path
+
+_CALL_MEMBERS: Final = frozenset({"id", "type", "index", "function", "custom", "name", "arguments", "input"})
+_CALL_TYPES: Final = ("function", "custom")
 
 
 def walk(value: Any, path: Path, provenance: Provenance, *, names: bool = True) -> Sequence[Segment]:
@@ -21,7 +25,7 @@ def read_call(call: dict[str, Any], path: Path, provenance: Provenance) -> Itera
     """A tool call: its arguments are JSON in a string, so their decoded leaves are the segments.
 
     Arguments in which a name stands twice are written anew with the value that was read, the last one: a reader of the
-    text itself would see both.
+    text itself would see both. Arguments that are not JSON are read as a lenient reader would, escapes and all.
     """
     for name, value in call.items():
         here = (*path, name)
@@ -29,12 +33,14 @@ def read_call(call: dict[str, Any], path: Path, provenance: Provenance) -> Itera
             try:
                 arguments = decode(value)
             except UndecodableJson:
-                yield Segment(value, provenance, here)
+                yield Segment(unescaped(value), provenance, here)
                 continue
             if repeats_names(value):
                 call[name] = encode(arguments).decode()
             yield from walk(arguments, (*here, INSIDE_JSON), provenance)
+        elif name not in _CALL_MEMBERS:
+            yield from walk({name: value}, path, provenance)
         elif isinstance(value, dict):
             yield from read_call(value, here, provenance)
-        elif name != "type":
+        elif not (name == "type" and value in _CALL_TYPES):
             yield from walk(value, here, provenance)
