@@ -53,12 +53,12 @@ def policy_keys(model: type[BaseModel]) -> Iterator[str]:
             yield from policy_keys(field.annotation)
 
 
-@pytest.mark.parametrize("command", commands())
+@pytest.mark.parametrize("command", list(commands()))
 def test_the_readme_names_each_command(command: str) -> None:
     assert f"`guardproxy {command}`" in README or f"`{command}`" in README
 
 
-@pytest.mark.parametrize("setting", settings(Settings))
+@pytest.mark.parametrize("setting", list(settings(Settings)))
 def test_the_readme_names_each_setting(setting: str) -> None:
     assert f"`{setting}`" in README
 
@@ -68,16 +68,10 @@ def test_the_readme_names_each_log_event(event: Event) -> None:
     assert f"`{event.value}`" in README
 
 
-@pytest.mark.parametrize(
-    "variable", ["GUARDPROXY_" + name for name in ("CONFIG", "POLICY", "KEYS", "KEY", "PEPPER", "INCIDENTS")]
-)
-def test_the_readme_names_each_environment_variable(variable: str) -> None:
-    assert f"`{variable}`" in README
-
-
-def test_no_environment_variable_is_left_out() -> None:
+def test_the_readme_names_each_environment_variable() -> None:
     source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "guardproxy").rglob("*.py"))
     used = set(re.findall(r"\"(GUARDPROXY_[A-Z_]+)\"", source))
+    assert used
     assert used <= set(re.findall(r"`(GUARDPROXY_[A-Z_]+)`", README))
 
 
@@ -93,14 +87,14 @@ def test_the_reference_names_each_key_of_a_policy_and_of_a_rule(key: str) -> Non
     assert re.search(rf"\b{key}\b", in_code(REFERENCE))
 
 
-@pytest.mark.parametrize("detector", DETECTORS)
+@pytest.mark.parametrize("detector", list(DETECTORS))
 def test_the_reference_names_each_detector_and_its_options(detector: str) -> None:
     assert f"`{detector}`" in REFERENCE
     for option in DETECTORS[detector].options.__dataclass_fields__:
         assert f"`{option}`" in REFERENCE
 
 
-@pytest.mark.parametrize("generator", ALPHABETS)
+@pytest.mark.parametrize("generator", list(ALPHABETS))
 def test_the_reference_names_each_generator(generator: str) -> None:
     assert f"{{{generator}:" in REFERENCE
 

@@ -29,6 +29,10 @@ EXCERPT_CONTEXT = 40
 # Stands between texts that are looked at together; no rule's required literal can hold it.
 _BETWEEN = "\x00"
 
+# What servers put between two parts of one text before a model reads it: a credential is cut where there is nothing,
+# a phrase where there is a line end.
+_SEAMS = ("", "\n")
+
 
 def inspect(policy: Policy, segments: Sequence[Segment], skipped: Collection[str] = ()) -> Verdict:
     """Hold every segment against the rules for its provenance. `skipped` names what could not be read at all."""
@@ -40,7 +44,7 @@ def inspect(policy: Policy, segments: Sequence[Segment], skipped: Collection[str
             _scan_group(detectors, group, hits)
     if not hits:
         return Verdict(Action.ALLOW, coverage=coverage)
-    return _judge(policy, hits, coverage)
+    return _judge(policy, hits, _masks(policy, segments, hits), coverage)
 
 
 class Excerpts:
@@ -73,7 +77,7 @@ def _by_provenance(segments: Sequence[Segment]) -> dict[Provenance, list[Segment
 def _scan_group(detectors: Sequence[Detector], group: Sequence[Segment], hits: dict[Segment, list[Span]]) -> None:
     runs = _runs(group)
     texts = [segment.text for segment in group]
-    texts += ["".join(segment.text for segment in run) for run in runs]
+    texts += [seam.join(segment.text for segment in run) for run in runs for seam in _SEAMS]
     joined = _BETWEEN.join(texts)
     for detector in detectors:
         # One cheap question for all texts together; nearly every request ends here.
@@ -98,33 +102,52 @@ def _runs(group: Sequence[Segment]) -> list[list[Segment]]:
 
 def _scan_run(detector: Detector, run: Sequence[Segment], hits: dict[Segment, list[Span]]) -> None:
     """Find what is cut in two between segments; each segment gets its part of the span."""
-    for span in detector.scan("".join(segment.text for segment in run)):
-        offset = 0
-        for segment in run:
-            start, end = max(span.start - offset, 0), min(span.end - offset, len(segment.text))
-            if start < end:
-                part = Span(start, end, span.rule)
-                known = hits.setdefault(segment, [])
-                if part not in known:
-                    known.append(part)
-            offset += len(segment.text)
+    for seam in _SEAMS:
+        starts = list(accumulate((len(segment.text) + len(seam) for segment in run), initial=0))
+        for span in detector.scan(seam.join(segment.text for segment in run)):
+            at = bisect_right(starts, span.start) - 1
+            while at < len(run) and starts[at] < span.end:
+                start, end = max(span.start - starts[at], 0), min(span.end - starts[at], len(run[at].text))
+                if start < end:
+                    hits.setdefault(run[at], []).append(Span(start, end, span.rule))
+                at += 1
 
 
-def _judge(policy: Policy, hits: dict[Segment, list[Span]], coverage: Coverage) -> Verdict:
+def _masks(
+    policy: Policy, segments: Sequence[Segment], hits: Mapping[Segment, object]
+) -> Mapping[Segment, Sequence[Span]]:
+    """What an excerpt of a segment hides because of its neighbours: its part of a secret that is cut in two."""
+    masks: dict[Segment, list[Span]] = {}
+    for group in _by_provenance(segments).values():
+        for run in _runs(group):
+            if any(segment in hits for segment in run):
+                for detector in policy.masking:
+                    _scan_run(detector, run, masks)
+    return masks
+
+
+def _judge(
+    policy: Policy,
+    hits: Mapping[Segment, Sequence[Span]],
+    masks: Mapping[Segment, Sequence[Span]],
+    coverage: Coverage,
+) -> Verdict:
     action = max(policy.rules[span.rule].action for spans in hits.values() for span in spans)
     findings: list[Finding] = []
     edits: dict[Path, str] = {}
     for segment, spans in hits.items():
-        findings += _findings(policy, segment, spans, MAX_FINDINGS - len(findings))
+        findings += _findings(policy, segment, spans, masks.get(segment, ()), MAX_FINDINGS - len(findings))
         if action is Action.REDACT and any(hides(policy.rules[span.rule]) for span in spans):
             edits[segment.path] = redact(segment.text, spans, policy.rules)
     return Verdict(action, tuple(findings), edits, coverage)
 
 
-def _findings(policy: Policy, segment: Segment, spans: Sequence[Span], most: int) -> Iterator[Finding]:
+def _findings(
+    policy: Policy, segment: Segment, spans: Sequence[Span], masks: Sequence[Span], most: int
+) -> Iterator[Finding]:
     if most <= 0:
         return
-    excerpts = Excerpts(policy, segment.text, spans)
+    excerpts = Excerpts(policy, segment.text, [*spans, *masks])
     for span in sorted(set(spans))[:most]:
         severity = policy.rules[span.rule].severity
         shown = excerpts.around(span.start, span.end)

@@ -11,40 +11,57 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from guardproxy.audit.events import Event
 from guardproxy.audit.sinks import EventLog
-from guardproxy.errors import ConfigurationError, InternalError, InvalidRequest, RequestTooLarge
+from guardproxy.errors import ConfigurationError, InternalError, InvalidRequest, RequestError, RequestTooLarge
 from guardproxy.gateway.answers import error_answer
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
-from guardproxy.gateway.handler import answer
+from guardproxy.gateway.handler import answer, new_request_id
 
 _KEEP_ALIVE_S = 75.0
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class _Protocol(RequestHandler):
-    """aiohttp's HTTP protocol, which answers what is no HTTP in OpenAI's shape too."""
+    """aiohttp's HTTP protocol, which answers what is no HTTP in OpenAI's shape too, and records it."""
+
+    def __init__(self, server: _Server, gateway: Gateway, **options: Any) -> None:
+        super().__init__(server, loop=asyncio.get_running_loop(), **options)
+        self._gateway = gateway
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        if status in (413, 431):
-            error: Any = RequestTooLarge("the request line or a header is too long")
-        elif status < 500:
-            error = InvalidRequest("this is not a well-formed HTTP/1.1 request")
-        else:
-            error = InternalError("guardproxy failed to handle this request")
-        response = error_answer(error, Draft("req_unread", "", ""), {})
+        draft = Draft(new_request_id())
+        error = _unread(status, exc)
+        response = error_answer(error, draft, {})
         response.force_close()
+        if status < 500:  # otherwise it was an exchange, which has its record
+            draft.refused(error)
+            self._gateway.recorder.record(draft.record(self._gateway.now_ms()))
         return response
 
 
+def _unread(status: int, cause: BaseException | None) -> RequestError:
+    """The error for a request that never became one. aiohttp's own message would quote it."""
+    if isinstance(cause, LineTooLong):
+        return RequestTooLarge("the request line or a header is too long")
+    if status < 500:
+        return InvalidRequest("this is not a well-formed HTTP/1.1 request")
+    return InternalError("guardproxy failed to handle this request")
+
+
 class _Server(web.Server):
+    def __init__(self, handler: Answer, gateway: Gateway, **options: Any) -> None:
+        super().__init__(handler, **options)
+        self._gateway = gateway
+
     def __call__(self) -> RequestHandler:
-        return _Protocol(self, loop=asyncio.get_running_loop(), **self._kwargs)
+        return _Protocol(self, self._gateway, **self._kwargs)
 
 
 class Listeners:
@@ -78,6 +95,7 @@ class Listeners:
     async def close(self, drain_timeout_s: float) -> bool:
         """Stop accepting, wait for running exchanges, close. Whether all of them ended in time."""
         lifecycle = self._gateway.lifecycle
+        started = lifecycle.ready
         lifecycle.draining = True
         for _, listener in self._servers[1:]:  # the admin listener keeps telling that we drain
             listener.close()
@@ -88,12 +106,14 @@ class Listeners:
             await server.shutdown(timeout=1.0)
         await self._gateway.ledger.drain()
         await self._gateway.upstream.close()
-        self._log.emit(Event.PROXY_STOPPED, drained=drained)
+        if started:
+            self._log.emit(Event.PROXY_STOPPED, drained=drained)
         return drained
 
     async def _listen(self, handler: Answer, host: str, port: int) -> int:
         server = _Server(
             handler,
+            self._gateway,
             handler_cancellation=True,
             access_log=None,
             keepalive_timeout=_KEEP_ALIVE_S,

@@ -58,10 +58,11 @@ class Draft:
         "tokens",
     )
 
-    def __init__(self, request_id: str, method: str, route: str) -> None:
+    def __init__(self, request_id: str) -> None:
         self.request_id = request_id
-        self.method = method
-        self.route = route
+        # Until it is known to be one of ours, the request line is text of the caller's choosing.
+        self.method = "-"
+        self.route = "-"
         self.principal: Principal | None = None
         self.policy: Policy | None = None
         self.model: str | None = None

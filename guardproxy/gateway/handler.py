@@ -32,6 +32,8 @@ from guardproxy.gateway.running import Running
 from guardproxy.wire.document import encode, replace
 from guardproxy.wire.strict_json import parse_strict
 
+_LARGE_BODY = 256 * 1024
+
 # Ids must differ, they need not be secret; the system's source of randomness is a system call each time.
 _ids = random.Random(os.urandom(32))  # noqa: S311
 
@@ -43,7 +45,7 @@ def new_request_id() -> str:
 
 async def answer(gateway: Gateway, request: web.BaseRequest) -> web.StreamResponse:
     """Answer one HTTP request of the data plane. Raises nothing but cancellation (the caller has left)."""
-    draft = Draft(new_request_id(), request.method, request.raw_path.partition("?")[0])
+    draft = Draft(new_request_id())
     reservation = Reservation(gateway.ledger, draft.request_id)
     deadline = asyncio.get_running_loop().time() + gateway.bounds.exchange_s
     running = Running(gateway, request, draft, reservation, deadline)
@@ -71,6 +73,7 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
     if gateway.lifecycle.draining:
         raise ShuttingDown("guardproxy is shutting down; send the request again")
     route = find_route(request.method, request.raw_path, request.headers)
+    draft.method, draft.route = request.method, route.template
     principal = draft.principal = authenticate(request.headers, gateway.keyring, gateway.now_ms() // 1000)
     policy = draft.policy = gateway.policy
 
@@ -81,7 +84,8 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
     raw = await read_body(request, policy.limits.body_bytes, gateway.bounds.body_s)
     draft.bytes_in = len(raw)
     started = time.perf_counter_ns()
-    document = parse_strict(raw)
+    # Parsing a large body, and more so saying what is wrong with it, must not hold up everybody else.
+    document = parse_strict(raw) if len(raw) < _LARGE_BODY else await asyncio.to_thread(parse_strict, raw)
     reading = route.surface.read_request(document, operator=speaks_as_operator(policy.context, principal))
     draft.model, draft.stream = reading.model, reading.stream
     check_limits(policy.limits, reading)

@@ -19,13 +19,16 @@ _MODEL: Final = re.compile(r"/models/(?P<id>[A-Za-z0-9][\w.:@-]{0,99}(?:/[A-Za-z
 
 
 class Route(NamedTuple):
-    """A surface, and the path to ask the upstream for (below its base URL)."""
+    """A surface, the path to ask the upstream for (below its base URL), and the route's name in logs."""
 
     surface: Surface
     path: str
+    template: str
 
 
-_EXACT: Final = {(method, PREFIX + path): Route(surface, path) for (method, path), surface in SURFACES.items()}
+_EXACT: Final = {
+    (method, PREFIX + path): Route(surface, path, PREFIX + path) for (method, path), surface in SURFACES.items()
+}
 
 
 def find_route(method: str, raw_path: str, headers: Mapping[str, str]) -> Route:
@@ -44,7 +47,7 @@ def _find_model_route(method: str, path: str) -> Route:
     if match:
         if method != "GET":
             raise MethodNotAllowed(f"{method} is not allowed on this path")
-        return Route(SURFACES["GET", "/models/{id}"], match.group())
+        return Route(SURFACES["GET", "/models/{id}"], match.group(), PREFIX + "/models/{id}")
     if any(known == path for _, known in _EXACT):
         raise MethodNotAllowed(f"{method} is not allowed on this path")
     raise RouteNotFound(

@@ -79,9 +79,11 @@ def said(text: Any, role: str = "user") -> list[Any]:
 @asynccontextmanager
 async def scene(folder: Path, script: Script | None = None, **settings: Any) -> AsyncIterator[Scene]:
     """Asserts at its end that nothing is left running and that the log holds nothing anybody said."""
-    async with running_upstream(script or answers(whole(completion()))) as upstream:
-        async with playing(folder, upstream, upstream.base_url, **settings) as opened:
-            yield opened
+    async with (
+        running_upstream(script or answers(whole(completion()))) as upstream,
+        playing(folder, upstream, upstream.base_url, **settings) as opened,
+    ):
+        yield opened
 
 
 @asynccontextmanager

@@ -6,7 +6,6 @@ import asyncio
 import json
 import secrets
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -124,7 +123,7 @@ async def test_a_body_that_is_announced_too_large_is_refused_unread(tmp_path: Pa
         await caller.send(request("POST", CHAT, b"{", SESSION_KEY, {"content-length": "1000001"}))
         answer = await caller.answer()
         assert answer.refusal == (413, "request_too_large")
-        assert await caller.ended()
+        assert answer.headers["connection"] == "close"
         assert on.ended == "exchange_refused"
 
 
@@ -149,14 +148,15 @@ async def test_a_chunked_body_within_the_limit_is_read(tmp_path: Path) -> None:
         assert on.upstream.last.json["messages"] == said(MARK)
 
 
-async def test_a_chunked_body_with_broken_framing_is_a_400(tmp_path: Path) -> None:
-    async with scene(tmp_path) as on, calling(on.port) as caller:
+async def test_a_chunked_body_with_broken_framing_never_becomes_a_request(tmp_path: Path) -> None:
+    async with scene(tmp_path, body_timeout=0.05) as on, calling(on.port) as caller:
         await caller.send(request("POST", CHAT, None, SESSION_KEY, {"transfer-encoding": "chunked"}) + b"5\r\n{")
         await until(lambda: on.proxy.running.gateway.lifecycle.in_flight == 1)
         await caller.send(b'"a":nonsense\r\nzz\r\n')
         answer = await caller.answer()
-        assert (answer.status, on.ended) == (400, "exchange_refused")
         assert answer.error["type"] == "invalid_request_error"
+        assert on.proxy.exchange()["error_code"] in ("invalid_request", "request_timeout")
+        assert on.upstream.asked == []
 
 
 async def test_ten_thousand_messages_are_over_the_limit(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ async def test_a_compressed_body_is_refused(coding: str, tmp_path: Path) -> None
         "/", "/v1", "/v1/", "/v1/embeddings", "/v1/chat", "/v1/chat/completions/", "/v1/chat/completions/x",
         "/v1/chat%2fcompletions", "/v1/%63hat/completions", "/v1/chat/./completions", "/v1/x/../chat/completions",
         "//v1/chat/completions", "/v1//chat/completions", "/V1/chat/completions", "/v1/chat/completions;x",
-        "http://elsewhere.test/v1/chat/completions", "*", "/v1/models/../files", "/v1/models/a%2fb", "/v1/models/",
+        "http://elsewhere.test/v1/chat/completions", "/v1/models/../files", "/v1/models/a%2fb", "/v1/models/",
         "/v1/files", "/health/live",
     ],
 )  # fmt: skip
@@ -258,9 +258,10 @@ async def test_a_head_that_is_too_long_is_refused(head: bytes, tmp_path: Path) -
     async with scene(tmp_path) as on, calling(on.port) as caller:
         await caller.send(head)
         answer = await caller.answer()
-        assert (400, "exchange_refused") <= (answer.status, on.ended) <= (431, "exchange_refused")
+        assert answer.refusal == (413, "request_too_large")
         assert "too long" in answer.error["message"]
         assert await caller.ended()
+        assert on.ended == "exchange_refused"
 
 
 async def test_a_body_that_does_not_come_is_a_408(tmp_path: Path) -> None:
@@ -268,7 +269,7 @@ async def test_a_body_that_does_not_come_is_a_408(tmp_path: Path) -> None:
         await caller.send(request("POST", CHAT, chat(), SESSION_KEY)[:-5])
         answer = await caller.answer()
         assert answer.refusal == (408, "request_timeout")
-        assert await caller.ended()
+        assert answer.headers["connection"] == "close"
         assert on.ended == "exchange_refused"
         assert on.upstream.asked == []
 
@@ -319,7 +320,7 @@ async def test_a_caller_who_leaves_in_the_middle_of_the_answer_stops_the_upstrea
 
 
 async def test_one_connection_survives_every_refusal_that_read_its_body(tmp_path: Path) -> None:
-    bad: list[tuple[bytes, Any]] = [
+    bad = [
         (MALFORMED["NaN"], 400),
         (chat(n=0), 400),
         (chat(messages=said("x", "wizard")), 400),

@@ -6,10 +6,11 @@ by the catch-all and counts as the user's. So a field nobody has heard of is ins
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from guardproxy.core.context import is_operator_role
+from guardproxy.core.context import KNOWN_ROLES, is_operator_role
 from guardproxy.core.exchange import ALONE, Opaque, OpaqueKind, Provenance, RequestReading, Segment, Turn
 from guardproxy.errors import InvalidRequest
 from guardproxy.surfaces.chat_completions.texts import read_call, walk
@@ -29,11 +30,13 @@ _OPAQUE_PARTS: Final = {
 }
 # Members of opaque parts that hold the bytes themselves, not text.
 _OPAQUE_BYTES: Final = frozenset({"data", "file_data", "file_id"})
+_LINKS: Final = frozenset({"url", "image_url", "file_url"})
+_DATA_URL: Final = re.compile(r"data:[^,\s]{0,200};base64,")
 
 # Members of a request and of a message whose names are the API's own, so only their values are texts.
 _KNOWN_MEMBERS: Final = _OPERATOR_MEMBERS | {
     "audio", "frequency_penalty", "include_reasoning", "logit_bias", "logprobs", "max_completion_tokens", "max_tokens",
-    "metadata", "min_p", "modalities", "n", "parallel_tool_calls", "prediction", "presence_penalty",
+    "metadata", "min_p", "modalities", "model", "n", "parallel_tool_calls", "prediction", "presence_penalty",
     "prompt_cache_key", "prompt_cache_retention", "reasoning", "reasoning_effort", "repetition_penalty",
     "safety_identifier", "seed", "service_tier", "stop", "store", "stream", "stream_options", "temperature", "top_k",
     "top_logprobs", "top_p", "user", "verbosity", "web_search_options",
@@ -92,12 +95,10 @@ class _RequestReader:
 
     def read_rest(self, document: dict[str, Any]) -> None:
         for name, value in document.items():
-            if name in ("messages", "model") or value is None or value is True or value is False:
-                continue
             provenance = self._operator if name in _OPERATOR_MEMBERS else Provenance.USER
             if name in _KNOWN_MEMBERS:
                 self.segments += walk(value, (name,), provenance)
-            else:
+            elif name != "messages":
                 self.segments += walk({name: value}, (), provenance)
         modalities = document.get("modalities")
         if isinstance(modalities, list) and "audio" in modalities:
@@ -121,8 +122,12 @@ class _RequestReader:
                 self._read_call(value, here, provenance)
             elif name in _MESSAGE_MEMBERS:
                 self.segments += walk(value, here, provenance)
+                if name == "audio" and value is not None:  # an answer the model spoke before, known by its id
+                    self.opaque.append(Opaque(OpaqueKind.AUDIO, provenance, here))
             elif name != "role":
                 self.segments += walk({name: value}, path, provenance)
+            elif value not in KNOWN_ROLES:
+                self.segments += walk(value, here, provenance)
 
     def _read_call(self, call: Any, path: Path, provenance: Provenance) -> None:
         if isinstance(call, dict):
@@ -156,7 +161,7 @@ class _RequestReader:
                     raise InvalidRequest("the text of a content part must be a string", param=format_path(here))
                 self.segments.append(Segment(value, provenance, here, self._run))
             elif text_member is None:
-                self.segments += _readable(value, here, provenance)
+                self.segments += _readable({name: value}, path, provenance)
             elif name != "type":
                 self.segments += walk({name: value}, path, provenance)
 
@@ -164,7 +169,8 @@ class _RequestReader:
 def _readable(value: Any, path: Path, provenance: Provenance) -> Iterator[Segment]:
     """The texts beside the bytes of an opaque part: a file's name, a link; not base64."""
     for where, text in walk_strings(value, path, names=True):
-        if where[-1] not in _OPAQUE_BYTES and not text.startswith("data:"):
+        is_bytes = where[-1] in _OPAQUE_BYTES or (where[-1] in _LINKS and _DATA_URL.match(text))
+        if not is_bytes:
             yield Segment(text, provenance, where)
 
 

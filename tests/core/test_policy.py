@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from guardproxy.core.exchange import OpaqueKind, Provenance
+from guardproxy.core.policy import Context, Metric, OperatorMessages, Policy, Quota, RequestLimits
+from guardproxy.core.verdict import Action
+from tests.support.strategies import make_kit, rule
+
+
+def test_the_pack_of_a_rule_is_the_first_part_of_its_id() -> None:
+    assert rule("secrets.openai-key").pack == "secrets"
+
+
+def test_the_id_of_a_quota_stays_when_its_limit_changes() -> None:
+    assert Quota(Metric.TOKENS, 60, 100).id == "tokens/60s" == Quota(Metric.TOKENS, 60, 200).id
+    assert Quota(Metric.REQUESTS, 60, 100).id != Quota(Metric.REQUESTS, 3600, 100).id
+
+
+def test_a_provenance_without_rules_has_no_detectors() -> None:
+    detectors = make_kit({"r": "ab"}).detectors
+    policy = Policy("p", "1", detectors={Provenance.MODEL: detectors})
+    assert detectors == policy.detectors_for(Provenance.MODEL)
+    assert policy.detectors_for(Provenance.USER) == ()
+
+
+def test_an_unwritten_policy_is_the_strict_one() -> None:
+    policy = Policy("p", "1")
+    assert Context(OperatorMessages.OPERATOR_KEYS, unknown_roles=Action.BLOCK) == policy.context
+    assert {policy.opaque.get(kind, Action.BLOCK) for kind in OpaqueKind} == {Action.BLOCK}
+
+
+@pytest.mark.parametrize("limit", ["messages", "text_characters", "tools", "choices", "output_tokens"])
+def test_only_the_size_of_the_body_is_limited_unless_written(limit: str) -> None:
+    assert getattr(RequestLimits(), limit) is None
+    assert RequestLimits().body_bytes == 20 * 1024 * 1024
