@@ -19,7 +19,7 @@ from guardproxy.gateway.gateway import Bounds, Gateway
 from guardproxy.gateway.keyring import Keyring
 from guardproxy.gateway.keys import new_key
 from guardproxy.gateway.lifecycle import Lifecycle
-from guardproxy.gateway.upstream import AiohttpUpstream, UpstreamTimeouts
+from guardproxy.gateway.upstream import HttpUpstream, UpstreamTimeouts
 from guardproxy.policyfile.compile import load_policy
 from guardproxy.quota.ledger import MemoryLedger
 from guardproxy.settings import DEFAULT_BASE_URL, Settings, is_loopback, upstream_key
@@ -43,10 +43,10 @@ class RunningProxy:
 
 async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -> RunningProxy:
     """Build a proxy from settings and open its listeners. Raises `ConfigurationError`."""
-    policy = load_policy(Path(settings.policy) if settings.policy else None)
-    log.emit(Event.POLICY_LOADED, policy=policy.name, revision=policy.revision, rules=len(policy.rules))
     secret = _upstream_secret(settings, environ)
     keyring, made = _keyring(settings, environ)
+    policy = load_policy(Path(settings.policy) if settings.policy else None)
+    log.emit(Event.POLICY_LOADED, policy=policy.name, revision=policy.revision, rules=len(policy.rules))
     if made:
         log.emit(Event.SESSION_KEY_GENERATED)
     upstream = settings.upstream
@@ -54,7 +54,7 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         policy=policy,
         keyring=keyring,
         ledger=MemoryLedger(lambda: time.monotonic_ns() // 1_000_000),
-        upstream=AiohttpUpstream(
+        upstream=HttpUpstream(
             upstream.base_url,
             secret,
             UpstreamTimeouts(upstream.connect_timeout, upstream.read_timeout),

@@ -6,9 +6,10 @@ same rules of the same policy against the same provenance, so both decide the sa
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 
 from guardproxy.core.excerpt import mask_excerpt
 from guardproxy.core.exchange import ALONE, Coverage, Provenance, Segment

@@ -124,7 +124,8 @@ class StreamGuard:
             self._pending.clear()
             self._buffer = ""
             return "".join(out)
-        self._hide()
+        if self._covered > self._at:
+            self._hide()
         if safe > self._at:
             out.append(self._advance(safe))
         self._buffer = self._buffer[self._at - self._base :]

@@ -123,7 +123,8 @@ class Listeners:
         try:
             listener = await loop.create_server(server, host, port, backlog=1024)
         except OSError as error:
-            raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+            reason = (error.strerror or str(error)).rpartition(": ")[2]  # without the address said twice
+            raise ConfigurationError(f"cannot listen on {host}:{port}: {reason}") from error
         self._servers.append((server, listener))
         return int(listener.sockets[0].getsockname()[1])
 

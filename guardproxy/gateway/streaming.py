@@ -11,7 +11,7 @@ import time
 from aiohttp import web
 
 from guardproxy.core.inspection import OutputGuard
-from guardproxy.errors import GuardUnavailable, RequestError, UpstreamTimeout, UpstreamUnavailable
+from guardproxy.errors import InternalError, RequestError, UpstreamTimeout, UpstreamUnavailable
 from guardproxy.gateway.refusals import guarding, open_incident, refusal
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.upstream import UpstreamReply
@@ -21,6 +21,7 @@ from guardproxy.wire.sse import SseDecoder, SseError, SseEvent, encode_comment
 
 EVENT_STREAM = "text/event-stream"
 TOO_LONG = "the exchange took longer than guardproxy allows"
+FAILED = "guardproxy failed to handle this answer; its log names the place"
 
 
 async def relay_stream(running: Running, surface: Surface, reply: UpstreamReply) -> web.StreamResponse:
@@ -33,10 +34,12 @@ async def relay_stream(running: Running, surface: Surface, reply: UpstreamReply)
     try:
         async with asyncio.timeout_at(running.deadline):
             await _pump(running, reply, editor, guard, response)
-    except (RequestError, TimeoutError) as cause:
-        error = cause if isinstance(cause, RequestError) else UpstreamTimeout(TOO_LONG)
+    except ConnectionResetError:  # the caller has left
+        raise
+    except Exception as cause:
+        error = _told(cause)
         if not response.started:
-            raise error from cause
+            raise error from error.__cause__
         running.draft.refused(error)
         frames = _rest(error, editor)
         await response.write(frames if guard.blocked else [*frames, error_event(error, running.draft.request_id)])
@@ -48,9 +51,18 @@ async def relay_stream(running: Running, surface: Surface, reply: UpstreamReply)
     return await response.end()
 
 
+def _told(cause: Exception) -> RequestError:
+    """What the caller is told. Also a failure of ours ends the stream in its own form: a status was already sent."""
+    if isinstance(cause, RequestError):
+        return cause
+    error = UpstreamTimeout(TOO_LONG) if isinstance(cause, TimeoutError) else InternalError(FAILED)
+    error.__cause__ = cause
+    return error
+
+
 def _rest(error: RequestError, editor: StreamEditor) -> list[bytes]:
     """An upstream that breaks off ends the text: what was held back and is harmless still goes out before the error."""
-    if isinstance(error, GuardUnavailable):
+    if not isinstance(error, UpstreamUnavailable):
         return []
     with guarding():
         return editor.finish()
@@ -62,22 +74,26 @@ async def _pump(
     decoder = SseDecoder()
     async for piece in reply.pieces():
         started = time.perf_counter_ns()
-        broken: SseError | None = None
+        fault: UpstreamUnavailable | None = None
         try:
             items = decoder.feed(piece)
         except SseError as error:
-            broken, items = error, list(error.items)
+            items = list(error.items)
+            fault = UpstreamUnavailable("the upstream sent bytes that are no event stream", reason="bad_event")
         frames: list[bytes] = []
-        with guarding():
-            for item in items:
-                frames += editor.feed(item) if isinstance(item, SseEvent) else [encode_comment(item.text)]
+        try:
+            with guarding():
+                for item in items:
+                    frames += editor.feed(item) if isinstance(item, SseEvent) else [encode_comment(item.text)]
+        except UpstreamUnavailable as error:
+            fault = error  # what came before it in the same piece goes out all the same
         running.draft.lap("guard_response", started)
         if guard.blocked:
             return await _end_blocked(running, frames, guard, response)
         if frames:
             await response.write(frames)
-        if broken:
-            raise UpstreamUnavailable("the upstream sent bytes that are no event stream", reason="bad_event")
+        if fault:
+            raise fault
     if decoder.incomplete:
         raise UpstreamUnavailable("the upstream broke off in the middle of an event", reason="broken")
     with guarding():

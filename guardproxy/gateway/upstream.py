@@ -4,28 +4,33 @@ Nothing a caller sends can change where a request goes: the origin comes from th
 redirects are not followed, cookies are not kept, proxies from the environment are not used, and only listed headers
 travel. Compression is not asked for and not accepted, so what is inspected is what was sent.
 
-`Upstream` and `UpstreamReply` are the seam for a leaner client than aiohttp's session.
+`Upstream` and `UpstreamReply` are all the rest of the gateway knows. `HttpUpstream` writes requests and lends itself
+connections from `pool`; `http1` moves the bytes and `http1_response` reads them.
 """
 
 from __future__ import annotations
 
+import re
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
-
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
+from urllib.parse import urlsplit
 
 from guardproxy import __version__
-from guardproxy.errors import UpstreamTimeout, UpstreamUnavailable
+from guardproxy.errors import ConfigurationError, InvalidRequest, UpstreamUnavailable
+from guardproxy.gateway.http1 import Connection
+from guardproxy.gateway.pool import ConnectionPool, Origin, PoolLimits
 
 # What travels from the caller to the upstream, and back. Everything else stays here.
 _FORWARDED: Final = ("idempotency-key", "traceparent", "tracestate")
 RETURNED: Final = ("openai-model", "openai-processing-ms", "openai-version", "retry-after", "retry-after-ms")
-_TIMEOUT = "the upstream did not answer in time"
-_UNREACHABLE = "the upstream could not be reached"
-_BROKEN = "the upstream broke off its answer"
+_FIXED: Final = f"accept: application/json\r\naccept-encoding: identity\r\nuser-agent: guardproxy/{__version__}\r\n"
+# What may stand in a request line and in a header: no control characters, hence no line of somebody else's making.
+_METHOD: Final = re.compile(r"[A-Z]{1,16}")
+_PATH: Final = re.compile(r"/[!\"$-~]*")  # no "#", and nothing outside of visible ASCII
+_VALUE: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?|")
+_HOST: Final = re.compile(r"[A-Za-z0-9._:-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,96 +65,154 @@ class Upstream(Protocol):
     async def close(self) -> None: ...
 
 
-class AiohttpUpstream:
-    """`Upstream` over one `aiohttp.ClientSession` for the life of the process."""
+class HttpUpstream:
+    """`Upstream` over a pool of HTTP/1.1 connections, for the life of the process.
+
+    `ca_file` (PEM) replaces the system's certificate authorities. Raises `ConfigurationError` for a base URL, key or
+    file that cannot be used.
+    """
 
     def __init__(
-        self, base_url: str, api_key: str | None, timeouts: UpstreamTimeouts, *, max_connections: int = 1000
+        self,
+        base_url: str,
+        api_key: str | None,
+        timeouts: UpstreamTimeouts,
+        *,
+        max_connections: int = 1000,
+        ca_file: str | None = None,
     ) -> None:
-        self._base = base_url.rstrip("/")
-        self._fixed = {
-            "accept": "application/json",
-            "accept-encoding": "identity",
-            "user-agent": f"guardproxy/{__version__}",
-        }
+        origin, authority, self._prefix = _parse_base(base_url, ca_file)
+        self._pool = ConnectionPool(origin, PoolLimits(timeouts.connect, timeouts.read, max_connections))
+        fixed = f"host: {authority}\r\n{_FIXED}"
         if api_key:
-            self._fixed["authorization"] = f"Bearer {api_key}"
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=max_connections, keepalive_timeout=15, ttl_dns_cache=30),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(
-                total=None, connect=2 * timeouts.connect, sock_connect=timeouts.connect, sock_read=timeouts.read
-            ),
-            auto_decompress=False,
-            trust_env=False,
-            skip_auto_headers=("content-type",),
-            requote_redirect_url=False,
-        )
-        self._urls: dict[str, URL] = {}
+            if not _VALUE.fullmatch(api_key):
+                raise ConfigurationError("the upstream's key holds characters that cannot stand in a header")
+            fixed += f"authorization: Bearer {api_key}\r\n"
+        self._fixed = fixed
+        self._heads: dict[tuple[str, str], str] = {}
 
     async def send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> UpstreamReply:
-        """Send and wait for the head of the answer. Raises `UpstreamUnavailable`, `UpstreamTimeout`."""
-        outbound = CIMultiDict(self._fixed)
-        if body is not None:
-            outbound["content-type"] = "application/json"
-        for name in _FORWARDED:
-            if name in headers:
-                outbound[name] = headers[name]
-        try:
-            reply = await self._session.request(
-                method, self._url(path), data=body, headers=outbound, allow_redirects=False
-            )
-        except TimeoutError as error:
-            raise UpstreamTimeout(_TIMEOUT) from error
-        except aiohttp.ClientConnectorError as error:
-            raise UpstreamUnavailable(_UNREACHABLE, reason="unreachable") from error
-        except (aiohttp.ClientError, ValueError) as error:
-            raise UpstreamUnavailable(_BROKEN, reason="bad_answer") from error
-        return _AiohttpReply(reply)
+        """Send and wait for the head of the answer. Raises `UpstreamUnavailable`, `UpstreamTimeout`.
 
-    async def close(self) -> None:
-        await self._session.close()
-
-    def _url(self, path: str) -> URL:
-        url = self._urls.get(path)
-        if url is None:
-            url = URL(self._base + path, encoded=True)
-            if len(self._urls) < 64:  # the few fixed routes; model names are many
-                self._urls[path] = url
-        return url
-
-
-class _AiohttpReply:
-    def __init__(self, reply: aiohttp.ClientResponse) -> None:
-        self._reply = reply
-        self.status = reply.status
-        self.content_type = reply.content_type
-        if reply.headers.get("content-encoding", "identity").lower() != "identity":
+        Nothing is sent twice: a connection found closed before the request was begun is replaced, later it is an
+        error, since the upstream may have done the work already. Raises `InvalidRequest` for a header of the caller
+        that cannot be passed on.
+        """
+        head = self._head(method, path, body, headers)
+        connection = self._pool.borrow_idle() or await self._pool.borrow()
+        await connection.exchange(head, body, bodiless=method == "HEAD")
+        reply = _HttpReply(connection, self._pool)
+        if connection.answer.headers.get(b"content-encoding", b"identity").lower() != b"identity":
             reply.close()
             raise UpstreamUnavailable("the upstream compressed its answer unasked", reason="compressed")
+        return reply
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    def _head(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
+        """The request up to its body: our own lines, and what may travel of the caller's."""
+        head = self._heads.get((method, path)) or self._start(method, path)
+        if body is not None:
+            head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        elif method not in ("GET", "HEAD"):
+            head += "content-length: 0\r\n"
+        for name in _FORWARDED:
+            value = headers.get(name)
+            if value is not None:
+                if not _VALUE.fullmatch(value):
+                    raise InvalidRequest(f"the header {name} holds characters that cannot be passed on")
+                head += f"{name}: {value}\r\n"
+        return (head + "\r\n").encode("ascii")
+
+    def _start(self, method: str, path: str) -> str:
+        if not _METHOD.fullmatch(method) or not _PATH.fullmatch(path):
+            raise ValueError("a method and a path of our own making do not look like this")
+        start = f"{method} {self._prefix}{path} HTTP/1.1\r\n{self._fixed}"
+        if len(self._heads) < 64:  # the few fixed routes; model names are many
+            self._heads[method, path] = start
+        return start
+
+
+def _parse_base(base_url: str, ca_file: str | None) -> tuple[Origin, str, str]:
+    """The origin, how the `host` header names it, and what goes before each path."""
+    try:
+        parts = urlsplit(base_url)
+        host = (parts.hostname or "").encode("idna").decode("ascii")
+        port = parts.port
+    except ValueError:
+        raise ConfigurationError("the upstream's base URL cannot be read") from None
+    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(host):
+        raise ConfigurationError("the upstream's base URL must be http:// or https:// and name a host")
+    prefix = parts.path.rstrip("/")
+    if parts.query or parts.fragment or "@" in parts.netloc or (prefix and not _PATH.fullmatch(prefix)):
+        raise ConfigurationError("the upstream's base URL must hold neither user, query, fragment nor spaces")
+    authority = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
+    secure = parts.scheme == "https"
+    return Origin(host, port or (443 if secure else 80), _trust(ca_file) if secure else None), authority, prefix
+
+
+def _trust(ca_file: str | None) -> ssl.SSLContext:
+    """Certificate and name are verified, TLS 1.2 at least."""
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # `ssl.SSLError` is one
+        raise ConfigurationError(f"{ca_file}: cannot be used as certificate authority: {error.strerror}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class _HttpReply:
+    """An answer on a borrowed connection, which goes back as soon as the answer has been read to its end."""
+
+    __slots__ = ("_connection", "_ended", "_headers", "_pool", "content_type", "status")
+
+    def __init__(self, connection: Connection, pool: ConnectionPool) -> None:
+        self._connection: Connection | None = connection
+        self._pool = pool
+        self._ended = False
+        self._headers = connection.answer.headers
+        self.status = connection.answer.status
+        written = self._headers.get(b"content-type", b"")
+        self.content_type = written.partition(b";")[0].strip().lower().decode("latin-1") or "application/octet-stream"
 
     def header(self, name: str) -> str | None:
-        return self._reply.headers.get(name)
+        value = self._headers.get(name.lower().encode())
+        return None if value is None else value.decode("latin-1")
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        content = self._reply.content
-        try:
-            while piece := await content.readany():
-                yield piece
-        except TimeoutError as error:
-            raise UpstreamTimeout("the upstream fell silent in the middle of its answer") from error
-        except aiohttp.ClientError as error:
-            raise UpstreamUnavailable(_BROKEN, reason="broken") from error
+        while piece := await self._read():
+            yield piece
 
     async def body(self, limit: int) -> bytes:
         parts: list[bytes] = []
         size = 0
-        async for piece in self.pieces():
+        while piece := await self._read():
             size += len(piece)
             if size > limit:
+                self.close()
                 raise UpstreamUnavailable("the upstream's answer is too large", reason="too_large")
             parts.append(piece)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def close(self) -> None:
-        self._reply.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._pool.give_back(connection)
+
+    async def _read(self) -> bytes:
+        """The next piece, empty at the end. An answer that was closed before has no end, so it raises."""
+        connection = self._connection
+        if connection is None:
+            if self._ended:
+                return b""
+            raise UpstreamUnavailable("the upstream's answer was closed before its end", reason="broken")
+        piece = await connection.read()
+        if not piece:
+            self._ended = True
+            self.close()
+        return piece
+
+
+AiohttpUpstream = HttpUpstream

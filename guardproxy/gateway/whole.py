@@ -23,6 +23,8 @@ from guardproxy.wire.document import UndecodableJson, decode, replace
 def relay_whole(running: Running, surface: Surface, reply: UpstreamReply, raw: bytes) -> web.Response:
     """A JSON answer. Raises `RequestError` when it may not go out."""
     document = _decoded(raw)
+    if not isinstance(document, dict):
+        raise UpstreamUnavailable("the upstream's answer is not a JSON object", reason="bad_answer")
     draft, policy = running.draft, running.gateway.policy
     started = time.perf_counter_ns()
     with guarding():

@@ -1,24 +1,30 @@
 """Text that must occur: what lets a clean text be passed over without reading it.
 
-Of nearly every pattern one can say "each match holds one of these strings": `sk-`, or `AKIA` or `ASIA`. Looking for
-a string is a hundred times cheaper than running an automaton, so such strings are derived from the tree. A run of
-neighbouring parts that allow few strings gives the set of these strings; an alternation gives the union over its
-options; the best set of a pattern is long (so it is rare in ordinary text) and small (so it is cheap to look for).
+Of nearly every pattern one can say "each match holds one of these strings": `sk-`, or `AKIA` or `ASIA`; of many even
+"and one of those": a verb of forgetting *and* a word for instructions. Looking for a string is a hundred times cheaper
+than running an automaton, so such groups of strings are derived from the tree. A run of neighbouring parts that allow
+few strings gives the set of these strings as a group; an alternation gives the union of its options' best groups; a
+series has a group for each of its parts that gives one. A good group is long (so it is rare in ordinary text) and
+small (so it is cheap to look for).
 
-Case is folded by `fold()`, one character to one character, so offsets into the folded text are offsets into the text.
+How a character is spelled in these strings is up to the `Spelling`: as written, in lower case, or as one of the
+letters a-z or the gap between them (`guardproxy.match.words`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
+from guardproxy.match.charset import CharSet
 from guardproxy.match.tree import Chars, Choice, Node, Repeat, Series
 
 Literals = frozenset[str]
 
-_MOST_STRINGS: Final = 16
+_MOST_STRINGS: Final = 32
+_MOST_IN_GROUP: Final = 128
+_MOST_GROUPS: Final = 8
 _LARGEST_CLASS: Final = 6
 _LONGEST: Final = 64
 # Roughly by how often they stand in prose, code and mark-up; a character that is not listed is rare.
@@ -32,7 +38,7 @@ def commonness(char: str) -> int:
 
 
 def fold(text: str) -> str:
-    """Lower case, one character for each character.
+    """Lower case, one character for each character, so that offsets stay what they are.
 
     `str.lower()` alone would make two characters of U+0130, and of a capital sigma one that depends on its
     neighbours (a test asks the running Python that these are the only two).
@@ -40,100 +46,165 @@ def fold(text: str) -> str:
     return text.replace("\u0130", "i").replace("\u03a3", "\u03c3").lower()
 
 
+class Spelling(NamedTuple):
+    """How strings are written. `one` spells the characters of a set, or gives None for too many; `join` puts two
+    strings together; `worth` is the larger the more rarely any of the strings stands in ordinary text.
+    """
+
+    one: Callable[[CharSet], Literals | None]
+    join: Callable[[str, str], str]
+    worth: Callable[[Literals], float]
+
+
+def _few_characters(allowed: CharSet) -> Literals | None:
+    return frozenset(allowed.characters()) if len(allowed) <= _LARGEST_CLASS else None
+
+
+def _few_folded(allowed: CharSet) -> Literals | None:
+    few = _few_characters(allowed)
+    return few and frozenset(map(fold, few))
+
+
+def _long_and_few(strings: Literals) -> float:
+    """Length is good up to a point, each further string costs."""
+    return min(*map(len, strings), 8) - (len(strings) - 1) / 4
+
+
+AS_WRITTEN: Final = Spelling(_few_characters, str.__add__, _long_and_few)
+FOLDED: Final = Spelling(_few_folded, str.__add__, _long_and_few)
+
+
 def required_literals(node: Node, *, ignore_case: bool = False) -> Literals | None:
     """Strings of which every match contains at least one, or None; folded with `ignore_case`."""
-    return _analyse(node, ignore_case).best()
+    return next(iter(required_groups(node, FOLDED if ignore_case else AS_WRITTEN)), None)
+
+
+def required_groups(node: Node, spelling: Spelling) -> tuple[Literals, ...]:
+    """Groups of strings, the best first: every match, spelled like them, contains a string of each group."""
+    return _Analysis(spelling).of(node).best()
+
+
+def branches(node: Node) -> Iterator[Node]:
+    """The options of a pattern that is a choice, down to those that are none: each match is a match of one of them."""
+    match node:
+        case Choice(options):
+            for option in options:
+                yield from branches(option)
+        case Series((only,)):
+            yield from branches(only)
+        case _:
+            yield node
 
 
 class _Finding(NamedTuple):
-    """What is known about a part: all its strings if they are few, else strings one of which it must contain."""
+    """What is known about a part: all its strings if they are few, else groups it must contain a string of each."""
 
     exact: Literals | None
-    required: Literals | None = None
+    required: tuple[Literals, ...] = ()
 
-    def best(self) -> Literals | None:
-        return _better([self.exact, self.required])
+    def best(self) -> tuple[Literals, ...]:
+        if self.exact is None:
+            return self.required
+        return (minimal(self.exact),) if self.exact and "" not in self.exact else ()
 
 
-def _analyse(node: Node, ignore_case: bool) -> _Finding:
-    match node:
-        case Chars(allowed):
-            if len(allowed) > _LARGEST_CLASS:
-                return _Finding(None)
-            return _Finding(frozenset(fold(c) if ignore_case else c for c in allowed.characters()))
-        case Choice(options):
-            return _union([_analyse(option, ignore_case) for option in options])
-        case Series(parts):
-            return _series([_analyse(part, ignore_case) for part in parts])
-        case Repeat(part, low, high):
-            return _repeat(_analyse(part, ignore_case), low, high)
+class _Analysis(NamedTuple):
+    """What can be said about a tree in one spelling."""
+
+    spelling: Spelling
+
+    def of(self, node: Node) -> _Finding:
+        match node:
+            case Chars(allowed):
+                return _Finding(self.spelling.one(allowed))
+            case Choice(options):
+                return _union([self.of(option) for option in options])
+            case Series(parts):
+                return self._series([self.of(part) for part in parts])
+            case Repeat(part, low, high):
+                return self._repeat(self.of(part), low, high)
+
+    def _repeat(self, part: _Finding, low: int, high: int) -> _Finding:
+        if part.exact is None:
+            return _Finding(None, part.required if low else ())
+        copies = self._series([part] * min(low, _LONGEST + 1))
+        if copies.exact is None or low > _LONGEST:
+            return _Finding(None, copies.best())
+        exact = longer = copies.exact
+        for _ in range(low, high):
+            known, longer = longer, self._joined(longer, part.exact)
+            if longer == known:  # any number of gaps is a gap
+                break
+            exact |= longer
+            if len(exact) > _MOST_STRINGS:
+                return _Finding(None, copies.best())
+        return _Finding(exact)
+
+    def _series(self, findings: Sequence[_Finding]) -> _Finding:
+        """All strings, or groups from parts that do not overlap: the best group, the best beside it, and so on."""
+        joined = list(self._join_single_strings(findings))
+        if not joined:
+            return _Finding(frozenset([""]))
+        found = [(group, range(0)) for finding in joined for group in finding.required]
+        for first in range(len(joined)):
+            for last, strings in enumerate(self._runs(joined[first:]), first):
+                if last - first == len(joined) - 1:
+                    return _Finding(strings)
+                if "" not in strings:
+                    found.append((minimal(strings), range(first, last + 1)))
+        found.sort(key=lambda candidate: self._worth(candidate[0]), reverse=True)
+        taken: set[int] = set()
+        groups: list[Literals] = []
+        for group, parts in found:
+            if taken.isdisjoint(parts):
+                taken.update(parts)
+                groups.append(group)
+        return _Finding(None, tuple(groups[:_MOST_GROUPS]))
+
+    def _join_single_strings(self, findings: Iterable[_Finding]) -> Iterator[_Finding]:
+        """Neighbours that allow exactly one string each, as one; so a word is one part."""
+        word = ""
+        for finding in findings:
+            if finding.exact is not None and len(finding.exact) == 1 and len(word) <= _LONGEST:
+                word = self.spelling.join(word, next(iter(finding.exact)))
+                continue
+            if word:
+                yield _Finding(frozenset([word]))
+            word = next(iter(finding.exact)) if finding.exact is not None and len(finding.exact) == 1 else ""
+            if not word:
+                yield finding
+        if word:
+            yield _Finding(frozenset([word]))
+
+    def _runs(self, findings: Sequence[_Finding]) -> Iterator[Literals]:
+        """The strings of the first part, of the first two parts, ... as long as they are few and not too long."""
+        strings = frozenset([""])
+        for finding in islice(findings, _LONGEST):
+            if finding.exact is None or len(strings) * len(finding.exact) > _MOST_STRINGS:
+                return
+            strings = self._joined(strings, finding.exact)
+            yield strings
+
+    def _joined(self, before: Literals, behind: Literals) -> Literals:
+        return frozenset(self.spelling.join(a, b) for a in before for b in behind)
+
+    def _worth(self, strings: Literals) -> tuple[float, int, list[str]]:
+        """The spelling's worth; then rare characters; then any fixed order."""
+        common = max(min(map(commonness, string)) for string in strings)
+        return self.spelling.worth(strings), -common, sorted(strings)
 
 
 def _union(findings: Sequence[_Finding]) -> _Finding:
-    exact: set[str] = set()
-    required: set[str] = set()
-    all_exact = all_required = True
-    for finding in findings:
-        best = finding.best()
-        exact.update(finding.exact or ())
-        required.update(best or ())
-        all_exact &= finding.exact is not None
-        all_required &= best is not None
-    few = all_exact and len(exact) <= _MOST_STRINGS
-    return _Finding(frozenset(exact) if few else None, frozenset(required) if all_required and not few else None)
-
-
-def _repeat(part: _Finding, low: int, high: int) -> _Finding:
-    if low == 0:
-        once = high == 1 and part.exact is not None and len(part.exact) < _MOST_STRINGS
-        return _Finding(part.exact | {""}) if once and part.exact is not None else _Finding(None)
-    if part.exact is None:
-        return _Finding(None, part.required)
-    copies = _series([part] * min(low, _LONGEST + 1))
-    return copies if low == high and low <= _LONGEST else _Finding(None, copies.best())
-
-
-def _series(findings: Sequence[_Finding]) -> _Finding:
-    joined = list(_join_single_strings(findings))
-    candidates = [finding.required for finding in joined]
-    exact: Literals | None = None
-    for first in range(len(joined)):
-        for last, strings in enumerate(_runs(joined[first:]), first):
-            candidates.append(strings)
-            if first == 0 and last == len(joined) - 1:
-                exact = strings
-    return _Finding(exact if joined else frozenset([""]), _better(candidates))
-
-
-def _join_single_strings(findings: Iterable[_Finding]) -> Iterator[_Finding]:
-    """Neighbours that allow exactly one string each, as one; so a word is one part."""
-    word = ""
-    for finding in findings:
-        if finding.exact is not None and len(finding.exact) == 1 and len(word) <= _LONGEST:
-            word += next(iter(finding.exact))
-            continue
-        if word:
-            yield _Finding(frozenset([word]))
-        word = next(iter(finding.exact)) if finding.exact is not None and len(finding.exact) == 1 else ""
-        if not word:
-            yield finding
-    if word:
-        yield _Finding(frozenset([word]))
-
-
-def _runs(findings: Sequence[_Finding]) -> Iterator[Literals]:
-    """The strings of the first part, of the first two parts, ... as long as they are few and not too long."""
-    strings = frozenset([""])
-    for finding in islice(findings, _LONGEST):
-        if finding.exact is None or len(strings) * len(finding.exact) > _MOST_STRINGS:
-            return
-        strings = frozenset(a + b for a in strings for b in finding.exact)
-        yield strings
-
-
-def _better(candidates: Iterable[Literals | None]) -> Literals | None:
-    usable = [minimal(candidate) for candidate in candidates if candidate and "" not in candidate]
-    return max(usable, key=_worth, default=None)
+    """What holds of a choice: all strings of all options, or one of the best strings of each option."""
+    if all(finding.exact is not None for finding in findings):
+        exact = frozenset().union(*(finding.exact or () for finding in findings))
+        if len(exact) <= _MOST_STRINGS:
+            return _Finding(exact)
+    bests = [finding.best() for finding in findings]
+    if not all(bests):
+        return _Finding(None)
+    group = minimal(string for best in bests for string in best[0])
+    return _Finding(None, (group,) if len(group) <= _MOST_IN_GROUP else ())
 
 
 def minimal(strings: Iterable[str]) -> Literals:
@@ -143,10 +214,3 @@ def minimal(strings: Iterable[str]) -> Literals:
         if not any(shorter in string for shorter in kept):
             kept.append(string)
     return frozenset(kept)
-
-
-def _worth(strings: Literals) -> tuple[float, int, list[str]]:
-    """Long is good up to a point, each further string costs; then rare characters; then any fixed order."""
-    length = min(*map(len, strings), 8)
-    common = max(min(map(commonness, string)) for string in strings)
-    return length - (len(strings) - 1) / 4, -common, sorted(strings)

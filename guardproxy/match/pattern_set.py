@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guardproxy.match.automaton import DEFAULT_CELLS, Automaton, Program
 from guardproxy.match.charset import CharSet
-from guardproxy.match.literals import required_literals
+from guardproxy.match.literals import AS_WRITTEN, FOLDED, Literals, branches, commonness, required_groups
 from guardproxy.match.pattern_scanner import PatternScanner
 from guardproxy.match.prefilter import Prefilter, Requirement
 from guardproxy.match.scanner import Span
 from guardproxy.match.syntax import parse_class, parse_pattern
-from guardproxy.match.tree import longest
+from guardproxy.match.tree import Node, longest
+from guardproxy.match.words import AS_WORDS, telling
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,7 @@ class PatternSet:
         for pattern in patterns:
             tree = parse_pattern(pattern.core, ignore_case=pattern.ignore_case)
             programs.append(Program(tree, _boundary(pattern.not_before), _boundary(pattern.not_after)))
-            literals = required_literals(tree, ignore_case=pattern.ignore_case)
-            requirements.append(Requirement(literals, pattern.ignore_case, longest(tree)))
+            requirements += [_requirement(branch, pattern.ignore_case) for branch in branches(tree)]
         self._automaton = Automaton(programs, cells=cells)
         self._prefilter = Prefilter(requirements)
 
@@ -71,6 +72,22 @@ class PatternSet:
     def scanner(self) -> PatternScanner:
         """A fresh scanner for a text that arrives in pieces."""
         return PatternScanner(self._automaton, self._rules)
+
+
+def _requirement(branch: Node, ignore_case: bool) -> Requirement:
+    """Strings with rare characters, which few texts hold; otherwise phrases, if the branch has telling ones."""
+    spelling = FOLDED if ignore_case else AS_WRITTEN
+    literals = required_groups(branch, spelling)
+    if ignore_case and literals and any(min(map(commonness, literal)) for literal in literals[0]):
+        phrases = [group for group in required_groups(branch, AS_WORDS) if telling(group)]
+        if phrases:
+            marks = next(filter(_are_marks, literals), Literals())
+            return Requirement(phrases, AS_WORDS, longest(branch), marks)
+    return Requirement(literals, spelling, longest(branch))
+
+
+def _are_marks(literals: Literals) -> bool:
+    return all(char in string.punctuation for literal in literals for char in literal)
 
 
 def _boundary(body: str) -> CharSet:

@@ -1,58 +1,75 @@
-"""Passing over what cannot match: whether, and where, required literals occur in a whole text.
+"""Passing over what cannot match: whether, and where, what a match requires stands in a whole text.
 
-A match of at most `n` characters that contains a literal lies within `n` characters of it, so only windows around the
-literals have to be read. The result is that of reading everything. Whatever matches lies, with its neighbours, within
+A match of at most `n` characters that holds a string lies within `n` characters of it, so only windows around the
+strings have to be read. The result is that of reading everything. Whatever matches lies, with its neighbours, within
 one window; and a thread that began before the window changes nothing in it, because it can only displace a later
-thread of its pattern where both match, and then its match would lie within the same window too.
+thread of its pattern where both match, and then its match would lie in a window too, one that shares characters with
+this one; and such windows are merged.
 
-Looking for one character takes a tenth of the time of looking for a string (measured: 0.04 against 0.5 us in 1 KB),
-so literals are grouped behind their rarest character: prose without `_` is never searched for `ghp_` or `npm_`.
+Strings are looked for one by one. Looking for one character takes a tenth of the time of looking for a string
+(measured: 0.04 against 0.5 us in 1 KB), so they are grouped behind their rarest character: prose without `_` is never
+searched for `ghp_` or `npm_`. Phrases, of which there are hundreds, are looked for together (`match.phrases`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from guardproxy.match.literals import Literals, commonness, fold, minimal
-
-Window = tuple[int, int]
+from guardproxy.match.literals import FOLDED, Literals, Spelling, commonness, fold, minimal
+from guardproxy.match.phrases import Phrases, Required, Window
+from guardproxy.match.words import AS_WORDS
 
 
 class Requirement(NamedTuple):
-    """A pattern for the prefilter: its literals (None: it has none), folded or as written, and its longest match."""
+    """What each match of a branch of a pattern requires, spelled so: a string of each group, the best group first.
 
-    literals: Literals | None
-    folded: bool
+    `longest`: the length of its longest match. Without groups every text is a candidate as a whole. Of strings that
+    are no phrases only the first group is used. A match that requires phrases may also require one of the `marks`,
+    strings without letters.
+    """
+
+    groups: Sequence[Literals]
+    spelling: Spelling
     longest: int
+    marks: Literals = frozenset()
 
 
 class Prefilter:
-    """Looks for the literals of many patterns. A pattern without any makes every text a candidate as a whole."""
+    """Looks for what the branches of many patterns require."""
 
     def __init__(self, requirements: Iterable[Requirement]) -> None:
         reaches: tuple[dict[str, int], dict[str, int]] = ({}, {})
+        phrases: list[Required] = []
         self._blind = False
-        for literals, folded, longest in requirements:
-            self._blind |= literals is None
-            for literal in literals or ():
-                reaches[folded][literal] = max(reaches[folded].get(literal, 0), longest)
+        for groups, spelling, longest, marks in requirements:
+            if not groups:
+                self._blind = True
+            elif spelling is AS_WORDS:
+                phrases.append(Required(groups, longest, marks))
+            else:
+                reach = reaches[spelling is FOLDED]
+                reach.update({literal: max(reach.get(literal, 0), longest) for literal in groups[0]})
         self._exact, self._folded = map(_without_longer, reaches)
         self._exact_gates, self._folded_gates = _gates(self._exact), _gates(self._folded)
+        self._phrases = Phrases(phrases)
 
     def may_match(self, text: str) -> bool:
         """False only if no pattern can match in the text, nor in any part of it."""
         if self._blind or _any_behind(self._exact_gates, text):
             return True
-        return bool(self._folded) and _any_behind(self._folded_gates, fold(text))
+        if self._folded and _any_behind(self._folded_gates, fold(text)):
+            return True
+        return next(iter(self._phrases.windows(text)), None) is not None
 
     def windows(self, text: str) -> list[Window]:
         """Where matches can be: disjoint pieces of the text, in order, each with the character behind its matches."""
         if self._blind:
             return [(0, len(text))]
         found = list(_around(text, self._exact)) if _any_behind(self._exact_gates, text) else []
-        if self._folded:
-            found += _around(fold(text), self._folded)
+        if self._folded and _any_behind(self._folded_gates, folded := fold(text)):
+            found += _around(folded, self._folded)
+        found += self._phrases.windows(text)
         return _merged(found)
 
 

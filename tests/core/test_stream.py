@@ -107,7 +107,7 @@ def test_the_same_matches_are_told_however_the_text_is_cut(kit: Kit, text: str, 
 def test_most_generated_cases_hold_a_match() -> None:
     seen: Counter[tuple[str, bool]] = Counter()
 
-    @settings(max_examples=150, database=None)
+    @settings(max_examples=150, database=None, derandomize=True)
     @given(kits(), texts, texts_with_secrets())
     def look(kit: Kit, text: str, secret: str) -> None:
         seen["letters", bool(kit.hiding(text))] += 1

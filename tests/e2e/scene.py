@@ -87,11 +87,11 @@ async def scene(folder: Path, script: Script | None = None, **settings: Any) -> 
 
 
 @asynccontextmanager
-async def playing(folder: Path, upstream: Upstream, base_url: str, **settings: Any) -> AsyncIterator[Scene]:
-    """The same in front of any address, which need not be that of `upstream`."""
+async def playing(folder: Path, behind: Upstream, base_url: str, **settings: Any) -> AsyncIterator[Scene]:
+    """The same in front of any address, which need not be that of `behind`."""
     async with running_proxy(base_url, folder, **{"policy": POLICY, **settings}) as proxy:
         before = tasks()
-        yield Scene(proxy, upstream)
-        await at_rest(proxy.running.gateway, upstream, before)
+        yield Scene(proxy, behind)
+        await at_rest(proxy.running.gateway, behind, before)
         proxy.log.flush()
         assert MARK not in proxy.captured.getvalue()

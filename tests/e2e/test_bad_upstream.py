@@ -155,29 +155,57 @@ async def test_an_event_that_is_none_is_a_502_before_the_first_byte(garbage: byt
         assert_failed(on, await on.chat(stream=True), 502, "upstream_unavailable")
 
 
-BROKEN_STREAMS: dict[str, tuple[Script, str]] = {
-    **{name: (then_waits(STREAM_HEAD, FIRST, piece(data)), "upstream_unavailable")
-       for name, data in GARBAGE_EVENTS.items()},
-    "closes in an event": (then_closes(STREAM_HEAD, FIRST, piece(b'data: {"cho')), "upstream_unavailable"),
-    "closes between events": (then_closes(STREAM_HEAD, FIRST), "upstream_unavailable"),
-    "ends in an event": (then_closes(STREAM_HEAD, FIRST, piece(b'data: {"cho'), STREAM_END), "upstream_unavailable"),
-    "breaks its framing": (then_waits(STREAM_HEAD, FIRST, b"nonsense\r\n"), "upstream_unavailable"),
-    "falls silent": (then_waits(STREAM_HEAD, FIRST), "upstream_timeout"),
-}  # fmt: skip
+BROKEN_STREAMS: dict[str, tuple[bytes, bool, str]] = {
+    **{name: (piece(data), False, "upstream_unavailable") for name, data in GARBAGE_EVENTS.items()},
+    "closes in an event": (piece(b'data: {"cho'), True, "upstream_unavailable"),
+    "closes between events": (b"", True, "upstream_unavailable"),
+    "ends in an event": (piece(b'data: {"cho') + STREAM_END, True, "upstream_unavailable"),
+    "breaks its framing": (b"nonsense\r\n", False, "upstream_unavailable"),
+    "falls silent": (b"", False, "upstream_timeout"),
+}
 
 
-@pytest.mark.parametrize(("script", "code"), BROKEN_STREAMS.values(), ids=BROKEN_STREAMS)
+@pytest.mark.parametrize(("then", "closes", "code"), BROKEN_STREAMS.values(), ids=BROKEN_STREAMS)
 async def test_a_stream_that_breaks_raises_an_api_error_in_the_client(
-    script: Script, code: str, tmp_path: Path
+    then: bytes, closes: bool, code: str, tmp_path: Path
 ) -> None:
+    read = asyncio.Event()
+
+    async def script(asked: Asked, send: Send) -> None:
+        await send(STREAM_HEAD + FIRST)
+        await read.wait()
+        await send(then)
+        if closes:
+            raise StopServing
+        await asyncio.Event().wait()
+
     async with scene(tmp_path, script, upstream={"read_timeout": 0.3}) as on:
-        got = await _read_until_it_breaks(on)
+        got = await _read_until_it_breaks(on, read)
         assert got.text == "first "
         assert got.error.code == code
         assert set(got.body) >= {"message", "type", "param", "code"}
         assert got.body["guardproxy"]["request_id"] == on.proxy.exchange()["request_id"]
         assert on.ended == "upstream_failed"
         assert on.proxy.exchange()["status"] == 200
+
+
+@pytest.mark.parametrize("garbage", GARBAGE_EVENTS.values(), ids=GARBAGE_EVENTS)
+async def test_what_came_with_a_broken_event_but_before_it_is_not_lost(garbage: bytes, tmp_path: Path) -> None:
+    said_before = event(chunk({"content": "first "}))
+    async with scene(tmp_path, then_waits(STREAM_HEAD + piece(said_before + garbage))) as on:
+        answer = await on.chat(stream=True)
+        assert [list(each) for each in answer.events][-1] == ["error"]
+        assert answer.events[0]["choices"][0]["delta"]["content"] == "first "
+        assert on.ended == "upstream_failed"
+
+
+async def test_text_held_back_when_a_stream_breaks_goes_out_before_the_error(tmp_path: Path) -> None:
+    held = piece(event(chunk({"content": "the codeword-"})))
+    async with scene(tmp_path, then_closes(STREAM_HEAD, held)) as on:
+        answer = await on.chat(stream=True)
+        *texts, error = answer.events
+        assert "".join(part["choices"][0]["delta"]["content"] for part in texts) == "the codeword-"
+        assert error["error"]["code"] == "upstream_unavailable"
 
 
 async def test_a_stream_that_takes_too_long_is_ended_in_band(tmp_path: Path) -> None:
@@ -201,7 +229,7 @@ async def test_an_error_in_band_is_the_last_event_of_a_well_ended_stream(tmp_pat
 
 async def test_the_upstreams_own_error_in_its_stream_reaches_the_client_inspected(tmp_path: Path) -> None:
     error = {"error": {"message": "overloaded codeword-tulip", "type": "server_error", "param": None, "code": "busy"}}
-    script = then_closes(STREAM_HEAD, FIRST, piece(event(error)), STREAM_END)
+    script = then_closes(STREAM_HEAD, FIRST, piece(event(error)) + STREAM_END)
     async with scene(tmp_path, script) as on:
         got = await _read_until_it_breaks(on)
         assert got.text == "first "
@@ -251,13 +279,16 @@ class Broken:
         self.body: dict[str, Any] = json.loads(json.dumps(error.body))
 
 
-async def _read_until_it_breaks(on: Scene) -> Broken:
+async def _read_until_it_breaks(on: Scene, read: asyncio.Event | None = None) -> Broken:
+    """`read` is set with the first text that arrived."""
     text = ""
     async with on.proxy.client() as client:
         stream: Any = await client.chat.completions.create(model="m", messages=said(MARK), stream=True)
         with pytest.raises(openai.APIError) as caught:
             async for part in stream:
                 text += part.choices[0].delta.content or ""
+                if read:
+                    read.set()
         assert type(caught.value) is openai.APIError
         await stream.close()
     return Broken(text, caught.value)

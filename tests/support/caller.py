@@ -75,14 +75,20 @@ class Caller:
         size = int(await self.reader.readuntil(b"\r\n"), 16)
         return (await self.reader.readexactly(size + 2))[:-2]
 
+    async def rest(self) -> bytes:
+        """What is left of a chunked body, which has to end as it should."""
+        body, complete = await self._chunks()
+        assert complete
+        return body
+
     async def _chunks(self) -> tuple[bytes, bool]:
-        body = b""
+        body = bytearray()
         try:
             while piece := await self.chunk():
                 body += piece
         except asyncio.IncompleteReadError:
-            return body, False
-        return body, True
+            return bytes(body), False
+        return bytes(body), True
 
     async def ended(self) -> bool:
         """Whether the other side closes, having nothing more to say."""

@@ -160,7 +160,7 @@ class ChatStream:
             if text:
                 self.characters += len(text)
                 replace(value, {path: get(value, path) + text})
-        calls = list(self._release_calls(index, choice, value["finish_reason"]))
+        calls = self._release_calls(index, choice, value["finish_reason"])
         if calls and value.get("delta"):
             # To a client the first call ends the text, so what this event brings of it goes first.
             frames.append(self._frame(index, {"delta": value["delta"]}))
@@ -208,7 +208,8 @@ class ChatStream:
                     self.characters += len(text)
                     yield self._frame(index, _nest(path, text))
 
-    def _release_calls(self, index: int, choice: _Choice, reason: Any) -> Iterator[bytes]:
+    def _release_calls(self, index: int, choice: _Choice, reason: Any) -> list[bytes]:
+        """The choice's calls; none of them when one is blocked, since they were meant together."""
         path: Path = ("choices", index, "delta")
 
         def clean(text: str) -> str:
@@ -216,15 +217,13 @@ class ChatStream:
             self.characters += len(cleaned)
             return cleaned
 
-        for delta in choice.calls.release(reason, clean):
-            if self._guard.blocked:
-                return
-            yield self._frame(index, {"delta": delta})
+        frames = [self._frame(index, {"delta": delta}) for delta in choice.calls.release(reason, clean)]
+        return [] if self._guard.blocked else frames
 
     def _clean_below(self, holder: Any, member: str | int) -> None:
         """Look at strings that arrive at once (metadata, errors, annotations) and redact them in place."""
         edits: dict[Path, str] = {}
-        for path, text in walk_strings(holder[member], (member,), names=True):
+        for path, text in walk_strings(holder[member], (member,), names=member != "usage"):
             cleaned = self._guard.whole(text, path)
             if cleaned != text:
                 edits[path] = cleaned

@@ -1,0 +1,189 @@
+"""A gateway whose upstream is a script behind the `Upstream` protocol, not a socket: the data plane on its own."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from guardproxy.audit.sinks import EventLog, Recorder, configure_logging
+from guardproxy.core.policy import Policy
+from guardproxy.gateway.app import Listeners
+from guardproxy.gateway.gateway import Bounds, Gateway
+from guardproxy.gateway.keyring import Keyring
+from guardproxy.gateway.lifecycle import Lifecycle
+from guardproxy.match.scanner import Scanner, Span
+from guardproxy.quota.ledger import MemoryLedger
+from tests.support.caller import Answer, ask
+from tests.support.proxy import Captured
+from tests.support.upstream import completion
+
+KEY = "session-" + secrets.token_hex(16)
+CHAT = "/v1/chat/completions"
+NOON_MS = 1_772_366_400_250
+
+
+class Reply:
+    """An answer of the upstream: `parts` as they arrive, an exception among them where it breaks."""
+
+    def __init__(
+        self,
+        *parts: bytes | Exception,
+        status: int = 200,
+        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.status = status
+        self.content_type = content_type
+        self.closed = False
+        self._parts = parts
+        self._headers = headers or {}
+
+    def header(self, name: str) -> str | None:
+        return self._headers.get(name)
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        for part in self._parts:
+            if isinstance(part, Exception):
+                raise part
+            yield part
+
+    async def body(self, limit: int) -> bytes:
+        return b"".join([part async for part in self.pieces()])
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def replies(document: Any, status: int = 200, **more: Any) -> Reply:
+    return Reply(json.dumps(document).encode(), status=status, **more)
+
+
+def streamed(*parts: bytes | Exception) -> Reply:
+    return Reply(*parts, content_type="text/event-stream")
+
+
+class Sent(NamedTuple):
+    method: str
+    path: str
+    body: bytes | None
+    headers: dict[str, str]
+
+
+@dataclass
+class ScriptedUpstream:
+    """Answers with `reply()`; keeps what it was sent and whether it was closed."""
+
+    reply: Callable[[], Reply] = lambda: replies(completion())
+    sent: list[Sent] = field(default_factory=list)
+    replied: list[Reply] = field(default_factory=list)
+    closed: bool = False
+
+    async def send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
+        self.sent.append(Sent(method, path, body, dict(headers)))
+        self.replied.append(self.reply())
+        return self.replied[-1]
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class BrokenDetector:
+    """A detector that has a bug."""
+
+    def may_match(self, text: str) -> bool:
+        raise LookupError("a bug that quotes " + text)
+
+    def scan(self, text: str) -> Sequence[Span]:
+        raise LookupError
+
+    def scanner(self) -> Scanner:
+        return BrokenScanner()
+
+
+class BrokenScanner:
+    """Is never sure, and breaks with the second text it is fed."""
+
+    safe = 0
+
+    def __init__(self) -> None:
+        self._fed = False
+
+    @property
+    def spans(self) -> Sequence[Span]:
+        return ()
+
+    def feed(self, text: str) -> Sequence[Span]:
+        if self._fed:
+            raise LookupError("a bug that quotes " + text)
+        self._fed = True
+        self.safe = len(text)
+        return ()
+
+    def finish(self) -> Sequence[Span]:
+        raise LookupError
+
+
+@dataclass
+class DataPlane:
+    """A gateway on open listeners, and what is needed to talk to it and to see what it noted."""
+
+    gateway: Gateway
+    listeners: Listeners
+    upstream: ScriptedUpstream
+    captured: Captured
+    log: EventLog
+
+    def events(self, *names: str) -> list[dict[str, Any]]:
+        self.log.flush()
+        return [event for event in self.captured.events() if not names or event["event"] in names]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The record of the last exchange."""
+        return [event for event in self.events() if "request_id" in event][-1]
+
+    async def chat(self, text: Any = "hi", **members: Any) -> Answer:
+        body = {"model": "m", "messages": [{"role": "user", "content": text}], **members}
+        return await ask(self.listeners.port, "POST", CHAT, json.dumps(body).encode(), KEY)
+
+    async def get(self, path: str) -> Answer:
+        return await ask(self.listeners.port, "GET", path, None, KEY)
+
+
+def make_gateway(policy: Policy | None = None, **changes: Any) -> tuple[Gateway, EventLog, Captured]:
+    """A gateway that knows one key, `KEY`. `changes` replace its parts."""
+    captured = Captured()
+    log = configure_logging("json", captured)
+    parts: dict[str, Any] = {
+        "policy": policy or Policy("bare", "r1"),
+        "keyring": Keyring.empty().with_session_key(KEY),
+        "ledger": MemoryLedger(lambda: 0),
+        "upstream": ScriptedUpstream(),
+        "recorder": Recorder(log),
+        "lifecycle": Lifecycle(),
+        "bounds": Bounds(),
+        "now_ms": lambda: NOON_MS,
+    }
+    return Gateway(**{**parts, **changes}), log, captured
+
+
+@asynccontextmanager
+async def data_plane(
+    reply: Callable[[], Reply] | None = None, policy: Policy | None = None, **changes: Any
+) -> AsyncIterator[DataPlane]:
+    upstream = ScriptedUpstream(reply) if reply else ScriptedUpstream()
+    gateway, log, captured = make_gateway(policy, upstream=upstream, **changes)
+    listeners = Listeners(gateway, log)
+    await listeners.open("127.0.0.1", 0, "127.0.0.1", 0)
+    try:
+        yield DataPlane(gateway, listeners, upstream, captured, log)
+        ledger = gateway.ledger
+        assert isinstance(ledger, MemoryLedger)
+        assert ledger.unsettled == 0
+        assert all(reply.closed for reply in upstream.replied)
+    finally:
+        await listeners.close(1.0)
