@@ -11,7 +11,7 @@ something in is not shown.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -121,9 +121,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     bytes_out: int = 0
 
 
-def count_rules(findings: Iterable[Finding]) -> tuple[tuple[str, int], ...]:
+def count_rules(findings: Collection[Finding]) -> tuple[tuple[str, int], ...]:
     """(rule id, how often it found something), the most frequent first."""
-    return tuple(Counter(finding.rule for finding in findings).most_common())
+    return tuple(Counter(finding.rule for finding in findings).most_common()) if findings else ()
 
 
 def to_log_fields(record: AuditRecord) -> dict[str, Plain]:

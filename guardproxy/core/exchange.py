@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from guardproxy.wire.path import Path
@@ -29,7 +29,7 @@ ALONE: Final = -1
 
 
 class Segment(NamedTuple):
-    """One text of an exchange. A named tuple, not a dataclass: a request makes dozens, on the hot path.
+    """One text of an exchange. Like all values made for every request a named tuple, which is made three times as fast.
 
     Segments with the same `run` (other than `ALONE`) are read by the model as one continuous text: a secret or an
     injection cut in two between them is still found.
@@ -65,8 +65,7 @@ class Turn(NamedTuple):
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class RequestReading:
+class RequestReading(NamedTuple):
     """What a surface read out of a request: every text with its provenance, and the few facts the proxy acts on.
 
     `output_tokens` is the cap the caller asked for per choice, None if none.
@@ -86,8 +85,7 @@ class RequestReading:
         return sum(len(segment.text) for segment in self.segments)
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseReading:
+class ResponseReading(NamedTuple):
     """What a surface read out of a whole response. `usage` is the upstream's own object, unchecked."""
 
     segments: tuple[Segment, ...]
@@ -95,12 +93,11 @@ class ResponseReading:
     usage: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(NamedTuple):
     """How much of an exchange was looked at: segments inspected by provenance, and what was skipped, by reason."""
 
-    inspected: Mapping[str, int] = field(default_factory=dict)
-    skipped: Mapping[str, int] = field(default_factory=dict)
+    inspected: Mapping[str, int] = MappingProxyType({})
+    skipped: Mapping[str, int] = MappingProxyType({})
 
     @property
     def full(self) -> bool:

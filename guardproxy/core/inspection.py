@@ -39,9 +39,9 @@ def inspect(policy: Policy, segments: Sequence[Segment], skipped: Collection[str
     """Hold every segment against the rules for its provenance. `skipped` names what could not be read at all."""
     coverage = Coverage.of(segments, skipped)
     hits: dict[Segment, list[Span]] = {}
-    for provenance, group in _by_provenance(segments).items():
-        detectors = policy.detectors_for(provenance)
-        if detectors:
+    for provenance, detectors in policy.detectors.items():
+        group = [segment for segment in segments if segment.provenance is provenance] if detectors else []
+        if group:
             _scan_group(detectors, group, hits)
     if not hits:
         return Verdict(Action.ALLOW, coverage=coverage)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from guardproxy.core.exchange import Coverage, Provenance
@@ -49,8 +49,7 @@ class Finding(NamedTuple):
     score: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The decision about a request or a whole response.
 
     `edits` maps the path of a text to its redacted form; it is empty unless `action` is REDACT. `findings` holds
@@ -59,5 +58,5 @@ class Verdict:
 
     action: Action
     findings: tuple[Finding, ...] = ()
-    edits: Mapping[Path, str] = field(default_factory=dict)
-    coverage: Coverage = field(default_factory=Coverage)
+    edits: Mapping[Path, str] = MappingProxyType({})
+    coverage: Coverage = Coverage()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -19,8 +18,7 @@ from guardproxy.quota.estimate import usage_tokens
 _CHARACTERS_PER_TOKEN = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(NamedTuple):
     """One exchange between its first and its last byte. `deadline` is a time of the event loop's clock."""
 
     gateway: Gateway

@@ -1,9 +1,9 @@
 """Where matches that require phrases can be: the pieces of a text whose words allow it, and the places in them.
 
-A text is looked at in stretches that overlap, so that every match lies within one. Where the
-words of a stretch allow a phrase of each group of a branch (`WordIndex`), it is looked at again: around each place of
-the best group that has a place of every other group near enough there is a window. Nearly every stretch is done with
-after the first look. Where there is much to look at, the whole stretch is a window: reading it is then cheaper.
+A text is looked at in stretches that overlap, so that every match lies within one. Where the words of a stretch allow a
+phrase of each group of a branch (`WordIndex`), it is looked at again: around each place of the best group that has a
+place of every other group near enough there is a window. Nearly every stretch is done with after the first look. Where
+there is much to look at, the whole stretch is a window: reading it is then cheaper.
 """
 
 from __future__ import annotations

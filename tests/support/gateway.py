@@ -112,10 +112,6 @@ class BrokenScanner:
     def __init__(self) -> None:
         self._fed = False
 
-    @property
-    def spans(self) -> Sequence[Span]:
-        return ()
-
     def feed(self, text: str) -> Sequence[Span]:
         if self._fed:
             raise LookupError("a bug that quotes " + text)

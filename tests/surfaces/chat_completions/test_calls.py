@@ -60,6 +60,7 @@ argument_values = st.dictionaries(
 )
 
 
+@settings(max_examples=60)
 @given(st.lists(argument_values, min_size=1, max_size=3), st.booleans(), st.integers(0, 1 << 32))
 def test_interleaved_calls_come_whole_redacted_and_valid(values: list[Any], ascii_only: bool, seed: int) -> None:
     chance = random.Random(seed)
@@ -81,6 +82,7 @@ def test_interleaved_calls_come_whole_redacted_and_valid(values: list[Any], asci
         assert redacted(secrets_kit(), value) == json.loads(one["function"]["arguments"])
 
 
+@settings(max_examples=60)
 @given(st.lists(argument_values, min_size=1, max_size=2), st.data())
 def test_a_stream_cut_anywhere_emits_whole_calls_or_none(values: list[Any], data: st.DataObject) -> None:
     pieces = [

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardproxy.core.exchange import OpaqueKind, Provenance, RequestReading
@@ -168,6 +168,7 @@ def _marks(text: str) -> list[str]:
     return [MARK + rest.partition(".")[0] for rest in text.split(MARK)[1:]]
 
 
+@settings(max_examples=60)
 @given(requests())
 def test_every_text_and_every_name_a_caller_chose_is_read(document: dict[str, Any]) -> None:
     expected = planted(document)
@@ -176,12 +177,14 @@ def test_every_text_and_every_name_a_caller_chose_is_read(document: dict[str, An
     assert not missed - planted(document, bytes_only=True)
 
 
+@settings(max_examples=60)
 @given(requests())
 def test_no_text_is_read_twice(document: dict[str, Any]) -> None:
     paths = Counter(segment.path for segment in reading(document).segments)
     assert not {path for path, times in paths.items() if times > 1}
 
 
+@settings(max_examples=60)
 @given(requests())
 def test_redacting_removes_every_mark_and_nothing_else(document: dict[str, Any]) -> None:
     kit = make_kit({"mark": r"mark[0-9]{1,10}"})
@@ -198,6 +201,7 @@ def test_redacting_removes_every_mark_and_nothing_else(document: dict[str, Any])
 def test_most_generated_requests_are_readable_and_hold_marks() -> None:
     seen = Counter[bool]()
 
+    @settings(max_examples=40, database=None)
     @given(requests())
     def look(document: dict[str, Any]) -> None:
         seen[bool(planted(document))] += 1

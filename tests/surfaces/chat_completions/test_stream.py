@@ -71,6 +71,7 @@ def test_each_field_of_each_choice_is_what_its_whole_text_would_be(kit: Kit, tra
     assert received.done
 
 
+@settings(max_examples=60)
 @given(kits(actions=NOT_BLOCKING), transcripts(texts))
 def test_interleaved_choices_are_each_what_they_are_alone(kit: Kit, transcript: Transcript) -> None:
     together = run(kit.policy(), transcript.documents)
@@ -122,8 +123,9 @@ def test_most_generated_streams_hold_a_match() -> None:
         seen["several choices", len({index for index, _ in transcript.texts}) > 1] += 1
 
     look()
-    for what in ("letters", "secrets", "several choices"):
-        assert seen[what, True] > seen[what, False]
+    assert seen["letters", True] > seen["letters", False]
+    assert seen["secrets", True] > seen["secrets", False]
+    assert seen["several choices", True] > 25
 
 
 # ---------------------------------------------------------------- blocking
@@ -205,12 +207,14 @@ def exactly(value: Any) -> str:
     return json.dumps(value)
 
 
+@settings(max_examples=60)
 @given(st.lists(quiet_events(), max_size=5))
 def test_without_a_match_every_event_passes_as_it_is(documents: list[dict[str, Any]]) -> None:
     received = run(make_kit({"r": "ab{1,3}c"}, {"s": "b1"}).policy(), documents)
     assert [exactly(document) for document in documents] == [exactly(document) for document in received.documents]
 
 
+@settings(max_examples=60)
 @given(kits(actions=(Action.FLAG,)), transcripts(texts))
 def test_without_redaction_only_the_place_of_text_changes(kit: Kit, transcript: Transcript) -> None:
     """Modulo where their text stands, all events are there; what comes in addition holds only text."""

@@ -1,0 +1,60 @@
+"""A limit lets through what it allows and not one more."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guardproxy.core.exchange import Provenance, RequestReading, Segment, Turn
+from guardproxy.core.policy import RequestLimits
+from guardproxy.errors import InvalidRequest
+from guardproxy.gateway.limits import check_limits
+
+COUNTS = st.integers(0, 50)
+
+
+def reading(
+    turns: int = 0, characters: int = 0, tools: int = 0, choices: int = 1, out: int | None = None
+) -> RequestReading:
+    segments = tuple(Segment("x", Provenance.USER, ("text", i)) for i in range(characters))
+    spoken = tuple(Turn("user", ("messages", i)) for i in range(turns))
+    return RequestReading("m", False, segments, spoken, tools=tools, choices=choices, output_tokens=out)
+
+
+@given(COUNTS, COUNTS, COUNTS, st.integers(1, 50), COUNTS, st.integers(0, 50))
+def test_exactly_what_is_within_every_limit_passes(
+    turns: int, characters: int, tools: int, choices: int, out: int, most: int
+) -> None:
+    limits = RequestLimits(messages=most, text_characters=most, tools=most, choices=most, output_tokens=most)
+    allowed = max(turns, characters, tools, choices, out) <= most
+    try:
+        check_limits(limits, reading(turns, characters, tools, choices, out))
+    except InvalidRequest:
+        assert not allowed
+    else:
+        assert allowed
+
+
+@given(COUNTS, COUNTS, COUNTS, st.integers(1, 50))
+def test_without_limits_everything_passes(turns: int, characters: int, tools: int, choices: int) -> None:
+    check_limits(RequestLimits(), reading(turns, characters, tools, choices, 10**9))
+
+
+@pytest.mark.parametrize(
+    ("sent", "limits", "param", "message"),
+    [
+        (reading(turns=2001), RequestLimits(messages=2000), "messages", "2,001 messages; the policy allows 2,000"),
+        (reading(tools=3), RequestLimits(tools=2), "tools", "3 tools; the policy allows 2"),
+        (reading(choices=3), RequestLimits(choices=2), "n", "3 choices; the policy allows 2"),
+        (reading(out=9), RequestLimits(output_tokens=8), "max_completion_tokens", "9 output tokens; the policy allows 8"),
+        (reading(characters=2), RequestLimits(text_characters=1), "messages", "2 characters of text; the policy allows 1"),
+    ],
+)  # fmt: skip
+def test_the_error_names_the_member_what_was_sent_and_what_is_allowed(
+    sent: RequestReading, limits: RequestLimits, param: str, message: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check_limits(limits, sent)
+    assert (caught.value.param, caught.value.code) == (param, "limit_exceeded")
+    assert caught.value.message == f"the request has {message}"
