@@ -27,7 +27,9 @@ class Route(NamedTuple):
 
 
 _EXACT: Final = {
-    (method, PREFIX + path): Route(surface, path, PREFIX + path) for (method, path), surface in SURFACES.items()
+    (method, PREFIX + path): Route(surface, path, PREFIX + path)
+    for (method, path), surface in SURFACES.items()
+    if "{" not in path
 }
 
 
@@ -37,7 +39,7 @@ def find_route(method: str, raw_path: str, headers: Mapping[str, str]) -> Route:
         raise NotAllowed("WebSocket and other upgrades are refused: they cannot be inspected", code="upgrade_refused")
     path = raw_path.partition("?")[0]
     route = _EXACT.get((method, path))
-    if route is not None and "{" not in path:
+    if route is not None:
         return route
     return _find_model_route(method, path)
 

@@ -11,7 +11,7 @@ import time
 from aiohttp import web
 
 from guardproxy.core.inspection import OutputGuard
-from guardproxy.errors import InternalError, RequestError, UpstreamTimeout, UpstreamUnavailable
+from guardproxy.errors import GuardUnavailable, InternalError, RequestError, UpstreamTimeout, UpstreamUnavailable
 from guardproxy.gateway.refusals import guarding, open_incident, refusal
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.upstream import UpstreamReply
@@ -40,9 +40,12 @@ async def relay_stream(running: Running, surface: Surface, reply: UpstreamReply)
         error = _told(cause)
         if not response.started:
             raise error from error.__cause__
-        running.draft.refused(error)
-        frames = _rest(error, editor)
-        await response.write(frames if guard.blocked else [*frames, error_event(error, running.draft.request_id)])
+        frames, error = _rest(error, editor)
+        if guard.blocked:
+            await _end_blocked(running, frames, guard, response)
+        else:
+            running.draft.refused(error)
+            await response.write([*frames, error_event(error, running.draft.request_id)])
     finally:
         running.draft.status = 200
         running.draft.response = guard.verdict()
@@ -60,12 +63,18 @@ def _told(cause: Exception) -> RequestError:
     return error
 
 
-def _rest(error: RequestError, editor: StreamEditor) -> list[bytes]:
-    """An upstream that breaks off ends the text: what was held back and is harmless still goes out before the error."""
+def _rest(error: RequestError, editor: StreamEditor) -> tuple[list[bytes], RequestError]:
+    """An upstream that breaks off ends the text: what was held back and is harmless still goes out before the error.
+
+    Also returned: the error that ends the stream, which is another one if a guard fails on that rest.
+    """
     if not isinstance(error, UpstreamUnavailable):
-        return []
-    with guarding():
-        return editor.finish()
+        return [], error
+    try:
+        with guarding():
+            return editor.finish(), error
+    except GuardUnavailable as failed:
+        return [], failed
 
 
 async def _pump(

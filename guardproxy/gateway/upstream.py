@@ -213,6 +213,3 @@ class _HttpReply:
             self._ended = True
             self.close()
         return piece
-
-
-AiohttpUpstream = HttpUpstream

@@ -118,7 +118,10 @@ def _single_bits(bits: int) -> Iterator[int]:
 
 def _places(branch: _Branch, letters: str, there: int) -> Iterator[Window]:
     """Windows around the phrases of the best group, in order."""
-    best, *others = (_occurrences(group, letters, there) for group in branch.groups)
+    best = _occurrences(branch.groups[0], letters, there)
+    if not best:
+        return
+    others = [_occurrences(group, letters, there) for group in branch.groups[1:]]
     if not all(others):
         return
     if len(best) > _MOST_PLACES:

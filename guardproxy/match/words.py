@@ -16,6 +16,7 @@ import re
 import string
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from itertools import filterfalse
 from math import log2
 from typing import Final
 
@@ -35,7 +36,7 @@ _COMMON: Final = frozenset(
     re.findall(
         "[a-z]+",
         """a about after all also an and any are as at be been before but by can could did do does for from had has have
-        he her him his how i if in into is it its just like more most my no not now of on one only or other our out over
+        he her him his how i if in into is it its just like more most my no now of on one only or other our out over
         she so some such than that the their them then there these they this those to two up use was we were what when
         where which who will with would you your""",
     )
@@ -62,9 +63,14 @@ def _join(before: str, behind: str) -> str:
 
 
 def _bits(phrase: str) -> float:
-    """How much it tells that a phrase is there: a bit for each letter but the first of a word, two for each gap."""
+    """How much it tells that a phrase is there: a bit for each letter but the first of a word, two for a gap between
+    words, half a bit for a gap at an end.
+    """
     words = phrase.split()
-    return sum(0.5 if word in _COMMON else len(word) - 1 for word in words) + 2 * max(len(words) - 1, 0)
+    if not words:
+        return 0
+    letters = sum(0.5 if word in _COMMON else len(word) - 1 for word in words)
+    return letters + 2 * (len(words) - 1) + (phrase.startswith(" ") + phrase.endswith(" ")) / 2
 
 
 def _rarity(phrases: Literals) -> float:
@@ -82,22 +88,28 @@ AS_WORDS: Final = Spelling(_one, _join, _rarity)
 
 def occurrences(phrase: str, text: str) -> Iterator[tuple[int, int]]:
     """(start, end) of every occurrence of the phrase in a spelled text, also overlapping ones."""
-    # From its rarest word on, the phrase is quick to look for, and nearly never there.
-    rarest = max(phrase.split(), key=_bits)
-    if _search(phrase[phrase.index(rarest) :])(text):
-        search = _search(phrase)
+    end_of_it, search = _searches(phrase)
+    if end_of_it(text):
         found = search(text)
         while found:
             yield found.span()
             found = search(text, found.start() + 1)
 
 
+_Search = Callable[..., re.Match[str] | None]
+
+
 @lru_cache(maxsize=4096)
-def _search(phrase: str) -> Callable[..., re.Match[str] | None]:
+def _searches(phrase: str) -> tuple[_Search, _Search]:
+    """For the phrase from its rarest word on, which is quick to look for and nearly never there; and for all of it."""
+    rarest = max(phrase.split(), key=_bits)
+    return _search(phrase[phrase.index(rarest) :]), _search(phrase)
+
+
+def _search(phrase: str) -> _Search:
     # At its ends a phrase asks for one character of a gap: a match may hold no more of it.
     inside = " +".join(phrase.split())
-    lead, tail = " " * phrase.startswith(" "), " " * phrase.endswith(" ")
-    return re.compile(f"{lead}{inside}{tail}").search
+    return re.compile(" " * phrase.startswith(" ") + inside + " " * phrase.endswith(" ")).search
 
 
 class WordIndex:
@@ -122,7 +134,7 @@ class WordIndex:
     def pieces_in(self, text: str) -> int:
         """The pieces that stand in the spelled text. A phrase stands in it only if all that it needs do."""
         found = 0
-        for word in set(text.split()) - self._silent:
+        for word in filterfalse(self._silent.__contains__, text.split()):
             held = self._speaking.get(word)
             found |= self._learn(word) if held is None else held
         return found

@@ -106,8 +106,13 @@ def test_a_refusal_an_outage_and_a_mistake_are_different_events(error: RequestEr
 
 @pytest.mark.parametrize(
     ("status", "event"),
-    [(400, Event.EXCHANGE_REFUSED), (404, Event.EXCHANGE_REFUSED), (429, Event.UPSTREAM_FAILED), (500, Event.UPSTREAM_FAILED)],
-)  # fmt: skip
+    [
+        (400, Event.EXCHANGE_REFUSED),
+        (404, Event.EXCHANGE_REFUSED),
+        (429, Event.UPSTREAM_FAILED),
+        (500, Event.UPSTREAM_FAILED),
+    ],
+)
 def test_an_error_of_the_upstream_is_its_failure_or_the_callers_mistake(status: int, event: Event) -> None:
     draft = Draft("req_1")
     draft.failed_upstream(status)
@@ -129,10 +134,10 @@ def test_the_cause_of_a_failure_is_its_type_and_place_and_never_its_text() -> No
             raise GuardUnavailable("a guard could not run") from cause
     except GuardUnavailable as error:
         draft.refused(error)
-    cause = draft.record(0).cause
-    assert cause is not None
-    assert cause.startswith("LookupError at test_draft.py:")
-    assert "marzipan" not in cause
+    told = draft.record(0).cause
+    assert told is not None
+    assert told.startswith("LookupError at test_draft.py:")
+    assert "marzipan" not in told
 
 
 def test_a_phase_in_several_pieces_adds_up() -> None:

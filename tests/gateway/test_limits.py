@@ -47,10 +47,20 @@ def test_without_limits_everything_passes(turns: int, characters: int, tools: in
         (reading(turns=2001), RequestLimits(messages=2000), "messages", "2,001 messages; the policy allows 2,000"),
         (reading(tools=3), RequestLimits(tools=2), "tools", "3 tools; the policy allows 2"),
         (reading(choices=3), RequestLimits(choices=2), "n", "3 choices; the policy allows 2"),
-        (reading(out=9), RequestLimits(output_tokens=8), "max_completion_tokens", "9 output tokens; the policy allows 8"),
-        (reading(characters=2), RequestLimits(text_characters=1), "messages", "2 characters of text; the policy allows 1"),
+        (
+            reading(out=9),
+            RequestLimits(output_tokens=8),
+            "max_completion_tokens",
+            "9 output tokens; the policy allows 8",
+        ),
+        (
+            reading(characters=2),
+            RequestLimits(text_characters=1),
+            "messages",
+            "2 characters of text; the policy allows 1",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_error_names_the_member_what_was_sent_and_what_is_allowed(
     sent: RequestReading, limits: RequestLimits, param: str, message: str
 ) -> None:

@@ -15,7 +15,7 @@ from guardproxy.gateway.refusals import deciding_finding, guarding, open_inciden
 from tests.support.gateway import make_gateway
 from tests.support.policies import SMALL
 
-GATEWAY, _, _ = make_gateway(SMALL)
+GATEWAY = make_gateway(SMALL)[0]
 
 
 def finding(rule: str, *path: str | int) -> Finding:
@@ -52,8 +52,12 @@ def test_a_key_that_may_not_speak_as_the_operator_is_told_what_to_do() -> None:
 
 @pytest.mark.parametrize(
     ("rule", "words"),
-    [(UNKNOWN_ROLE, "role that is not known"), ("opaque.audio", "does not let audio content"), ("own.forbidden", "policy")],
-)  # fmt: skip
+    [
+        (UNKNOWN_ROLE, "role that is not known"),
+        ("opaque.audio", "does not let audio content"),
+        ("own.forbidden", "policy"),
+    ],
+)
 def test_the_message_says_why_in_general(rule: str, words: str) -> None:
     assert words in refusal(GATEWAY, Draft("req_1"), blocked(finding(rule))).message
 

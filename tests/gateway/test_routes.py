@@ -58,7 +58,7 @@ def test_an_upgrade_is_refused_on_every_path() -> None:
     st.one_of(
         st.text(max_size=40),
         st.lists(
-            st.sampled_from(["/", "v1", "models", "chat", "completions", "..", ".", "%2f", "%2e", "?", "#", ";", "a", ":"]),
+            st.sampled_from(["/", "v1", "models", "chat", "completions", "..", ".", "%2f", "?", "#", ";", "a", ":"]),
             max_size=10,
         ).map(lambda parts: "/" + "".join(parts)),
         st.text(alphabet="/.%2fe\\?#{}a", max_size=12).map(lambda rest: "/v1/models/" + rest),

@@ -1,13 +1,23 @@
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guardproxy.match.literals import fold, minimal, required_literals
+from guardproxy.match.literals import (
+    AS_WRITTEN,
+    FOLDED,
+    branches,
+    fold,
+    minimal,
+    required_groups,
+    required_literals,
+)
 from guardproxy.match.syntax import parse_pattern
+from guardproxy.match.words import AS_WORDS, spelled
 from tests.match.oracle import Sample, match_of, samples_and_text
 
 EVERY_CHARACTER = [chr(code) for code in range(sys.maxunicode + 1)]
@@ -67,3 +77,37 @@ def test_dropping_longer_strings_finds_in_the_same_texts(strings: set[str]) -> N
     assert kept <= strings
     assert all(any(short in string for short in kept) for string in strings)
     assert not [(a, b) for a in kept for b in kept if a != b and a in b]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "groups"),
+    [
+        (r"(?:ignore|forget)\s{1,4}[a-z]{0,9}rules", [{"forget ", "ignore "}, {"rules"}]),
+        (
+            r"(?:ignore|forget)(?:\sthe)?\srules",
+            [{"ignore rules", "forget rules", "ignore the rules", "forget the rules"}],
+        ),
+        (r"(?:pink|cyan)\s{1,4}[a-z]{3}-\s{0,9}yellow", [{" yellow"}, {"pink ", "cyan "}]),
+        (r"don['’]t\s{1,2}tell", [{"don t tell"}]),
+        (r"rôle", [{"r le"}]),
+        (r"[a-z]{3}\s[0-9]", [{" "}]),
+    ],
+)
+def test_each_part_of_a_series_gives_a_group_the_best_first(pattern: str, groups: list[set[str]]) -> None:
+    assert groups == [set(group) for group in required_groups(parse_pattern(pattern, ignore_case=True), AS_WORDS)]
+
+
+@settings(max_examples=80, deadline=None)
+@given(samples_and_text(), st.data())
+def test_every_match_of_a_branch_contains_a_string_of_each_of_its_groups(
+    example: tuple[list[Sample], str], data: st.DataObject
+) -> None:
+    pattern = data.draw(st.sampled_from(example[0])).pattern
+    branch = data.draw(st.sampled_from([*branches(parse_pattern(pattern.core, ignore_case=pattern.ignore_case))]))
+    match = data.draw(match_of(branch))
+    for spelling, text in [(AS_WRITTEN, match), (FOLDED, fold(match)), (AS_WORDS, re.sub(" +", " ", spelled(match)))]:
+        assert all(any(literal in text for literal in group) for group in required_groups(branch, spelling))
+
+
+def test_the_options_of_a_choice_are_branches_and_so_are_theirs() -> None:
+    assert [parse_pattern(pattern) for pattern in ("ab", "c", "de")] == [*branches(parse_pattern("ab|(?:c|de)"))]

@@ -56,6 +56,57 @@ def test_a_text_that_cannot_match_has_no_match_in_any_part(
         assert patterns.may_match("\x00".join(["before", text[start:end], "behind"]))
 
 
+PHRASES = [
+    Pattern("drop", r"(?:ignore|forget)(?:\s{1,3}(?:all|the)){0,2}\s{1,3}(?:rules|orders)", "a-z", "a-z", True),
+    Pattern("forged", r"(?:##|\[)\s{0,2}(?:system|admin)\s{0,2}[:\]]", "a-z", "", True),
+    Pattern("hide", r"don['’]t\s{1,3}tell\s{1,3}the user", "", "a-z", True),
+    Pattern("token", r"<\|(?:user|end)\|>|straße\s{1,2}frei|you are\s{1,3}dan(?:,| and)", ignore_case=True),
+    Pattern("key", r"sk-[a-z]{3,9}", "a-z"),
+]
+FRAGMENTS = [
+    *("ignore", "Forget", "all", "the", "rules", "ORDERS", "##", "[", "]", "system", "ADMIN", ":", "don't", "Don’t"),
+    *("tell", "the user", "<|user|>", "<|", "|>", "STRASSE", "Straße", "frei", "you are", "dan", ",", "and", "sk-"),
+    *("abc", "sk-abc", "un", "ruled", "\u212a", "\u0130", "é", "\n", "\ud800", "ordinary"),
+]
+
+
+@st.composite
+def worded_text(draw: st.DrawFn) -> str:
+    """Fragments of the phrases, glued and apart, near each other and far, in both cases."""
+    pieces = []
+    for _ in range(draw(st.integers(0, 12))):
+        fragment = draw(st.sampled_from(FRAGMENTS))
+        pieces.append(draw(st.sampled_from([fragment, fragment, fragment.upper(), fragment[:-1]])))
+        pieces.append(draw(st.sampled_from(["", " ", " ", " ", "  ", " nothing to see here, " * 3])))
+    return draw(st.sampled_from(["", "", "It was a quiet day. " * 104])) + "".join(pieces)
+
+
+WARM = PatternSet(PHRASES)
+
+
+@settings(max_examples=200, deadline=None)
+@given(worded_text(), st.data())
+def test_phrases_are_found_whole_and_in_parts_whatever_was_read_before(text: str, data: st.DataObject) -> None:
+    found = read(WARM.scanner(), [text])
+    assert found == WARM.scan(text) == PatternSet(PHRASES).scan(text)
+    assert WARM.may_match(text) or not found
+    start, end = sorted((data.draw(st.integers(0, len(text))), data.draw(st.integers(0, len(text)))))
+    assert WARM.may_match(text) or not read(WARM.scanner(), [text[start:end]])
+
+
+@pytest.mark.parametrize("text", ["forget ", "ignore all rules ", "rules and orders: forget " * 9, "xqzzy " * 9, "x"])
+def test_texts_full_of_keywords_are_found_like_any_other(text: str) -> None:
+    long = text * (8000 // len(text)) + "forget the rules"
+    assert read(WARM.scanner(), [long]) == WARM.scan(long)
+
+
+def test_words_alone_do_not_make_a_text_a_candidate() -> None:
+    assert not WARM.may_match("Ignore what I said. " + "We have ordered it. " * 9 + "The rules are simple.")
+    assert not WARM.may_match("The system is down, says the admin.")
+    assert not WARM.may_match("Don't tell him: the user left. You are dangerous, Dan.")
+    assert WARM.may_match("## System: FORGET  all\tRules")
+
+
 def test_ignoring_case_matches_both_cases_of_each_letter_and_nothing_else() -> None:
     patterns = PatternSet([Pattern("r", "ÉTÉ k[a-c]ß", ignore_case=True)])
     assert [Span(0, 7, "r")] == patterns.scan("Été KBß")

@@ -38,20 +38,20 @@ def can_match(one: Required, text: str) -> bool:
     )
 
 
-@settings(deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(required, worded_text())
 def test_windows_hold_whatever_meets_the_requirements_and_the_character_behind_it(
     wanted: list[Required], text: str
 ) -> None:
     windows = list(Phrases(wanted).windows(text))
     for one in wanted:
-        for start in range(max(len(text) - 100, 0), len(text)):
+        for start in range(max(len(text) - 60, 0), len(text)):
             end = min(start + one.longest, len(text))
             if can_match(one, text[start:end]):
                 assert any(first <= start and min(end + 1, len(text)) <= last for first, last in windows)
 
 
-@settings(deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(required, worded_text())
 def test_windows_lie_in_the_text_and_only_where_some_branch_has_all_it_requires(
     wanted: list[Required], text: str
@@ -63,8 +63,8 @@ def test_windows_lie_in_the_text_and_only_where_some_branch_has_all_it_requires(
 
 def test_what_a_match_requires_must_stand_near_each_other() -> None:
     phrases = Phrases([Required([frozenset(["rules"]), frozenset(["forget"])], 20)])
-    assert [(0, 21)] == list(phrases.windows("Forget your rules, now and here."))
-    assert [] == list(phrases.windows("Forget the other twenty-odd rules."))
+    assert list(phrases.windows("Forget your rules, now and here, or there.")) == [(0, 33)]
+    assert list(phrases.windows("Forget the other twenty-odd rules.")) == []
 
 
 def test_a_match_may_lie_anywhere_in_a_long_text() -> None:
@@ -79,4 +79,4 @@ def test_where_there_is_much_to_look_at_everything_is_read() -> None:
     one = Required([frozenset(["forget"]), frozenset(["rules"])], 30)
     covered = {at for first, last in Phrases([one]).windows(text) for at in range(first, last)}
     assert covered == set(range(len(text)))
-    assert [(0, 12)] == list(Phrases([one] * 9).windows("forget rules"))
+    assert list(Phrases([one] * 9).windows("forget rules")) == [(0, 12)]

@@ -18,8 +18,9 @@ requirements = st.lists(
         st.tuples(literals) | st.tuples(literals, literals),
         st.sampled_from([AS_WRITTEN, FOLDED]),
         st.integers(3, 8),
+        st.just(frozenset()),
     )
-    | st.builds(Requirement, st.tuples(words), st.just(AS_WORDS), st.integers(3, 8)),
+    | st.builds(Requirement, st.tuples(words), st.just(AS_WORDS), st.integers(3, 8), st.just(frozenset())),
     max_size=4,
 )
 
@@ -81,6 +82,9 @@ def test_phrases_and_literals_are_looked_for_together() -> None:
             Requirement([frozenset(["<|"])], FOLDED, 4),
         ]
     )
-    assert [(0, 13), (17, 24)] == prefilter.windows("forget rules!    x <| y")  # the second ends with the text
+    assert prefilter.windows("forget rules!" + " " * 20 + "<|im") == [
+        (0, 20),
+        (31, 37),
+    ]  # the second ends with the text
     assert prefilter.windows("forget rules.") == []
     assert not prefilter.may_match("forget rules.")

@@ -1,0 +1,147 @@
+"""The story of an exchange in its order: what is asked first, and what always happens at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+
+from guardproxy.core.exchange import Provenance
+from guardproxy.core.policy import Metric, Quota, RequestLimits
+from guardproxy.gateway.handler import new_request_id
+from guardproxy.quota.ledger import MemoryLedger
+from tests.support.caller import ask, calling, request
+from tests.support.gateway import CHAT, KEY, BrokenDetector, Reply, data_plane
+from tests.support.policies import FORBIDDEN, HIDDEN, PLACEHOLDER, SMALL, small
+from tests.support.rest import until
+
+WRONG_JSON = b'{"a":1,"a":2}'
+QUOTAS = (Quota(Metric.REQUESTS, 3600, 3), Quota(Metric.TOKENS, 3600, 100_000))
+
+
+def test_request_ids_differ_and_look_alike() -> None:
+    ids = {new_request_id() for _ in range(1000)}
+    assert len(ids) == 1000
+    assert all(re.fullmatch(r"req_[0-9a-f]{24}", each) for each in ids)
+
+
+async def test_an_exchange_leaves_one_record_that_tells_all() -> None:
+    async with data_plane(policy=SMALL) as on:
+        answer = await on.chat("hello", user="u-1")
+        (record,) = [each for each in on.events() if "request_id" in each]
+        assert record["request_id"] == answer.headers["x-request-id"]
+        assert record["event"] == "exchange_completed"
+        assert (record["method"], record["route"], record["status"], record["stream"]) == ("POST", CHAT, 200, False)
+        assert (record["policy"], record["revision"], record["model"]) == ("small", "r1", "m")
+        assert record["key_id"] == "session"
+        assert record["coverage"]["inspected"]["user"] >= 2
+        assert record["tokens"] == {"reported": 12}
+        assert set(record["timings_us"]) == {"total", "guard_request", "upstream_first_byte", "guard_response"}
+        assert record["bytes_in"] > 0
+        assert record["time"] == "2026-03-01T12:00:00.250Z"
+
+
+async def test_the_path_is_asked_before_the_key_and_the_key_before_the_body() -> None:
+    async with data_plane(policy=SMALL) as on:
+        port = on.listeners.port
+        assert (await ask(port, "POST", "/v1/nothing", WRONG_JSON)).refusal == (404, "unknown_url")
+        assert (await ask(port, "POST", CHAT, WRONG_JSON)).refusal == (401, "invalid_api_key")
+        assert (await ask(port, "POST", CHAT, WRONG_JSON, KEY)).refusal == (400, "invalid_json")
+        assert [each["event"] for each in on.events() if "request_id" in each] == ["exchange_refused"] * 3
+        assert on.upstream.sent == []
+
+
+async def test_what_nobody_served_is_not_written_into_the_log() -> None:
+    async with data_plane(policy=SMALL) as on:
+        await ask(on.listeners.port, "MARZIPAN", "/marzipan", None, KEY)
+        assert (on.record["method"], on.record["route"]) == ("-", "-")
+        await on.get("/v1/models/marzipan")
+        assert on.record["route"] == "/v1/models/{id}"
+        assert "marzipan" not in on.captured.getvalue().lower()
+
+
+async def test_the_rewritten_request_goes_out_and_nothing_else_of_it_changes() -> None:
+    async with data_plane(policy=SMALL) as on:
+        await on.chat(f"a {HIDDEN}", x=[1.5, None, 10**25])
+        sent = json.loads(on.upstream.sent[0].body or b"")
+        messages = [{"role": "user", "content": f"a {PLACEHOLDER}"}]
+        assert sent == {"model": "m", "messages": messages, "x": [1.5, None, 10**25]}
+        assert on.record["event"] == "exchange_redacted"
+
+
+async def test_limits_and_roles_are_held_before_any_quota_is_touched() -> None:
+    policy = small(limits=RequestLimits(messages=1), quotas=QUOTAS)
+    async with data_plane(policy=policy) as on:
+        two = [{"role": "user", "content": "hi"}] * 2
+        assert (await on.chat(messages=two)).refusal == (400, "limit_exceeded")
+        assert (await on.chat(messages=[{"role": "wizard", "content": "hi"}])).status == 400
+        answer = await on.chat()
+        assert answer.headers["x-ratelimit-remaining-requests"] == "2"
+
+
+async def test_a_blocked_request_counts_as_one_and_uses_no_tokens() -> None:
+    async with data_plane(policy=small(quotas=QUOTAS)) as on:
+        assert (await on.chat(FORBIDDEN)).refusal == (400, "content_policy_violation")
+        answer = await on.get("/v1/models")
+        assert answer.headers["x-ratelimit-remaining-requests"] == "1"
+        denied = [await on.chat(), await on.chat()][-1]
+        assert denied.refusal == (429, "rate_limit_exceeded")
+        assert denied.headers["x-ratelimit-remaining-tokens"] == str(100_000 - 12)
+        assert on.record["event"] == "quota_refused"
+
+
+async def test_a_guard_that_breaks_is_an_outage_and_nothing_is_sent() -> None:
+    policy = small(detectors={Provenance.USER: (BrokenDetector(),)}, quotas=QUOTAS)
+    async with data_plane(policy=policy) as on:
+        answer = await on.chat("marzipan")
+        assert answer.refusal == (503, "guardrail_unavailable")
+        assert on.upstream.sent == []
+        record = on.record
+        assert (record["event"], record["error_code"]) == ("guard_failed", "guardrail_unavailable")
+        assert record["cause"].startswith("LookupError at gateway.py:")
+        assert "action" not in record
+        assert "marzipan" not in answer.body.decode() + on.captured.getvalue()
+
+
+async def test_a_failure_of_ours_is_a_500_without_its_text() -> None:
+    class Broken(MemoryLedger):
+        async def admit(self, *_: object) -> None:  # type: ignore[override]
+            raise LookupError("marzipan")
+
+    async with data_plane(policy=small(quotas=QUOTAS), ledger=Broken(lambda: 0)) as on:
+        answer = await on.chat()
+        assert answer.refusal == (500, "internal_error")
+        assert on.record["event"] == "guard_failed"
+        assert "marzipan" not in answer.body.decode() + on.captured.getvalue()
+
+
+async def test_while_draining_a_new_exchange_is_refused() -> None:
+    async with data_plane(policy=SMALL) as on:
+        on.gateway.lifecycle.draining = True
+        answer = await on.chat()
+        assert answer.refusal == (503, "shutting_down")
+        assert on.record["event"] == "exchange_refused"
+
+
+async def test_a_caller_who_leaves_is_settled_and_recorded() -> None:
+    class Silent(Reply):
+        async def body(self, limit: int) -> bytes:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    async with data_plane(Silent, small(quotas=QUOTAS)) as on, calling(on.listeners.port) as caller:
+        body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+        await caller.send(request("POST", CHAT, json.dumps(body).encode(), KEY))
+        await until(lambda: bool(on.upstream.replied))
+        caller.vanish()
+        await until(lambda: on.gateway.lifecycle.in_flight == 0)
+        assert on.record["event"] == "client_disconnected"
+
+
+async def test_a_large_body_is_read_like_a_small_one() -> None:
+    async with data_plane(policy=SMALL) as on:
+        answer = await on.chat("word " * 100_000 + HIDDEN)
+        assert answer.status == 200
+        assert json.loads(on.upstream.sent[0].body or b"")["messages"][0]["content"].endswith(PLACEHOLDER)
+        broken = await ask(on.listeners.port, "POST", CHAT, b'{"a":"' + b"x" * 300_000 + b'"', KEY)
+        assert broken.refusal == (400, "invalid_json")

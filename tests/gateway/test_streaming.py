@@ -1,0 +1,175 @@
+"""A stream goes out as it comes, as its policy wants it, and always with an end its reader can tell."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from guardproxy.core.exchange import Provenance
+from guardproxy.detectors import DETECTORS
+from guardproxy.errors import UpstreamTimeout, UpstreamUnavailable
+from guardproxy.gateway.gateway import Bounds
+from tests.support.caller import Answer
+from tests.support.gateway import BrokenDetector, Reply, data_plane, streamed
+from tests.support.policies import FORBIDDEN, PLACEHOLDER, SMALL, small
+from tests.support.upstream import DONE, chunk, event
+
+END = event(chunk({}, finish_reason="stop")) + DONE
+FAULT = UpstreamUnavailable("the upstream broke off its answer", reason="broken")
+
+
+def said(*texts: str) -> list[bytes]:
+    return [event(chunk({"content": text})) for text in texts]
+
+
+def text(answer: Answer) -> str:
+    frames = [each for each in answer.events if isinstance(each, dict) and "choices" in each]
+    return "".join(choice["delta"].get("content") or "" for each in frames for choice in each["choices"])
+
+
+def cut(data: bytes, step: int) -> list[bytes]:
+    return [data[at : at + step] for at in range(0, len(data), step)]
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 64, 10_000])
+async def test_how_the_upstreams_bytes_were_cut_changes_nothing(step: int) -> None:
+    whole = b": hello\n\n" + b"".join(said("say code", "word-tulip", " é€😀", " now")) + END
+    async with data_plane(lambda: streamed(*cut(whole, step)), SMALL) as on:
+        answer = await on.chat(stream=True)
+        assert text(answer) == f"say {PLACEHOLDER} é€😀 now"
+        assert answer.body.startswith(b": hello\n\n")
+        assert answer.events[-1] == "[DONE]"
+        assert answer.headers["cache-control"] == "no-cache"
+        assert (on.record["event"], on.record["status"]) == ("exchange_redacted", 200)
+        assert on.record["bytes_out"] == len(answer.body)
+
+
+async def test_a_stream_without_done_is_given_its_rest() -> None:
+    async with data_plane(lambda: streamed(*said("the codeword-")), SMALL) as on:
+        answer = await on.chat(stream=True)
+        assert text(answer) == "the codeword-"
+        assert answer.complete
+        assert on.record["event"] == "exchange_completed"
+
+
+async def test_an_empty_stream_is_an_empty_answer() -> None:
+    async with data_plane(lambda: streamed(), SMALL) as on:
+        answer = await on.chat(stream=True)
+        assert (answer.status, answer.body, answer.complete) == (200, b"", True)
+
+
+@pytest.mark.parametrize("fault", [FAULT, UpstreamTimeout("silent"), LookupError("marzipan")])
+async def test_before_the_first_byte_a_failure_is_an_ordinary_error(fault: Exception) -> None:
+    async with data_plane(lambda: streamed(fault), SMALL) as on:
+        answer = await on.chat(stream=True)
+        assert answer.status == getattr(fault, "status", 500)
+        assert on.record["status"] == answer.status
+
+
+@pytest.mark.parametrize("fault", [FAULT, UpstreamTimeout("silent"), LookupError("marzipan")])
+async def test_after_it_a_failure_is_the_last_event(fault: Exception) -> None:
+    async with data_plane(lambda: streamed(*said("first ", "second codeword-"), fault), SMALL) as on:
+        answer = await on.chat(stream=True)
+        assert (answer.status, answer.complete) == (200, True)
+        assert answer.events[-1]["error"]["code"] == getattr(fault, "code", "internal_error")
+        assert answer.events[-1]["error"]["guardproxy"]["request_id"] == on.record["request_id"]
+        assert text(answer).startswith("first second ")
+        assert "marzipan" not in answer.body.decode() + on.captured.getvalue()
+
+
+async def test_what_came_with_a_broken_event_but_before_it_goes_out() -> None:
+    async with data_plane(lambda: streamed(b"".join([*said("first "), b"data: {\n\n"])), SMALL) as on:
+        answer = await on.chat(stream=True)
+        assert text(answer) == "first "
+        assert answer.events[-1]["error"]["code"] == "upstream_unavailable"
+
+
+async def test_a_stream_cut_off_in_an_event_says_so() -> None:
+    async with data_plane(lambda: streamed(*said("first "), b'data: {"cho'), SMALL) as on:
+        assert (await on.chat(stream=True)).events[-1]["error"]["code"] == "upstream_unavailable"
+        assert on.record["event"] == "upstream_failed"
+
+
+async def test_a_stream_that_takes_too_long_is_ended_in_band() -> None:
+    class Endless(Reply):
+        async def pieces(self) -> AsyncIterator[bytes]:
+            yield said("first ")[0]
+            await asyncio.Event().wait()
+
+    def endless() -> Reply:
+        return Endless(content_type="text/event-stream")
+
+    async with data_plane(endless, SMALL, bounds=Bounds(exchange_s=0.05)) as on:
+        answer = await on.chat(stream=True)
+        assert text(answer) == "first "
+        assert answer.events[-1]["error"]["code"] == "upstream_timeout"
+
+
+@pytest.mark.parametrize("parts", [[FORBIDDEN], ["forbid", "den phrase"]])
+async def test_blocked_before_its_first_byte_a_stream_is_a_400(parts: Sequence[str]) -> None:
+    async with data_plane(lambda: streamed(b"".join(said(*parts))), SMALL) as on:
+        answer = await on.chat(stream=True)
+        assert answer.refusal == (400, "content_policy_violation")
+        assert answer.error["guardproxy"]["incident_id"] == on.record["incident_id"]
+
+
+async def test_blocked_later_it_ends_the_way_clients_know() -> None:
+    async with data_plane(lambda: streamed(*said("fine, ", "a forbid", "den phrase", " more")), SMALL) as on:
+        answer = await on.chat(stream=True)
+        assert text(answer) == "fine, a "
+        assert answer.events[-2]["choices"][0]["finish_reason"] == "content_filter"
+        assert answer.events[-1] == "[DONE]"
+        assert (on.record["event"], on.record["status"]) == ("exchange_blocked", 200)
+        assert on.record["incident_id"].startswith("inc_")
+
+
+async def test_a_guard_that_breaks_in_a_stream_ends_it_and_lets_nothing_more_out() -> None:
+    policy = small(detectors={Provenance.MODEL: (BrokenDetector(),)})
+    async with data_plane(lambda: streamed(*said("first ", "marzipan", " more")), policy) as on:
+        answer = await on.chat(stream=True)
+        assert text(answer) == "first "
+        assert answer.events[-1]["error"]["code"] == "guardrail_unavailable"
+        assert on.record["event"] == "guard_failed"
+        assert on.record["cause"].startswith("LookupError at gateway.py:")
+        assert "marzipan" not in answer.body.decode() + on.captured.getvalue()
+
+
+async def test_a_guard_that_breaks_at_the_end_ends_the_stream_in_band_too() -> None:
+    policy = small(detectors={Provenance.MODEL: (BrokenDetector(),)})
+    async with data_plane(lambda: streamed(*said("first ")), policy) as on:
+        answer = await on.chat(stream=True)
+        assert answer.complete
+        assert answer.events[-1]["error"]["code"] == "guardrail_unavailable"
+
+
+async def test_a_guard_that_breaks_on_the_rest_of_a_broken_stream_ends_it_in_band() -> None:
+    policy = small(detectors={Provenance.MODEL: (BrokenDetector(),)})
+    async with data_plane(lambda: streamed(*said("first "), FAULT), policy) as on:
+        answer = await on.chat(stream=True)
+        assert answer.complete
+        assert answer.events[-1]["error"]["code"] == "guardrail_unavailable"
+        assert on.record["event"] == "guard_failed"
+
+
+async def test_a_block_found_in_the_rest_of_a_broken_stream_is_a_block() -> None:
+    technique = DETECTORS["pattern"]
+    at_the_end = technique.build([("own.forbidden", technique.options(pattern="forbidden", not_after="a-z"))])
+    policy = small(detectors={Provenance.MODEL: (at_the_end,)})
+    async with data_plane(lambda: streamed(*said("fine ", "but forbidden"), FAULT), policy) as on:
+        answer = await on.chat(stream=True)
+        assert text(answer) == "fine but "
+        assert answer.events[-1] == "[DONE]"
+        assert on.record["event"] == "exchange_blocked"
+        assert on.record["incident_id"].startswith("inc_")
+
+
+async def test_tokens_are_the_reported_ones_or_follow_the_text_that_went_out() -> None:
+    usage = {**chunk({}), "choices": [], "usage": {"total_tokens": 130}}
+    async with data_plane(lambda: streamed(*said("hi"), event(usage), DONE), SMALL) as on:
+        await on.chat(stream=True)
+        assert on.record["tokens"] == {"reported": 130}
+    async with data_plane(lambda: streamed(*said("x" * 300)), SMALL) as on:
+        await on.chat(stream=True)
+        assert on.record["tokens"] == {"estimated": 100}

@@ -1,0 +1,135 @@
+"""Answers that arrive at once, and errors of the upstream, go out as the policy wants them or not at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from guardproxy.core.exchange import Provenance
+from tests.support.gateway import BrokenDetector, Reply, data_plane, replies
+from tests.support.policies import FORBIDDEN, HIDDEN, PLACEHOLDER, SMALL, small
+from tests.support.upstream import completion
+
+ERROR: dict[str, Any] = {"error": {"message": "no", "type": "invalid_request_error", "param": None, "code": "x"}}
+SECRET = "upstream-key-of-a-test"
+
+
+async def test_an_untouched_answer_keeps_every_member_number_and_their_order() -> None:
+    raw = b'{"z":1.5,"unheard_of":{"b":123456789012345678901,"a":null},"choices":[]}'
+    async with data_plane(lambda: Reply(raw), SMALL) as on:
+        answer = await on.chat()
+        assert answer.body == raw
+        assert answer.headers["x-guardproxy-decision"] == "allow"
+        assert on.record["event"] == "exchange_completed"
+        assert on.record["bytes_out"] == len(raw)
+
+
+async def test_what_a_rule_hides_is_replaced_wherever_it_stands() -> None:
+    document = completion(f"say {HIDDEN}", reasoning_content=HIDDEN, unheard_of=[{"deep": HIDDEN}])
+    async with data_plane(lambda: replies(document), SMALL) as on:
+        answer = await on.chat()
+        assert HIDDEN not in answer.body.decode()
+        message = answer.json["choices"][0]["message"]
+        assert message["content"] == f"say {PLACEHOLDER}"
+        assert message["unheard_of"] == [{"deep": PLACEHOLDER}]
+        assert answer.headers["x-guardproxy-decision"] == "redact"
+        assert on.record["rules"] == {"own.codeword": 3}
+        assert on.record["direction"] == "response"
+
+
+async def test_copies_in_another_encoding_go_when_text_can_be_replaced() -> None:
+    document = completion("fine")
+    document["choices"][0]["logprobs"] = {"content": [{"token": HIDDEN, "bytes": list(HIDDEN.encode())}]}
+    async with data_plane(lambda: replies(document), SMALL) as on:
+        assert (await on.chat()).json["choices"][0]["logprobs"] is None
+    async with data_plane(lambda: replies(document)) as on:
+        assert (await on.chat()).json == document
+
+
+async def test_a_blocked_answer_is_an_error_and_charged() -> None:
+    async with data_plane(lambda: replies(completion(FORBIDDEN)), SMALL) as on:
+        answer = await on.chat()
+        assert answer.refusal == (400, "content_policy_violation")
+        assert FORBIDDEN not in answer.body.decode()
+        assert on.record["event"] == "exchange_blocked"
+        assert on.record["tokens"] == {"reported": 12}
+
+
+async def test_audio_that_nobody_can_hear_is_blocked_or_where_text_is_hidden_taken_out() -> None:
+    audio = {"id": "a", "data": "UklGRg==", "transcript": HIDDEN, "expires_at": 1}
+    document = completion(None, audio=audio)
+    async with data_plane(lambda: replies(document), SMALL) as on:
+        message = (await on.chat()).json["choices"][0]["message"]
+        assert message["audio"] == {"id": "a", "transcript": PLACEHOLDER, "expires_at": 1}
+    async with data_plane(lambda: replies(document)) as on:
+        assert (await on.chat()).refusal == (400, "content_policy_violation")
+        assert on.record["rules"] == {"opaque.audio": 1}
+
+
+async def test_a_flagged_answer_passes_as_it_is() -> None:
+    async with data_plane(lambda: replies(completion("an odd one")), SMALL) as on:
+        assert (await on.chat()).json == completion("an odd one")
+        assert on.record["event"] == "exchange_flagged"
+
+
+async def test_the_decision_is_the_stricter_of_both_halves() -> None:
+    async with data_plane(lambda: replies(completion("fine")), SMALL) as on:
+        assert (await on.chat(HIDDEN)).headers["x-guardproxy-decision"] == "redact"
+
+
+async def test_a_guard_that_breaks_lets_nothing_out() -> None:
+    policy = small(detectors={Provenance.MODEL: (BrokenDetector(),)})
+    async with data_plane(lambda: replies(completion("marzipan")), policy) as on:
+        answer = await on.chat()
+        assert answer.refusal == (503, "guardrail_unavailable")
+        assert on.record["event"] == "guard_failed"
+        assert "marzipan" not in answer.body.decode() + on.captured.getvalue()
+
+
+@pytest.mark.parametrize("raw", [b"", b"<html>", b"[]", b'"text"', b"null", b"{} {}"])
+async def test_what_is_no_json_object_is_no_answer(raw: bytes) -> None:
+    async with data_plane(lambda: Reply(raw), SMALL) as on:
+        assert (await on.chat()).refusal == (502, "upstream_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("status", "event"),
+    [(400, "exchange_refused"), (404, "exchange_refused"), (429, "upstream_failed"), (503, "upstream_failed")],
+)
+async def test_an_error_in_openais_words_is_passed_on(status: int, event: str) -> None:
+    async with data_plane(lambda: replies(ERROR, status, headers={"retry-after-ms": "7"}), SMALL) as on:
+        answer = await on.chat()
+        assert (answer.status, answer.json) == (status, ERROR)
+        assert answer.headers["retry-after-ms"] == "7"
+        assert (on.record["event"], on.record["error_code"]) == (event, f"upstream_{status}")
+
+
+@pytest.mark.parametrize("document", [{"detail": "no"}, [], "no", None])
+@pytest.mark.parametrize("status", [300, 302, 400, 500])
+async def test_an_error_in_other_words_is_told_in_ours(document: Any, status: int) -> None:
+    async with data_plane(lambda: replies(document, status), SMALL) as on:
+        assert (await on.chat()).refusal == (502, "upstream_unavailable")
+        assert on.record["event"] == "upstream_failed"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_that_the_upstream_refuses_our_key_is_our_outage(status: int) -> None:
+    async with data_plane(lambda: replies({"error": {"message": f"bad key {SECRET}"}}, status)) as on:
+        answer = await on.chat()
+        assert answer.refusal == (502, "upstream_unavailable")
+        assert SECRET not in answer.body.decode()
+
+
+async def test_our_key_in_an_error_of_the_upstream_is_hidden() -> None:
+    quoting = {"error": {"message": f"the key {SECRET} is out of credit", "code": SECRET}}
+    async with data_plane(lambda: replies(quoting, 400), upstream_secret=SECRET) as on:
+        answer = await on.chat()
+        assert answer.json["error"] == {"message": "the key [REDACTED] is out of credit", "code": "[REDACTED]"}
+
+
+async def test_an_error_of_the_upstream_is_inspected_like_an_answer() -> None:
+    async with data_plane(lambda: replies({"error": {"message": f"you said {HIDDEN}"}}, 400), SMALL) as on:
+        assert (await on.chat()).json == {"error": {"message": f"you said {PLACEHOLDER}"}}
+    async with data_plane(lambda: replies({"error": {"message": FORBIDDEN}}, 500), SMALL) as on:
+        assert (await on.chat()).refusal == (400, "content_policy_violation")

@@ -1,0 +1,171 @@
+"""Which source wins, and what is told about a mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guardproxy.errors import ConfigurationError
+from guardproxy.settings import DEFAULT_BASE_URL, Overrides, Settings, is_loopback, load_settings, upstream_key
+
+BASE_URL = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "guardproxy.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def problem(folder: Path, text: str) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(written(folder, text), {})
+    return caught.value.message
+
+
+def test_without_anything_it_listens_on_this_machine_only() -> None:
+    settings = load_settings(None, {})
+    assert settings == Settings()
+    assert is_loopback(settings.listen.host)
+    assert is_loopback(settings.admin.host)
+    assert settings.upstream.base_url == DEFAULT_BASE_URL
+    assert settings.policy is None
+
+
+def test_an_empty_environment_variable_says_nothing() -> None:
+    names = ("OPENAI_BASE_URL", "GUARDPROXY_KEYS", "GUARDPROXY_POLICY", "GUARDPROXY_INCIDENTS")
+    assert load_settings(None, dict.fromkeys(names, " ")) == Settings()
+
+
+def test_the_environment_fills_in_what_the_file_does_not_say(tmp_path: Path) -> None:
+    environ = {
+        **BASE_URL, "GUARDPROXY_KEYS": "/k.yaml", "GUARDPROXY_POLICY": "/p.yaml", "GUARDPROXY_INCIDENTS": "/i.jsonl",
+    }  # fmt: skip
+    settings = load_settings(written(tmp_path, "listen: {port: 9}\n"), environ)
+    assert settings.upstream.base_url == BASE_URL["OPENAI_BASE_URL"]
+    assert (settings.keys.file, settings.policy, settings.log.incidents) == ("/k.yaml", "/p.yaml", "/i.jsonl")
+    assert settings.listen.port == 9
+
+
+def test_the_file_wins_over_the_environment(tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        "upstream: {base_url: 'http://10.0.0.1/v1'}\nkeys: {file: k.yaml}\npolicy: p.yaml\nlog: {incidents: i.jsonl}\n",
+    )
+    environ = {**BASE_URL, "GUARDPROXY_KEYS": "/x", "GUARDPROXY_POLICY": "/x", "GUARDPROXY_INCIDENTS": "/x"}
+    settings = load_settings(file, environ)
+    assert settings.upstream.base_url == "http://10.0.0.1/v1"
+    assert settings.keys.file == str(tmp_path / "k.yaml")
+    assert settings.policy == str(tmp_path / "p.yaml")
+    assert settings.log.incidents == str(tmp_path / "i.jsonl")
+
+
+def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
+    file = written(tmp_path, "listen: {host: 10.0.0.1, port: 1}\nadmin: {port: 2}\npolicy: p\nlog: {format: json}\n")
+    overrides = Overrides("127.0.0.2", 3, 4, Path("mine.yaml"), "console")
+    settings = load_settings(file, {}, overrides)
+    assert (settings.listen.host, settings.listen.port, settings.admin.port) == ("127.0.0.2", 3, 4)
+    assert (settings.policy, settings.log.format) == ("mine.yaml", "console")
+
+
+def test_a_port_of_zero_on_the_command_line_is_a_port(tmp_path: Path) -> None:
+    settings = load_settings(written(tmp_path, "listen: {port: 1}\n"), {}, Overrides(port=0, admin_port=0))
+    assert (settings.listen.port, settings.admin.port) == (0, 0)
+
+
+def test_files_are_named_relative_to_the_settings_file(tmp_path: Path) -> None:
+    settings = load_settings(written(tmp_path, "upstream: {api_key_file: key}\nkeys: {file: /etc/keys.yaml}\n"), {})
+    assert settings.upstream.api_key_file == str(tmp_path / "key")
+    assert settings.keys.file == "/etc/keys.yaml"
+    assert settings.log.incidents == str(tmp_path / "incidents.jsonl")
+
+
+def test_no_incident_file_is_a_choice(tmp_path: Path) -> None:
+    settings = load_settings(written(tmp_path, "log: {incidents: null}\n"), {"GUARDPROXY_INCIDENTS": "/x"})
+    assert settings.log.incidents is None
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("listen: {hots: x}", "guardproxy.yaml:1:10: unknown key 'hots', did you mean 'host'?"),
+        ("listen:\n  port: 70000", "guardproxy.yaml:2:9: 'port' "),
+        ("listen: {port: '80'}", "guardproxy.yaml:1:16: 'port' "),
+        ("body_timeout: 0", "guardproxy.yaml:1:15: 'body_timeout' "),
+        ("log: {format: xml}", "guardproxy.yaml:1:15: unknown format 'xml'; use auto, json or console"),
+        ("upstream: {api_key: x}", "unknown key 'api_key', did you mean 'api_key_"),
+        ("upstream: {base_url: ''}", "guardproxy.yaml:1:22: 'base_url' "),
+        ("- a", "guardproxy.yaml:1:1: "),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(text: str, told: str, tmp_path: Path) -> None:
+    assert told in problem(tmp_path, text)
+
+
+def test_a_file_that_cannot_be_read_is_told_by_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="none.yaml: cannot be read"):
+        load_settings(tmp_path / "none.yaml", {})
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    ["api.openai.com/v1", "ftp://host/v1", "http:///v1", "https://user:pass@host/v1", "https://host/v1?x=1", "https://host/v1#x"],
+)  # fmt: skip
+def test_an_origin_is_scheme_host_and_path_and_nothing_else(base_url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(None, {"OPENAI_BASE_URL": base_url})
+    assert "upstream.base_url (or OPENAI_BASE_URL)" in caught.value.message
+    assert "pass" not in caught.value.message
+
+
+@given(st.text(max_size=30))
+def test_any_text_as_an_origin_is_taken_or_refused_and_never_breaks(text: str) -> None:
+    for base_url in (text, "http://" + text, "https://h" + text):
+        try:
+            load_settings(None, {"OPENAI_BASE_URL": base_url})
+        except ConfigurationError as error:
+            assert "base_url" in error.message
+
+
+def test_the_upstreams_key_comes_from_the_named_variable_or_file(tmp_path: Path) -> None:
+    assert upstream_key(load_settings(None, {}), {"OPENAI_API_KEY": " abc\n"}) == "abc"
+    settings = load_settings(written(tmp_path, "upstream: {api_key_env: OTHER}\n"), {})
+    assert upstream_key(settings, {"OPENAI_API_KEY": "abc"}) is None
+    assert upstream_key(settings, {"OTHER": "def"}) == "def"
+    (tmp_path / "key").write_text("ghi\n", encoding="utf-8")
+    settings = load_settings(written(tmp_path, "upstream: {api_key_file: key}\n"), {})
+    assert upstream_key(settings, {"OPENAI_API_KEY": "abc"}) == "ghi"
+
+
+def test_a_key_file_that_is_missing_is_told(tmp_path: Path) -> None:
+    settings = load_settings(written(tmp_path, "upstream: {api_key_file: key}\n"), {})
+    with pytest.raises(ConfigurationError, match=r"upstream\.api_key_file cannot be read"):
+        upstream_key(settings, {})
+
+
+@pytest.mark.parametrize("key", ["a b", "a\r\nx: y", "clé", "a\x00b"])
+def test_a_key_that_cannot_stand_in_a_header_is_refused_unseen(key: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        upstream_key(Settings(), {"OPENAI_API_KEY": key})
+    assert key not in caught.value.message
+
+
+def test_a_key_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"\xff\xfe")
+    settings = load_settings(written(tmp_path, "upstream: {api_key_file: key}\n"), {})
+    with pytest.raises(ConfigurationError):
+        upstream_key(settings, {})
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"), [("127.8.8.8", True), ("::1", True), ("localhost", True), ("0.0.0.0", False)]
+)
+def test_loopback_is_this_machine(host: str, loopback: bool) -> None:
+    assert is_loopback(host) == loopback
+
+
+def test_a_name_that_only_begins_like_loopback_is_not() -> None:
+    assert not is_loopback("127.0.0.1.example.org")
