@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -19,7 +20,6 @@ from guardproxy.policyfile.schema import Text, Written, read_as
 from guardproxy.policyfile.yaml_nodes import parse_yaml
 
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
-_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, strict=False)]
@@ -104,6 +104,8 @@ def upstream_key(settings: Settings, environ: Mapping[str, str]) -> str | None:
             key = Path(settings.upstream.api_key_file).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise ConfigurationError(f"upstream.api_key_file cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError:  # not chained: it holds the key
+            raise ConfigurationError("upstream.api_key_file is not UTF-8 text") from None
     else:
         key = environ.get(settings.upstream.api_key_env, "").strip()
     if not key:
@@ -114,7 +116,12 @@ def upstream_key(settings: Settings, environ: Mapping[str, str]) -> str | None:
 
 
 def is_loopback(host: str) -> bool:
-    return host in _LOOPBACK or host.startswith("127.")
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _read(file: Path) -> Settings:
@@ -133,11 +140,14 @@ def _beside(folder: Path, settings: Settings) -> Settings:
     def anchored(name: str | None) -> str | None:
         return None if name is None else str(folder / name)
 
+    log = settings.log
+    if "incidents" in log.model_fields_set:  # the default is not named by the file, so the environment may change it
+        log = log.model_copy(update={"incidents": anchored(log.incidents)})
     return settings.model_copy(
         update={
             "policy": anchored(settings.policy),
             "keys": settings.keys.model_copy(update={"file": anchored(settings.keys.file)}),
-            "log": settings.log.model_copy(update={"incidents": anchored(settings.log.incidents)}),
+            "log": log,
             "upstream": settings.upstream.model_copy(update={"api_key_file": anchored(settings.upstream.api_key_file)}),
         }
     )
@@ -183,9 +193,17 @@ def _with_overrides(settings: Settings, overrides: Overrides) -> Settings:
 
 
 def _check_origin(base_url: str) -> None:
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+    if not _is_origin(base_url):
         raise ConfigurationError(
             "upstream.base_url (or OPENAI_BASE_URL) must be an http(s) URL such as https://api.openai.com/v1, "
             "without user, query or fragment"
         )
+
+
+def _is_origin(base_url: str) -> bool:
+    try:
+        parts = urlsplit(base_url)
+        plain = not (parts.query or parts.fragment or "@" in parts.netloc or parts.port == 0)
+    except ValueError:  # half an IPv6 address, a port that is no number
+        return False
+    return plain and parts.scheme in ("http", "https") and bool(parts.hostname)

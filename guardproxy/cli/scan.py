@@ -108,7 +108,7 @@ def _line(line: bytes, number: int, source: str) -> tuple[str, str]:
         raise ConfigurationError(f"line {number} is not JSON: {error}") from error
     text = value.get("text") if isinstance(value, dict) else value
     said = value.get("from", source) if isinstance(value, dict) else source
-    if not isinstance(text, str) or said not in set(Provenance):
+    if not isinstance(text, str) or not isinstance(said, str) or said not in set(Provenance):
         raise ConfigurationError(
             f'line {number} must be a JSON string, or an object with "text" and "from" ({", ".join(Provenance)})'
         )

@@ -81,8 +81,8 @@ def _scan_group(detectors: Sequence[Detector], group: Sequence[Segment], hits: d
     texts += [seam.join(segment.text for segment in run) for run in runs for seam in _SEAMS]
     joined = _BETWEEN.join(texts)
     for detector in detectors:
-        # One cheap question for all texts together; nearly every request ends here.
-        if not detector.may_match(joined):
+        # One cheap question for all texts together; nearly every request ends here. `scan` asks it of one text itself.
+        if len(texts) > 1 and not detector.may_match(joined):
             continue
         for segment in group:
             spans = detector.scan(segment.text)

@@ -51,9 +51,11 @@ def deciding_finding(policy: Policy, verdict: Verdict) -> Finding:
     return verdict.findings[0]
 
 
-class _Guarding:
-    """A class, not a generator: it stands around every piece of every stream."""
+def could_not_run() -> GuardUnavailable:
+    return GuardUnavailable("a guard could not run, so nothing was let through; try again later")
 
+
+class _Guarding:
     __slots__ = ()
 
     def __enter__(self) -> None:
@@ -61,7 +63,7 @@ class _Guarding:
 
     def __exit__(self, kind: type[BaseException] | None, cause: BaseException | None, _: TracebackType | None) -> None:
         if isinstance(cause, Exception) and not isinstance(cause, RequestError):
-            raise GuardUnavailable("a guard could not run, so nothing was let through; try again later") from cause
+            raise could_not_run() from cause
 
 
 _GUARDING = _Guarding()

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from aiohttp import web
 
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.errors import GuardUnavailable, InternalError, RequestError, UpstreamTimeout, UpstreamUnavailable
-from guardproxy.gateway.refusals import guarding, open_incident, refusal
+from guardproxy.gateway.refusals import could_not_run, guarding, open_incident, refusal
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.upstream import UpstreamReply
 from guardproxy.surfaces import StreamEditor, Surface
 from guardproxy.surfaces.openai_errors import error_event
-from guardproxy.wire.sse import SseDecoder, SseError, SseEvent, encode_comment
+from guardproxy.wire.sse import SseDecoder, SseError, SseEvent, SseItem, encode_comment
 
 EVENT_STREAM = "text/event-stream"
 TOO_LONG = "the exchange took longer than guardproxy allows"
@@ -81,28 +82,20 @@ async def _pump(
     running: Running, reply: UpstreamReply, editor: StreamEditor, guard: OutputGuard, response: _EventStream
 ) -> None:
     decoder = SseDecoder()
-    async for piece in reply.pieces():
-        started = time.perf_counter_ns()
-        fault: UpstreamUnavailable | None = None
-        try:
-            items = decoder.feed(piece)
-        except SseError as error:
-            items = list(error.items)
-            fault = UpstreamUnavailable("the upstream sent bytes that are no event stream", reason="bad_event")
-        frames: list[bytes] = []
-        try:
-            with guarding():
-                for item in items:
-                    frames += editor.feed(item) if isinstance(item, SseEvent) else [encode_comment(item.text)]
-        except UpstreamUnavailable as error:
-            fault = error  # what came before it in the same piece goes out all the same
-        running.draft.lap("guard_response", started)
-        if guard.blocked:
-            return await _end_blocked(running, frames, guard, response)
-        if frames:
-            await response.write(frames)
-        if fault:
-            raise fault
+    spent_ns = 0
+    try:
+        while piece := await reply.read():
+            started = time.perf_counter_ns()
+            frames, fault = _edit_piece(decoder, editor, piece)
+            spent_ns += time.perf_counter_ns() - started
+            if guard.blocked:
+                return await _end_blocked(running, frames, guard, response)
+            if frames:
+                await response.write(frames)
+            if fault:
+                raise fault
+    finally:
+        running.draft.spent("guard_response", spent_ns)
     if decoder.incomplete:
         raise UpstreamUnavailable("the upstream broke off in the middle of an event", reason="broken")
     with guarding():
@@ -110,6 +103,31 @@ async def _pump(
     if guard.blocked:
         return await _end_blocked(running, frames, guard, response)
     return await response.write(frames)
+
+
+def _edit_piece(
+    decoder: SseDecoder, editor: StreamEditor, piece: bytes
+) -> tuple[list[bytes], UpstreamUnavailable | None]:
+    """The frames a piece of the stream becomes, and its fault if it has one: what stood before that goes out first."""
+    frames: list[bytes] = []
+    items: Sequence[SseItem]
+    fault: UpstreamUnavailable | None = None
+    try:
+        items = decoder.feed(piece)
+    except SseError as error:
+        items = error.items
+        fault = UpstreamUnavailable("the upstream sent bytes that are no event stream", reason="bad_event")
+    try:
+        for item in items:
+            if isinstance(item, SseEvent):
+                frames += editor.feed(item)
+            else:
+                frames.append(encode_comment(item.text))
+    except UpstreamUnavailable as error:
+        fault = error
+    except Exception as cause:
+        raise could_not_run() from cause
+    return frames, fault
 
 
 async def _end_blocked(running: Running, frames: list[bytes], guard: OutputGuard, response: _EventStream) -> None:

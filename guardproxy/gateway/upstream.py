@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import urlsplit
@@ -49,8 +49,8 @@ class UpstreamReply(Protocol):
 
     def header(self, name: str) -> str | None: ...
 
-    def pieces(self) -> AsyncIterator[bytes]:
-        """The body as it arrives. Not read further while the caller is slow to ask: that is the backpressure."""
+    async def read(self) -> bytes:
+        """What has come of the body, empty at its end. Nothing more is taken from the upstream while nobody reads."""
 
     async def body(self, limit: int) -> bytes:
         """The whole body, at most `limit` bytes."""
@@ -181,14 +181,10 @@ class _HttpReply:
         value = self._headers.get(name.lower().encode())
         return None if value is None else value.decode("latin-1")
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        while piece := await self._read():
-            yield piece
-
     async def body(self, limit: int) -> bytes:
         parts: list[bytes] = []
         size = 0
-        while piece := await self._read():
+        while piece := await self.read():
             size += len(piece)
             if size > limit:
                 self.close()
@@ -201,7 +197,7 @@ class _HttpReply:
         if connection is not None:
             self._pool.give_back(connection)
 
-    async def _read(self) -> bytes:
+    async def read(self) -> bytes:
         """The next piece, empty at the end. An answer that was closed before has no end, so it raises."""
         connection = self._connection
         if connection is None:

@@ -109,7 +109,7 @@ def on_every_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..
     signature = inspect.signature(test)
     loop_name = inspect.Parameter("loop_name", inspect.Parameter.KEYWORD_ONLY)
     run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), loop_name])  # type: ignore[attr-defined]
-    del run.__wrapped__  # type: ignore[attr-defined]  # pytest would take the test for a coroutine function
+    del run.__wrapped__  # pytest would take the test for a coroutine function
     parametrized: Callable[..., None] = pytest.mark.parametrize("loop_name", LOOPS)(run)
     return parametrized
 

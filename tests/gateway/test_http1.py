@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -187,9 +188,9 @@ class _SkippingLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return super().time() + self.skipped
 
-    def call_at(self, when, callback, *args, context=None):  # type: ignore[no-untyped-def]
+    def call_at(self, *arguments: Any, **options: Any) -> asyncio.TimerHandle:
         self.timers += 1
-        return super().call_at(when, callback, *args, context=context)
+        return super().call_at(*arguments, **options)
 
 
 def test_a_silence_begins_anew_with_every_piece_and_arms_no_timer_of_its_own() -> None:
@@ -240,7 +241,7 @@ def test_a_large_request_that_still_moves_is_no_silence() -> None:
         left, step = size, 4_000_000
         while left:
             left -= len(await reader.readexactly(min(step, left)))
-            loop.skipped += 600
+            loop.skipped += 300  # the kernel may hold three steps of which we see nothing
             await asyncio.sleep(0)
         writer.write(sized(b"got it"))
         await reader.read()

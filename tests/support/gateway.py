@@ -39,20 +39,23 @@ class Reply:
         self.status = status
         self.content_type = content_type
         self.closed = False
-        self._parts = parts
+        self._parts = iter(parts)
         self._headers = headers or {}
 
     def header(self, name: str) -> str | None:
         return self._headers.get(name)
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        for part in self._parts:
-            if isinstance(part, Exception):
-                raise part
-            yield part
+    async def read(self) -> bytes:
+        part = next(self._parts, b"")
+        if isinstance(part, Exception):
+            raise part
+        return part
 
     async def body(self, limit: int) -> bytes:
-        return b"".join([part async for part in self.pieces()])
+        parts = []
+        while part := await self.read():
+            parts.append(part)
+        return b"".join(parts)
 
     def close(self) -> None:
         self.closed = True

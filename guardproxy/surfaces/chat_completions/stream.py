@@ -37,6 +37,8 @@ _DONE_FRAME: Final = b"data: [DONE]\n\n"
 _REFUSAL: Final = "This answer was stopped by a policy of the proxy."
 # Strings deeper in a delta that name things and never grow.
 _DELTA_LABELS: Final = MESSAGE_LABELS | {"type", "id", "index", "format", "expires_at"}
+_CONTENT: Final[Path] = ("delta", "content")
+_PLAIN_CHOICE: Final = ("index", "delta")
 # What a frame made by us takes over from the upstream's.
 _SKELETON: Final = ("id", "object", "created", "model", "service_tier", "system_fingerprint")
 
@@ -76,8 +78,33 @@ class ChatStream:
             raise UpstreamUnavailable("the upstream sent an event that is not JSON", reason="bad_event") from error
         if not isinstance(document, dict):
             raise UpstreamUnavailable("the upstream sent an event that is not an object", reason="bad_event")
-        frames = self._edit(document, event.event)
+        if self._edit_plain(document):
+            frames = [encode_event(encode(document), event.event)]
+        else:
+            frames = self._edit(document, event.event)
         return self._blocked(frames) if self._guard.blocked else frames
+
+    def _edit_plain(self, document: dict[str, Any]) -> bool:
+        """The event most streams consist of: one more piece of one choice's content, and nothing else to look at.
+
+        False, and nothing done, for any other event. What it does is what `_edit` would do (a test holds them against
+        each other), without asking for everything else an event may hold.
+        """
+        choices = document.get("choices")
+        if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
+            return False
+        choice = choices[0]
+        index, delta = choice.get("index"), choice.get("delta")
+        known = self._choices.get(index) if type(index) is int else None
+        if known is None or known.finished or not isinstance(delta, dict) or len(delta) != 1:
+            return False
+        text, channel = delta.get("content"), known.channels.get(_CONTENT)
+        if channel is None or not isinstance(text, str) or not _is_plain(document, choice):
+            return False
+        delta["content"] = released = channel.feed(text)
+        self.characters += len(released)
+        self._last = document
+        return True
 
     def finish(self) -> list[bytes]:
         """The upstream has closed the stream without `[DONE]`, which clients accept. Cut-off tool calls are dropped."""
@@ -238,6 +265,18 @@ class ChatStream:
 
 def _goes_on() -> UpstreamUnavailable:
     return UpstreamUnavailable("the upstream went on with a choice that it had finished", reason="bad_event")
+
+
+def _is_plain(document: dict[str, Any], choice: dict[str, Any]) -> bool:
+    """Whether an event holds nothing to look at beside its delta: labels of the API, numbers, nothing at all."""
+    for member, value in document.items():
+        labels = isinstance(value, str) and member in RESPONSE_LABELS
+        if not (labels or value is None or type(value) is int or member == "choices"):
+            return False
+    for member, value in choice.items():
+        if value is not None and member not in _PLAIN_CHOICE:
+            return False
+    return document.get("object") == _OBJECT
 
 
 def _nest(path: Path, text: str) -> dict[str, Any]:

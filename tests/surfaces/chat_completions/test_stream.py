@@ -72,6 +72,22 @@ def test_each_field_of_each_choice_is_what_its_whole_text_would_be(kit: Kit, tra
 
 
 @settings(max_examples=60)
+class LongWayOnly(ChatStream):
+    def _edit_plain(self, document: dict[str, Any]) -> bool:
+        return False
+
+
+@given(kits(), transcripts(texts), st.booleans())
+def test_the_short_way_for_plain_events_changes_no_byte(kit: Kit, transcript: Transcript, finished: bool) -> None:
+    short, long = (kind(OutputGuard(kit.policy())) for kind in (ChatStream, LongWayOnly))
+    for document in transcript.documents:
+        assert long.feed(event(document)) == short.feed(event(document))
+    if finished:
+        assert long.feed(SseEvent(DONE)) == short.feed(SseEvent(DONE))
+    assert long.finish() == short.finish()
+    assert (long.usage, long.characters) == (short.usage, short.characters)
+
+
 @given(kits(actions=NOT_BLOCKING), transcripts(texts))
 def test_interleaved_choices_are_each_what_they_are_alone(kit: Kit, transcript: Transcript) -> None:
     together = run(kit.policy(), transcript.documents)
