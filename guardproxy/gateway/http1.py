@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import select
-import socket
 import sys
 from collections.abc import Callable
 from typing import Final, cast
@@ -90,7 +89,7 @@ class Connection(asyncio.Protocol):
             and transport is not None
             and not self._lost
             and not transport.is_closing()
-            and not transport.get_write_buffer_size()
+            and not _unsent_of(transport)
         )
 
     async def exchange(self, head: bytes, body: bytes | None, *, bodiless: bool) -> None:
@@ -100,7 +99,7 @@ class Connection(asyncio.Protocol):
         closed: a request that was begun is never followed by another one.
         """
         transport = self._transport
-        if transport is None or self._lost:
+        if transport is None or self._lost or transport.is_closing():
             raise UpstreamUnavailable(BROKEN, reason="broken")
         answer = self.answer
         answer.begin(bodiless=bodiless)
@@ -111,7 +110,7 @@ class Connection(asyncio.Protocol):
         else:
             transport.write(head)
             transport.write(body)
-            self._unsent = transport.get_write_buffer_size()
+            self._unsent = _unsent_of(transport)
         try:
             while not answer.has_head:
                 await self._wait()
@@ -132,7 +131,7 @@ class Connection(asyncio.Protocol):
         data = answer.take()
         if self._paused:
             self._paused = False
-            if self._transport is not None and not self._transport.is_closing():
+            if self._transport is not None and not self._transport.is_closing():  # uvloop would raise
                 self._transport.resume_reading()
         return data
 
@@ -151,11 +150,9 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # only streams are opened
-        sock = transport.get_extra_info("socket")
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if sys.platform != "win32":
             poller = select.poll()
-            poller.register(sock.fileno(), select.POLLIN)
+            poller.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
             self._poll = poller.poll
 
     def data_received(self, data: bytes) -> None:
@@ -168,9 +165,10 @@ class Connection(asyncio.Protocol):
         except UpstreamUnavailable as fault:
             self._fail(fault)
             return
-        if answer.unread > HIGH_WATER and not self._paused and self._transport is not None:
+        transport = self._transport
+        if answer.unread > HIGH_WATER and not self._paused and transport is not None and not transport.is_closing():
             self._paused = True
-            self._transport.pause_reading()
+            transport.pause_reading()
         self._wake()
 
     def eof_received(self) -> None:
@@ -229,7 +227,7 @@ class Connection(asyncio.Protocol):
         self._timer = None
         if self._waiter is None or self._transport is None:
             return  # nobody waits; who waits next arms it again
-        unsent = self._transport.get_write_buffer_size()
+        unsent = _unsent_of(self._transport)
         if unsent and unsent != self._unsent:  # a large request still moves: that is no silence
             self._unsent = unsent
             self._deadline = self._loop.time() + self._read_timeout
@@ -239,3 +237,8 @@ class Connection(asyncio.Protocol):
             self._fail(UpstreamTimeout("the upstream fell silent in the middle of its answer"))
         else:
             self._fail(UpstreamTimeout("the upstream did not answer in time"))
+
+
+def _unsent_of(transport: asyncio.Transport) -> int:
+    """Bytes of the request that the kernel has not taken yet."""
+    return 0 if transport.is_closing() else transport.get_write_buffer_size()  # uvloop would raise

@@ -63,6 +63,11 @@ class ConnectionPool:
     def idle(self) -> int:
         return len(self._idle)
 
+    @property
+    def waiting(self) -> int:
+        """Senders that wait for a connection."""
+        return len(self._queue)
+
     def borrow_idle(self) -> Connection | None:
         """An idle connection on which nothing has come since, if there is one."""
         idle = self._idle

@@ -199,12 +199,14 @@ def encode_event(data: bytes | str, event: str = "") -> bytes:
 
     Never writes `id:`, `retry:` or an event without a `data:` line. ValueError if `event` holds a line end.
     """
-    if "\n" in event or "\r" in event:
-        raise ValueError("the name of an event is one line")
     raw = data.encode() if isinstance(data, str) else data
     if b"\n" in raw or b"\r" in raw:
         raw = _LINE_END.sub(b"\ndata: ", raw)
-    return b"event: %b\ndata: %b\n\n" % (event.encode(), raw) if event else b"data: %b\n\n" % raw
+    if not event:
+        return b"data: " + raw + b"\n\n"
+    if "\n" in event or "\r" in event:
+        raise ValueError("the name of an event is one line")
+    return b"event: %b\ndata: %b\n\n" % (event.encode(), raw)
 
 
 def encode_comment(text: str) -> bytes:

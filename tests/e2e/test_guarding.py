@@ -94,10 +94,10 @@ async def test_a_stream_blocked_midway_ends_with_content_filter_and_done(tmp_pat
     async with scene(tmp_path, script) as on, calling(on.port) as caller:
         await caller.send(request("POST", CHAT, chat(stream=True), SESSION_KEY))
         status, headers = await caller.head()
+        assert status == 200
         first = await caller.chunk()
         read.set()
         answer = Answer(status, headers, first + await caller.rest())
-        assert answer.status == 200
         assert streamed_text(answer) == "All is well. Now a "
         assert answer.events[-1] == "[DONE]"
         assert answer.events[-2]["choices"][0]["finish_reason"] == "content_filter"

@@ -166,6 +166,7 @@ async def test_a_stop_lets_a_running_stream_finish_and_takes_nothing_new(tmp_pat
     ):
         await caller.send(request("POST", CHAT, chat(stream=True), OWN_KEY))
         status, headers = await caller.head()
+        assert status == 200
         body = await caller.chunk()
         running.process.send_signal(signal.SIGTERM)
         while await running.ready() != (503, "draining"):
@@ -195,7 +196,7 @@ async def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
             calling(running.port) as caller,
         ):
             await caller.send(request("POST", CHAT, chat(stream=True), OWN_KEY))
-            await caller.head()
+            assert (await caller.head())[0] == 200
             running.process.send_signal(number)
             while await running.ready() != (503, "draining"):
                 await asyncio.sleep(0.01)

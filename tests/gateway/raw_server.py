@@ -53,6 +53,8 @@ async def raw_server(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncIter
             await talk(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
+        except RuntimeError:  # what uvloop raises for a write to a peer that has gone
+            assert writer.is_closing()
         finally:
             server.here -= 1
             server.left.set()

@@ -7,7 +7,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -82,6 +82,13 @@ async def test_a_request_arrives_byte_for_byte_and_the_next_one_on_the_same_conn
             assert connection.is_reusable()
             assert connection.is_quiet()
         assert asked == [HEAD % size + body] * 2
+
+
+@on_every_loop
+async def test_small_writes_are_not_held_back() -> None:
+    async with connected(answering(sized(b""))) as connection:
+        sock = cast("asyncio.Transport", connection._transport).get_extra_info("socket")
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @on_every_loop
@@ -188,7 +195,7 @@ class _SkippingLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return super().time() + self.skipped
 
-    def call_at(self, *arguments: Any, **options: Any) -> asyncio.TimerHandle:
+    def call_at(self, *arguments: Any, **options: Any) -> asyncio.TimerHandle:  # type: ignore[override]
         self.timers += 1
         return super().call_at(*arguments, **options)
 
@@ -323,6 +330,22 @@ async def test_aborting_wakes_the_reader_with_an_error() -> None:
         with pytest.raises(UpstreamUnavailable) as caught:
             await reading
         assert caught.value.reason == "broken"
+
+
+@on_every_loop
+async def test_a_connection_is_not_reusable_while_somebody_still_reads_from_it() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await says_and_waits(reader, writer, CHUNKED)
+
+    async with connected(talk) as connection:
+        await ask(connection)
+        reading = asyncio.ensure_future(connection.read())
+        await asyncio.sleep(0)
+        connection.data_received(LAST_CHUNK)  # the reader is woken and has not run yet
+        assert connection.answer.complete
+        assert not connection.is_reusable()
+        assert await reading == b""
+        assert connection.is_reusable()
 
 
 @pytest.mark.parametrize("more", [b"\r\n", b"x", sized(b"not asked for")])

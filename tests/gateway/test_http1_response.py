@@ -248,6 +248,11 @@ def test_one_parser_reads_answer_after_answer() -> None:
         assert (parser.complete, parser.keep_alive, body_of(parser)) == (True, True, body)
 
 
+def test_headers_of_an_interim_answer_are_not_those_of_the_answer() -> None:
+    parser = reading(b"HTTP/1.1 103 Early Hints\r\ncontent-type: text/html\r\nlink: </x>\r\n\r\n" + sized(b"hi"))
+    assert parser.headers == {b"content-type": b"application/json", b"content-length": b"2"}
+
+
 def test_trailers_are_read_over() -> None:
     parser = reading(CHUNKED + chunk(b"hi") + b"0\r\ncontent-type: text/html\r\nx: y\r\n\r\n")
     assert parser.complete

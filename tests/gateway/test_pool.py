@@ -193,6 +193,46 @@ async def test_senders_are_served_in_the_order_they_came(answer: bytes) -> None:
 
 
 @on_every_loop
+async def test_a_connection_that_dies_on_its_way_to_the_next_sender_is_replaced() -> None:
+    async with pooled(most=1) as (pool, server):
+        held = await borrow(pool)
+        waiting = asyncio.ensure_future(borrow(pool))
+        await asyncio.sleep(0)
+        await use(held)
+        pool.give_back(held)
+        held.abort()
+        assert await use(await waiting) == b"hi"
+        assert server.accepted == 2
+
+
+@on_every_loop
+async def test_who_gives_up_waiting_leaves_the_queue() -> None:
+    async with pooled(most=1) as (pool, _):
+        held = await borrow(pool)
+        waiting = [asyncio.ensure_future(borrow(pool)) for _ in range(5)]
+        await asyncio.sleep(0)
+        assert pool.waiting == 5
+        for task in waiting[:4]:
+            task.cancel()
+        await asyncio.gather(*waiting[:4], return_exceptions=True)
+        assert pool.waiting == 1
+        await use(held)
+        pool.give_back(held)
+        assert await waiting[4] is held
+
+
+@on_every_loop
+async def test_closing_reaches_a_connection_that_is_just_being_opened() -> None:
+    async with pooled() as (pool, server):
+        opening = asyncio.ensure_future(borrow(pool))
+        await asyncio.sleep(0)
+        await pool.close()
+        with pytest.raises(UpstreamUnavailable):
+            await opening
+        await until(lambda: pool.size == 0 and server.here == 0)
+
+
+@on_every_loop
 async def test_waiting_for_a_free_connection_ends_in_a_timeout() -> None:
     async with pooled(most=1, connect_s=0.01) as (pool, _):
         held = await borrow(pool)
@@ -312,6 +352,7 @@ def test_whoever_is_cancelled_whenever_no_connection_stays_in_use(
             await asyncio.gather(*(one_sender(pool, plan) for plan in plans))
             await until(lambda: pool.size == pool.idle)
             assert pool.size <= most
+            assert pool.waiting == 0
             held = [await borrow(pool) for _ in range(most)]  # each place can be taken again
             assert len(set(held)) == most
             for connection in held:

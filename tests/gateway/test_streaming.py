@@ -101,7 +101,7 @@ async def test_a_stream_that_takes_too_long_is_ended_in_band() -> None:
     def endless() -> Reply:
         return Endless(content_type="text/event-stream")
 
-    async with data_plane(endless, SMALL, bounds=Bounds(exchange_s=0.05)) as on:
+    async with data_plane(endless, SMALL, bounds=Bounds(exchange_s=1)) as on:
         answer = await on.chat(stream=True)
         assert text(answer) == "first "
         assert answer.events[-1]["error"]["code"] == "upstream_timeout"

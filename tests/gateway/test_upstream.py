@@ -132,7 +132,6 @@ def test_no_header_of_a_caller_writes_a_line_of_its_own(value: str, name: str) -
     except InvalidRequest as error:
         assert not value.isascii() or not value.isprintable() or value != value.strip()
         assert name in error.message
-        assert value not in error.message or value in name
     else:
         plain = upstream._head("POST", "/x", b"{}", {})
         assert head == plain[:-2] + f"{name}: {value}\r\n\r\n".encode()

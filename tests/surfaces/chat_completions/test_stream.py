@@ -71,7 +71,6 @@ def test_each_field_of_each_choice_is_what_its_whole_text_would_be(kit: Kit, tra
     assert received.done
 
 
-@settings(max_examples=60)
 class LongWayOnly(ChatStream):
     def _edit_plain(self, document: dict[str, Any]) -> bool:
         return False
@@ -88,6 +87,7 @@ def test_the_short_way_for_plain_events_changes_no_byte(kit: Kit, transcript: Tr
     assert (long.usage, long.characters) == (short.usage, short.characters)
 
 
+@settings(max_examples=60)
 @given(kits(actions=NOT_BLOCKING), transcripts(texts))
 def test_interleaved_choices_are_each_what_they_are_alone(kit: Kit, transcript: Transcript) -> None:
     together = run(kit.policy(), transcript.documents)
