@@ -97,5 +97,8 @@ async def _run(settings: Settings, log: EventLog) -> None:
     gc.freeze()
     await stop.wait()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.remove_signal_handler(number)  # the next one ends the process at once
+        loop.remove_signal_handler(number)
+        # The next one ends the process at once. Python's own handler for SIGINT would only raise an exception somewhere
+        # inside the event loop, and the process was seen to live on.
+        signal.signal(number, signal.SIG_DFL)
     await running.close()

@@ -15,6 +15,7 @@ import asyncio
 import select
 import sys
 from collections.abc import Callable
+from math import inf
 from typing import Final, cast
 
 from guardproxy.errors import UpstreamTimeout, UpstreamUnavailable
@@ -22,6 +23,7 @@ from guardproxy.gateway.http1_response import BROKEN, ResponseParser
 
 HIGH_WATER: Final = 64 * 1024
 _JOIN_BELOW: Final = 64 * 1024
+TOO_LONG: Final = "the exchange took longer than guardproxy allows"
 
 
 class Connection(asyncio.Protocol):
@@ -31,6 +33,7 @@ class Connection(asyncio.Protocol):
         "_deadline",
         "_failure",
         "_gone",
+        "_limit",
         "_loop",
         "_lost",
         "_on_lost",
@@ -62,6 +65,7 @@ class Connection(asyncio.Protocol):
         self._gone: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._deadline = 0.0
+        self._limit = inf
         self._unsent = 0
 
     # What the pool and the reply use.
@@ -92,8 +96,8 @@ class Connection(asyncio.Protocol):
             and not _unsent_of(transport)
         )
 
-    async def exchange(self, head: bytes, body: bytes | None, *, bodiless: bool) -> None:
-        """Write a request and wait for the head of its `answer`.
+    async def exchange(self, head: bytes, body: bytes | None, *, bodiless: bool, until: float = inf) -> None:
+        """Write a request and wait for the head of its `answer`. After `until` (loop time) no wait goes on.
 
         Raises `UpstreamUnavailable` and `UpstreamTimeout`. However it fails, cancellation included, the connection is
         closed: a request that was begun is never followed by another one.
@@ -102,6 +106,7 @@ class Connection(asyncio.Protocol):
         if transport is None or self._lost or transport.is_closing():
             raise UpstreamUnavailable(BROKEN, reason="broken")
         answer = self.answer
+        self._limit = until
         answer.begin(bodiless=bodiless)
         if not body:
             transport.write(head)
@@ -186,7 +191,9 @@ class Connection(asyncio.Protocol):
         self._on_lost(self)
 
     def resume_writing(self) -> None:
-        self._deadline = self._loop.time() + self._read_timeout  # a large request is out: silence begins here
+        self._deadline = min(
+            self._loop.time() + self._read_timeout, self._limit
+        )  # a large request is out: silence begins here
 
     # Waiting, and how waiting ends.
 
@@ -194,8 +201,10 @@ class Connection(asyncio.Protocol):
         """Returns when something has come; raises what made it impossible."""
         if self._failure is not None:
             raise self._failure
-        self._deadline = self._loop.time() + self._read_timeout
-        if self._timer is None:
+        self._deadline = min(self._loop.time() + self._read_timeout, self._limit)
+        if self._timer is None or self._deadline < self._timer.when():
+            if self._timer is not None:
+                self._timer.cancel()
             self._timer = self._loop.call_at(self._deadline, self._check_silence)
         self._waiter = self._loop.create_future()
         try:
@@ -230,9 +239,11 @@ class Connection(asyncio.Protocol):
         unsent = _unsent_of(self._transport)
         if unsent and unsent != self._unsent:  # a large request still moves: that is no silence
             self._unsent = unsent
-            self._deadline = self._loop.time() + self._read_timeout
+            self._deadline = min(self._loop.time() + self._read_timeout, self._limit)
         if self._loop.time() < self._deadline:
             self._timer = self._loop.call_at(self._deadline, self._check_silence)
+        elif self._limit <= self._deadline:
+            self._fail(UpstreamTimeout(TOO_LONG))
         elif self.answer.has_head:
             self._fail(UpstreamTimeout("the upstream fell silent in the middle of its answer"))
         else:

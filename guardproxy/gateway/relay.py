@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 from aiohttp import web
 
 from guardproxy.core.exchange import RequestReading
-from guardproxy.errors import UpstreamTimeout
 from guardproxy.gateway.routes import Route
 from guardproxy.gateway.running import Running
-from guardproxy.gateway.streaming import EVENT_STREAM, TOO_LONG, relay_stream
+from guardproxy.gateway.streaming import EVENT_STREAM, relay_stream
 from guardproxy.gateway.upstream import UpstreamReply
 from guardproxy.gateway.whole import relay_failure, relay_whole
 
@@ -20,27 +18,23 @@ async def relay(
     running: Running, route: Route, body: bytes | None, reading: RequestReading | None
 ) -> web.StreamResponse:
     """Ask the upstream and answer the caller. Raises `RequestError` as long as nothing has been sent."""
-    reply: UpstreamReply | None = None
+    reply = await _ask(running, route, body)
     try:
-        async with asyncio.timeout_at(running.deadline):
-            reply = await _ask(running, route, body)
-            good = 200 <= reply.status < 300
-            streamed = good and reading is not None and reading.stream and reply.content_type == EVENT_STREAM
-            raw = b"" if streamed else await reply.body(running.gateway.bounds.response_bytes)
-        if streamed:
+        good = 200 <= reply.status < 300
+        if good and reading is not None and reading.stream and reply.content_type == EVENT_STREAM:
             return await relay_stream(running, route.surface, reply)
+        raw = await reply.body(running.gateway.bounds.response_bytes)
         return relay_whole(running, route.surface, reply, raw) if good else relay_failure(running, route, reply, raw)
-    except TimeoutError as error:
-        raise UpstreamTimeout(TOO_LONG) from error
     finally:
-        if reply is not None:
-            reply.close()
+        reply.close()
 
 
 async def _ask(running: Running, route: Route, body: bytes | None) -> UpstreamReply:
     """Send the request; the head of the answer. From here on its input counts, also if no answer comes."""
     running.reservation.tokens = running.reservation.input_tokens
     started = time.perf_counter_ns()
-    reply = await running.gateway.upstream.send(running.request.method, route.path, body, running.request.headers)
+    reply = await running.gateway.upstream.send(
+        running.request.method, route.path, body, running.request.headers, running.deadline
+    )
     running.draft.lap("upstream_first_byte", started)
     return reply

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.errors import GuardUnavailable, InternalError, RequestError, UpstreamTimeout, UpstreamUnavailable
+from guardproxy.gateway.http1 import TOO_LONG
 from guardproxy.gateway.refusals import could_not_run, guarding, open_incident, refusal
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.upstream import UpstreamReply
@@ -21,7 +22,6 @@ from guardproxy.surfaces.openai_errors import error_event
 from guardproxy.wire.sse import SseDecoder, SseError, SseEvent, SseItem, encode_comment
 
 EVENT_STREAM = "text/event-stream"
-TOO_LONG = "the exchange took longer than guardproxy allows"
 FAILED = "guardproxy failed to handle this answer; its log names the place"
 
 

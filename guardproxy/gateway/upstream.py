@@ -14,6 +14,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
@@ -60,7 +61,13 @@ class UpstreamReply(Protocol):
 
 
 class Upstream(Protocol):
-    async def send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> UpstreamReply: ...
+    async def send(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], until: float = inf
+    ) -> UpstreamReply:
+        """Send a request and wait for the head of its answer. Nothing of the exchange waits longer than `until`.
+
+        `until` is a time of the event loop's clock.
+        """
 
     async def close(self) -> None: ...
 
@@ -91,7 +98,9 @@ class HttpUpstream:
         self._fixed = fixed
         self._heads: dict[tuple[str, str], str] = {}
 
-    async def send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> UpstreamReply:
+    async def send(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], until: float = inf
+    ) -> UpstreamReply:
         """Send and wait for the head of the answer. Raises `UpstreamUnavailable`, `UpstreamTimeout`.
 
         Nothing is sent twice: a connection found closed before the request was begun is replaced, later it is an
@@ -100,7 +109,7 @@ class HttpUpstream:
         """
         head = self._head(method, path, body, headers)
         connection = self._pool.borrow_idle() or await self._pool.borrow()
-        await connection.exchange(head, body, bodiless=method == "HEAD")
+        await connection.exchange(head, body, bodiless=method == "HEAD", until=until)
         reply = _HttpReply(connection, self._pool)
         if connection.answer.headers.get(b"content-encoding", b"identity").lower() != b"identity":
             reply.close()

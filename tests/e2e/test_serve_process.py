@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.caller import Answer, ask, calling, request
 from tests.support.rest import until
 from tests.support.upstream import (
@@ -184,28 +186,28 @@ async def test_a_stop_lets_a_running_stream_finish_and_takes_nothing_new(tmp_pat
         assert (stopped["event"], stopped["drained"]) == ("proxy_stopped", True)
 
 
-async def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_second_signal_does_not_wait(number: signal.Signals, tmp_path: Path) -> None:
     async def script(asked: Asked, send: Send) -> None:
         await send(STREAM_HEAD + piece(event(chunk({"content": "for ever"}))))
         await asyncio.Event().wait()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        async with (
-            running_upstream(script) as upstream,
-            serving(tmp_path, upstream, GUARDPROXY_KEY=OWN_KEY) as running,
-            calling(running.port) as caller,
-        ):
-            await caller.send(request("POST", CHAT, chat(stream=True), OWN_KEY))
-            assert (await caller.head())[0] == 200
-            running.process.send_signal(number)
-            while await running.ready() != (503, "draining"):
-                await asyncio.sleep(0.01)
-            running.process.send_signal(number)
-            code, err = await running.ended()
-            assert code != 0
-            assert "Traceback" not in err
-            await until(lambda: upstream.busy == 0)
-            assert upstream.busy == 0
+    async with (
+        running_upstream(script) as upstream,
+        serving(tmp_path, upstream, GUARDPROXY_KEY=OWN_KEY) as running,
+        calling(running.port) as caller,
+    ):
+        await caller.send(request("POST", CHAT, chat(stream=True), OWN_KEY))
+        assert (await caller.head())[0] == 200
+        running.process.send_signal(number)
+        while await running.ready() != (503, "draining"):
+            await asyncio.sleep(0.01)
+        running.process.send_signal(number)
+        code, err = await running.ended()
+        assert code == -number
+        assert "Traceback" not in err
+        await until(lambda: upstream.busy == 0)
+        assert upstream.busy == 0
 
 
 async def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from guardproxy.errors import UpstreamTimeout, UpstreamUnavailable
 from guardproxy.gateway.http1 import HIGH_WATER, Connection
 from tests.gateway.raw_server import (
     CHUNKED,
+    LAST_CHUNK,
     Talk,
     answering,
     chunk,
@@ -182,6 +183,21 @@ async def test_silence_within_a_body_is_a_timeout() -> None:
         await ask(connection)
         assert await connection.read() == b"first"
         with pytest.raises(UpstreamTimeout, match="fell silent"):
+            await connection.read()
+        await connection.wait_lost()
+
+
+@pytest.mark.parametrize("data", [b"", CHUNKED + chunk(b"first")])
+@on_every_loop
+async def test_no_wait_goes_on_after_the_end_of_the_exchange(data: bytes) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await says_and_waits(reader, writer, data)
+
+    async with connected(talk, read_s=1000.0) as connection:
+        until = asyncio.get_running_loop().time() + 0.02
+        with pytest.raises(UpstreamTimeout, match="took longer"):
+            await connection.exchange(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", None, bodiless=False, until=until)
+            assert await connection.read() == b"first"
             await connection.read()
         await connection.wait_lost()
 

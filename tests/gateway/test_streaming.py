@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -31,6 +31,11 @@ def text(answer: Answer) -> str:
 
 def cut(data: bytes, step: int) -> list[bytes]:
     return [data[at : at + step] for at in range(0, len(data), step)]
+
+
+async def _never() -> bytes:
+    await asyncio.Event().wait()
+    raise AssertionError
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 64, 10_000])
@@ -94,12 +99,11 @@ async def test_a_stream_cut_off_in_an_event_says_so() -> None:
 
 async def test_a_stream_that_takes_too_long_is_ended_in_band() -> None:
     class Endless(Reply):
-        async def pieces(self) -> AsyncIterator[bytes]:
-            yield said("first ")[0]
-            await asyncio.Event().wait()
+        async def read(self) -> bytes:
+            return await super().read() or await _never()
 
     def endless() -> Reply:
-        return Endless(content_type="text/event-stream")
+        return Endless(*said("first "), content_type="text/event-stream")
 
     async with data_plane(endless, SMALL, bounds=Bounds(exchange_s=1)) as on:
         answer = await on.chat(stream=True)

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, NamedTuple
 
 from guardproxy.audit.sinks import EventLog, Recorder, configure_logging
@@ -74,6 +75,7 @@ class Sent(NamedTuple):
     path: str
     body: bytes | None
     headers: dict[str, str]
+    until: float
 
 
 @dataclass
@@ -85,8 +87,10 @@ class ScriptedUpstream:
     replied: list[Reply] = field(default_factory=list)
     closed: bool = False
 
-    async def send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
-        self.sent.append(Sent(method, path, body, dict(headers)))
+    async def send(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], until: float = inf
+    ) -> Reply:
+        self.sent.append(Sent(method, path, body, dict(headers), until))
         self.replied.append(self.reply())
         return self.replied[-1]
 
