@@ -23,6 +23,7 @@ Window = tuple[int, int]
 _STRETCH: Final = 2048
 _MOST_BRANCHES: Final = 8
 _MOST_PLACES: Final = 32
+_MOST_KNOWN: Final = 1000
 
 
 class Required(NamedTuple):
@@ -55,7 +56,13 @@ class _Branch(NamedTuple):
                 return False
         if self.marks and not any(mark in text for mark in self.marks):
             return False
-        return all(any(there & needs == needs for _, needs in group) for group in self.groups)
+        for group in self.groups:
+            for _, needs in group:
+                if there & needs == needs:
+                    break
+            else:
+                return False
+        return True
 
 
 class Phrases:
@@ -69,6 +76,7 @@ class Phrases:
         for number, branch in enumerate(self._branches):
             for piece in _single_bits(branch.rarest[0]):
                 self._by_piece.setdefault(piece, []).append(number)
+        self._known_near: dict[int, tuple[_Branch, ...]] = {}
         # By the longest match and the character behind it.
         self._overlap = max((longest + 1 for _, longest, _ in required), default=0)
         self._step = max(_STRETCH, 4 * self._overlap)
@@ -99,9 +107,19 @@ class Phrases:
                 for first, last in self._in_stretch(text[stretch], letters[stretch], there):
                     yield begin + first, begin + last
 
+    def _near(self, pieces: int) -> tuple[_Branch, ...]:
+        """The branches whose best group speaks of one of the pieces. Texts of one kind ask for the same few again."""
+        known = self._known_near.get(pieces)
+        if known is None:
+            numbers = sorted({number for piece in _single_bits(pieces) for number in self._by_piece[piece]})
+            known = tuple(self._branches[number] for number in numbers)
+            if len(self._known_near) >= _MOST_KNOWN:
+                self._known_near.clear()
+            self._known_near[pieces] = known
+        return known
+
     def _in_stretch(self, text: str, letters: str, there: int) -> Iterator[Window]:
-        near = sorted({number for piece in _single_bits(there & self._best) for number in self._by_piece[piece]})
-        found = [branch for branch in map(self._branches.__getitem__, near) if branch.allowed_by(there, text)]
+        found = [branch for branch in self._near(there & self._best) if branch.allowed_by(there, text)]
         if len(found) > _MOST_BRANCHES:
             yield 0, len(text)
             return

@@ -71,15 +71,24 @@ def rate_limit_headers(states: Sequence[QuotaState]) -> dict[str, str]:
 
     Source: the header table of OpenAI's rate limits guide; `reset` is the time until nothing is used any more.
     """
+    tightest: dict[Metric, QuotaState] = {}
+    for state in states:
+        metric = state.quota.metric
+        known = tightest.get(metric)
+        if known is None or (state.remaining, -state.reset_ms) < (known.remaining, -known.reset_ms):
+            tightest[metric] = state
     headers = {}
-    for metric in Metric:
-        own = [state for state in states if state.quota.metric is metric]
-        if own:
-            tightest = min(own, key=lambda state: (state.remaining, -state.reset_ms))
-            headers[f"x-ratelimit-limit-{metric.value}"] = str(tightest.quota.limit)
-            headers[f"x-ratelimit-remaining-{metric.value}"] = str(tightest.remaining)
-            headers[f"x-ratelimit-reset-{metric.value}"] = format_duration(tightest.reset_ms)
+    for metric, state in tightest.items():
+        limit, remaining, reset = _HEADERS[metric]
+        headers[limit] = str(state.quota.limit)
+        headers[remaining] = str(state.remaining)
+        headers[reset] = format_duration(state.reset_ms)
     return headers
+
+
+_HEADERS: Final = {
+    metric: tuple(f"x-ratelimit-{what}-{metric.value}" for what in ("limit", "remaining", "reset")) for metric in Metric
+}
 
 
 def format_duration(milliseconds: int) -> str:
