@@ -165,9 +165,7 @@ class OutputGuard:
         self.action = Action.ALLOW
         self.blocked: Rule | None = None
         self.inspected = 0
-        self.redacts = any(
-            hides(rule) for rule in policy.rules.values() if Provenance.MODEL in rule.applies_to
-        )  # when text can be replaced, copies of it in other encodings (logprobs, audio) must not pass
+        self.redacts = policy.redacts_answers
 
     def open(self, path: Path) -> StreamGuard:
         """A guard for one growing text at `path`."""

@@ -98,7 +98,8 @@ class Policy:
     """A compiled policy. `revision` is a hash of everything that went into it.
 
     `detectors[provenance]` look at the texts of that provenance. `masking` are the detectors of every redacting rule,
-    whatever it applies to: no excerpt a reviewer sees may hold what any rule would hide.
+    whatever it applies to: no excerpt a reviewer sees may hold what any rule would hide. `redacts_answers`: text of the
+    model can be replaced, so copies of it in other encodings (logprobs, audio) must not pass.
     """
 
     name: str
@@ -110,6 +111,11 @@ class Policy:
     opaque: Mapping[OpaqueKind, Action] = field(default_factory=dict)
     limits: RequestLimits = field(default_factory=RequestLimits)
     quotas: tuple[Quota, ...] = ()
+    redacts_answers: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        hiding = (rule for rule in self.rules.values() if rule.action >= Action.REDACT)
+        object.__setattr__(self, "redacts_answers", any(Provenance.MODEL in rule.applies_to for rule in hiding))
 
     def detectors_for(self, provenance: Provenance) -> tuple[Detector, ...]:
         return self.detectors.get(provenance, ())

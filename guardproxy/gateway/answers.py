@@ -30,7 +30,7 @@ def policy_tag(policy: Policy) -> str:
 
 
 def json_answer(status: int, document: Any, headers: Mapping[str, str]) -> web.Response:
-    return web.Response(status=status, body=encode(document), headers=headers, content_type=_JSON)
+    return web.Response(status=status, body=encode(document), headers={"content-type": _JSON, **headers})
 
 
 def error_answer(error: RequestError, draft: Draft, extra: Mapping[str, str]) -> web.Response:

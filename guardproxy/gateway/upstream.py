@@ -27,6 +27,7 @@ from guardproxy.gateway.pool import ConnectionPool, Origin, PoolLimits
 _FORWARDED: Final = ("idempotency-key", "traceparent", "tracestate")
 RETURNED: Final = ("openai-model", "openai-processing-ms", "openai-version", "retry-after", "retry-after-ms")
 _FIXED: Final = f"accept: application/json\r\naccept-encoding: identity\r\nuser-agent: guardproxy/{__version__}\r\n"
+_NAMES: Final = {name: name.encode() for name in RETURNED}
 # What may stand in a request line and in a header: no control characters, hence no line of somebody else's making.
 _METHOD: Final = re.compile(r"[A-Z]{1,16}")
 _PATH: Final = re.compile(r"/[!\"$-~]*")  # no "#", and nothing outside of visible ASCII
@@ -187,7 +188,7 @@ class _HttpReply:
         self.content_type = written.partition(b";")[0].strip().lower().decode("latin-1") or "application/octet-stream"
 
     def header(self, name: str) -> str | None:
-        value = self._headers.get(name.lower().encode())
+        value = self._headers.get(_NAMES.get(name) or name.lower().encode())
         return None if value is None else value.decode("latin-1")
 
     async def body(self, limit: int) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from guardproxy.core.context import refuse_opaque
-from guardproxy.core.inspection import OutputGuard, inspect
+from guardproxy.core.inspection import inspect
 from guardproxy.core.verdict import Action, Verdict
 from guardproxy.errors import UpstreamUnavailable
 from guardproxy.gateway.answers import json_answer
@@ -28,7 +28,7 @@ def relay_whole(running: Running, surface: Surface, reply: UpstreamReply, raw: b
     draft, policy = running.draft, running.gateway.policy
     started = time.perf_counter_ns()
     with guarding():
-        if OutputGuard(policy).redacts:
+        if policy.redacts_answers:
             surface.strip_copies(document)
         answer = surface.read_response(document)
         verdict = inspect(policy, answer.segments, [item.kind.value for item in answer.opaque])

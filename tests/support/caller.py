@@ -104,10 +104,14 @@ class Caller:
 
 @asynccontextmanager
 async def calling(port: int, *, limit: int = 2**20) -> AsyncIterator[Caller]:
-    """A connection to a listener on loopback; `limit` is how much is read ahead."""
+    """A connection to a listener on loopback; `limit` is how much is read ahead.
+
+    The deadline only turns a test that would hang into one that fails where it hung.
+    """
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=limit)
     try:
-        yield Caller(reader, writer)
+        async with asyncio.timeout(40):
+            yield Caller(reader, writer)
     finally:
         writer.transport.abort()
 
