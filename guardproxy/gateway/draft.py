@@ -21,7 +21,6 @@ from guardproxy.errors import (
     PolicyBlocked,
     QuotaExceeded,
     RequestError,
-    ShuttingDown,
     UpstreamUnavailable,
 )
 
@@ -99,6 +98,11 @@ class Draft:
         self.error_code = f"upstream_{status}"
         self._ended_by = Event.UPSTREAM_FAILED if status >= 500 or status == 429 else Event.EXCHANGE_REFUSED
 
+    def failed_in_stream(self) -> None:
+        """The upstream ended its stream with an error object, which was passed on."""
+        self.error_code = "upstream_error"
+        self._ended_by = Event.UPSTREAM_FAILED
+
     def abandoned(self) -> None:
         """The caller left."""
         self._ended_by = Event.CLIENT_DISCONNECTED
@@ -158,8 +162,6 @@ def _event_of(error: RequestError) -> Event:
             return Event.UPSTREAM_FAILED
         case GuardUnavailable() | InternalError():
             return Event.GUARD_FAILED
-        case ShuttingDown():
-            return Event.EXCHANGE_REFUSED
         case _:
             return Event.EXCHANGE_REFUSED
 

@@ -47,6 +47,9 @@ async def relay_stream(running: Running, surface: Surface, reply: UpstreamReply)
         else:
             running.draft.refused(error)
             await response.write([*frames, error_event(error, running.draft.request_id)])
+    else:
+        if editor.failed and not guard.blocked:
+            running.draft.failed_in_stream()
     finally:
         running.draft.status = 200
         running.draft.response = guard.verdict()

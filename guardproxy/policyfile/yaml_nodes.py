@@ -28,7 +28,7 @@ _CONSTANTS: Final[Mapping[str, bool | None]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
 }
 _INTEGER: Final = re.compile(r"[-+]?(?:0|[1-9](?:_?[0-9]){0,17})")
-_FLOAT: Final = re.compile(r"[-+]?[0-9]{1,18}\.[0-9]{1,18}(?:[eE][-+]?[0-9]{1,3})?")
+_FLOAT: Final = re.compile(r"[-+]?[0-9]{1,18}\.[0-9]{1,30}(?:[eE][-+]?[0-9]{1,3})?")
 
 Place = tuple[str | int, ...]
 

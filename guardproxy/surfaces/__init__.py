@@ -19,6 +19,7 @@ class StreamEditor(Protocol):
     """Edits the events of one streamed response; returns frames for the client."""
 
     usage: Any
+    failed: bool
     characters: int
 
     def feed(self, event: SseEvent) -> list[bytes]: ...

@@ -177,3 +177,12 @@ async def test_tokens_are_the_reported_ones_or_follow_the_text_that_went_out() -
     async with data_plane(lambda: streamed(*said("x" * 300)), SMALL) as on:
         await on.chat(stream=True)
         assert on.record["tokens"] == {"estimated": 100}
+
+
+async def test_an_error_object_of_the_upstream_is_its_failure_though_the_status_is_200() -> None:
+    sent = event({"error": {"message": "overloaded", "type": "server_error", "param": None, "code": None}})
+    async with data_plane(lambda: streamed(*said("half an "), sent), SMALL) as on:
+        answer = await on.chat(stream=True)
+        assert text(answer) == "half an "
+        assert answer.events[-1]["error"]["message"] == "overloaded"
+        assert (on.record["event"], on.record["error_code"]) == ("upstream_failed", "upstream_error")

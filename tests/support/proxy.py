@@ -39,10 +39,10 @@ class Proxy:
     admin_url: str
 
     def client(self, key: str = SESSION_KEY, **options: Any) -> AsyncOpenAI:
-        return AsyncOpenAI(base_url=self.base_url, api_key=key, **{"max_retries": 0, **options})
+        return AsyncOpenAI(base_url=self.base_url, api_key=key, **{"max_retries": 0, "timeout": 60, **options})
 
     def sync_client(self, key: str = SESSION_KEY, **options: Any) -> openai.OpenAI:
-        return openai.OpenAI(base_url=self.base_url, api_key=key, **{"max_retries": 0, **options})
+        return openai.OpenAI(base_url=self.base_url, api_key=key, **{"max_retries": 0, "timeout": 60, **options})
 
     def events(self, *names: str) -> list[dict[str, Any]]:
         """The log so far; with `names` only events of these names."""

@@ -63,6 +63,7 @@ class ChatStream:
         self._last: dict[str, Any] = {"object": _OBJECT}
         self._done = False
         self.usage: Any = None
+        self.failed = False  # the upstream sent an error object, with HTTP 200 as streams do
         self.characters = 0  # of text released, for a token estimate when the upstream reports no usage
 
     def feed(self, event: SseEvent) -> list[bytes]:
@@ -142,6 +143,7 @@ class ChatStream:
                 self._edit_choices(document, value, frames)
             elif isinstance(value, (str, dict, list)) and not (member in RESPONSE_LABELS and isinstance(value, str)):
                 self._clean_below(document, member)
+        self.failed = self.failed or bool(document.get("error"))
         if isinstance(document.get("usage"), dict):
             self.usage = document["usage"]
         return [*frames, encode_event(encode(document), name)]
