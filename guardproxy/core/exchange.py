@@ -93,6 +93,13 @@ class ResponseReading(NamedTuple):
     usage: Any = None
 
 
+_NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
+_EVERY: Final = frozenset(Provenance)
+
+# Why a text was not looked at: the policy has no rule for its provenance.
+NO_RULE: Final = "no_rule"
+
+
 class Coverage(NamedTuple):
     """How much of an exchange was looked at: segments inspected by provenance, and what was skipped, by reason."""
 
@@ -101,21 +108,27 @@ class Coverage(NamedTuple):
 
     @property
     def full(self) -> bool:
-        return not self.skipped
+        """Whether everything the policy has rules for could be read."""
+        return all(reason == NO_RULE for reason in self.skipped)
 
     @staticmethod
-    def of(segments: Iterable[Segment], skipped: Collection[str] = ()) -> Coverage:
+    def of(
+        segments: Iterable[Segment], skipped: Collection[str] = (), watched: Collection[Provenance] = _EVERY
+    ) -> Coverage:
+        """`watched`: the provenances the policy has rules for. A text no rule looks at was not inspected."""
         inspected: dict[str, int] = {}
+        without = 0
         for segment in segments:
-            provenance = segment.provenance.value
-            inspected[provenance] = inspected.get(provenance, 0) + 1
-        return Coverage(inspected, Counter(skipped) if skipped else _NOTHING)
+            if segment.provenance in watched:
+                provenance = segment.provenance.value
+                inspected[provenance] = inspected.get(provenance, 0) + 1
+            else:
+                without += 1
+        reasons = Counter(skipped) if skipped else _NOTHING
+        return Coverage(inspected, {**reasons, NO_RULE: without} if without else reasons)
 
     def plus(self, other: Coverage) -> Coverage:
         return Coverage(_sum(self.inspected, other.inspected), _sum(self.skipped, other.skipped))
-
-
-_NOTHING: Final[Mapping[str, int]] = {}
 
 
 def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from guardproxy.core.excerpt import mask_excerpt
-from guardproxy.core.exchange import ALONE, Coverage, Provenance, Segment
+from guardproxy.core.exchange import ALONE, NO_RULE, Coverage, Provenance, Segment
 from guardproxy.core.policy import Detector, Policy, Rule
 from guardproxy.core.rewrite import hides, redact
 from guardproxy.core.stream import Hit, StreamGuard
@@ -37,7 +37,7 @@ _SEAMS = ("", "\n")
 
 def inspect(policy: Policy, segments: Sequence[Segment], skipped: Collection[str] = ()) -> Verdict:
     """Hold every segment against the rules for its provenance. `skipped` names what could not be read at all."""
-    coverage = Coverage.of(segments, skipped)
+    coverage = Coverage.of(segments, skipped, policy.watched)
     hits: dict[Segment, list[Span]] = {}
     for provenance, detectors in policy.detectors.items():
         group = [segment for segment in segments if segment.provenance is provenance] if detectors else []
@@ -202,5 +202,7 @@ class OutputGuard:
 
     def verdict(self) -> Verdict:
         """What has been decided so far."""
-        coverage = Coverage({Provenance.MODEL.value: self.inspected} if self.inspected else {})
+        looked_at = Provenance.MODEL.value if self._detectors else NO_RULE
+        counts = {looked_at: self.inspected} if self.inspected else {}
+        coverage = Coverage(counts) if self._detectors else Coverage(skipped=counts)
         return Verdict(self.action, tuple(self.findings), {}, coverage)

@@ -98,8 +98,10 @@ class Policy:
     """A compiled policy. `revision` is a hash of everything that went into it.
 
     `detectors[provenance]` look at the texts of that provenance. `masking` are the detectors of every redacting rule,
-    whatever it applies to: no excerpt a reviewer sees may hold what any rule would hide. `redacts_answers`: text of the
-    model can be replaced, so copies of it in other encodings (logprobs, audio) must not pass.
+    whatever it applies to: no excerpt a reviewer sees may hold what any rule would hide.
+
+    Two facts follow and are asked for in every exchange. `watched`: the provenances any rule looks at.
+    `redacts_answers`: text of the model can be replaced, so copies of it in other encodings must not pass.
     """
 
     name: str
@@ -112,8 +114,11 @@ class Policy:
     limits: RequestLimits = field(default_factory=RequestLimits)
     quotas: tuple[Quota, ...] = ()
     redacts_answers: bool = field(init=False)
+    watched: frozenset[Provenance] = field(init=False)
 
     def __post_init__(self) -> None:
+        watched = frozenset(provenance for provenance, detectors in self.detectors.items() if detectors)
+        object.__setattr__(self, "watched", watched)
         hiding = (rule for rule in self.rules.values() if rule.action >= Action.REDACT)
         object.__setattr__(self, "redacts_answers", any(Provenance.MODEL in rule.applies_to for rule in hiding))
 

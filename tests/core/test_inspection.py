@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guardproxy.core.exchange import Coverage, Provenance, Segment
+from guardproxy.core.exchange import NO_RULE, Coverage, Provenance, Segment
 from guardproxy.core.inspection import MAX_FINDINGS, Excerpts, OutputGuard, inspect
 from guardproxy.core.policy import Policy
 from guardproxy.core.rewrite import hides, redact
@@ -275,3 +275,15 @@ def test_copies_of_the_text_matter_when_a_rule_hides_model_text(
     one = rule("test.r", action, applies_to=frozenset({applies_to}))
     assert redacts == OutputGuard(Policy("p", "1", rules={one.id: one})).redacts
     assert hides(one) or not redacts
+
+
+def test_a_text_no_rule_looks_at_was_not_inspected() -> None:
+    policy = dataclasses.replace(make_kit({"r": "ab"}).policy(), detectors={})
+    told = inspect(policy, [Segment("ab", Provenance.USER, ("a",)), Segment("ab", Provenance.MODEL, ("b",))], ["image"])
+    assert told.action is Action.ALLOW
+    assert Coverage({}, {NO_RULE: 2, "image": 1}) == told.coverage
+    assert not told.coverage.full
+    guard = OutputGuard(policy)
+    guard.open(("a",))
+    assert Coverage({}, {NO_RULE: 1}) == guard.verdict().coverage
+    assert guard.verdict().coverage.full
