@@ -6,6 +6,7 @@ same rules of the same policy against the same provenance, so both decide the sa
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -27,6 +28,9 @@ MAX_FINDINGS = 100
 # Characters shown on each side of a match.
 EXCERPT_CONTEXT = 40
 
+# A model's name, such as `org/model-4.1:latest`.
+_NAME = re.compile(r"[\w.:@/+-]{1,120}", re.ASCII)
+
 # Stands between texts that are looked at together; no rule's required literal can hold it.
 _BETWEEN = "\x00"
 
@@ -46,6 +50,13 @@ def inspect(policy: Policy, segments: Sequence[Segment], skipped: Collection[str
     if not hits:
         return Verdict(Action.ALLOW, coverage=coverage)
     return _judge(policy, hits, _masks(policy, segments, hits), coverage)
+
+
+def shown_name(policy: Policy, name: str) -> str:
+    """A name of the caller's choosing as a log may show it: only if it looks like one, and like no secret."""
+    plain = _NAME.fullmatch(name) and "gpk_" not in name
+    hidden = not plain or any(detector.may_match(name) and detector.scan(name) for detector in policy.masking)
+    return "(withheld)" if hidden else name
 
 
 class Excerpts:

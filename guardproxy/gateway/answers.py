@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -14,6 +14,7 @@ from guardproxy.surfaces.openai_errors import error_body, error_headers
 from guardproxy.wire.document import encode
 
 _JSON = "application/json"
+Scrub = Callable[[bytes], bytes]
 
 
 def base_headers(draft: Draft, extra: Mapping[str, str]) -> dict[str, str]:
@@ -29,8 +30,9 @@ def policy_tag(policy: Policy) -> str:
     return f"{policy.name}@{policy.revision}"
 
 
-def json_answer(status: int, document: Any, headers: Mapping[str, str]) -> web.Response:
-    return web.Response(status=status, body=encode(document), headers={"content-type": _JSON, **headers})
+def json_answer(status: int, document: Any, headers: Mapping[str, str], scrub: Scrub = bytes) -> web.Response:
+    """`scrub` sees the encoded body last, when no escape can hide anything in it."""
+    return web.Response(status=status, body=scrub(encode(document)), headers={"content-type": _JSON, **headers})
 
 
 def error_answer(error: RequestError, draft: Draft, extra: Mapping[str, str]) -> web.Response:

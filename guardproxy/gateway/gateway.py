@@ -38,3 +38,8 @@ class Gateway:
     bounds: Bounds = Bounds()
     upstream_secret: str | None = None
     now_ms: Callable[[], int] = epoch_ms
+
+    def scrub(self, data: bytes) -> bytes:
+        """Bytes for a caller without the upstream's key, should the upstream have echoed it."""
+        secret = self.upstream_secret
+        return data.replace(secret.encode(), b"[REDACTED]") if secret and secret.encode() in data else data

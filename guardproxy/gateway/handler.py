@@ -15,7 +15,7 @@ from aiohttp import web
 
 from guardproxy.core.context import refuse_opaque, separate, speaks_as_operator
 from guardproxy.core.exchange import Coverage, RequestReading
-from guardproxy.core.inspection import inspect
+from guardproxy.core.inspection import inspect, shown_name
 from guardproxy.core.verdict import Action, Verdict
 from guardproxy.errors import InternalError, RequestError, ShuttingDown
 from guardproxy.gateway.answers import error_answer
@@ -87,7 +87,7 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
     # Parsing a large body, and more so saying what is wrong with it, must not hold up everybody else.
     document = parse_strict(raw) if len(raw) < _LARGE_BODY else await asyncio.to_thread(parse_strict, raw)
     reading = route.surface.read_request(document, operator=speaks_as_operator(policy.context, principal))
-    draft.model, draft.stream = reading.model, reading.stream
+    draft.model, draft.stream = shown_name(policy, reading.model), reading.stream
     check_limits(policy.limits, reading)
     _separate(gateway, draft, reading)
     await reservation.admit(principal.key_id, policy.quotas, reading)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -14,6 +15,8 @@ from guardproxy.gateway.reservation import Reservation
 from guardproxy.gateway.upstream import RETURNED, UpstreamReply
 from guardproxy.quota.estimate import usage_tokens
 
+# What the upstream says of itself in headers: a name, a date, a number.
+_HEADER = re.compile(r"[\w.:, +-]{1,64}", re.ASCII)
 # A token of released text, where the upstream does not report its usage.
 _CHARACTERS_PER_TOKEN = 3
 
@@ -40,6 +43,6 @@ class Running(NamedTuple):
         headers = base_headers(self.draft, {**self.reservation.headers, **more})
         for name in RETURNED:
             value = reply.header(name)
-            if value is not None:
+            if value is not None and _HEADER.fullmatch(value) and self.gateway.scrub(value.encode()) == value.encode():
                 headers[name] = value
         return headers

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.errors import GuardUnavailable, InternalError, RequestError, UpstreamTimeout, UpstreamUnavailable
+from guardproxy.gateway.answers import Scrub
 from guardproxy.gateway.http1 import TOO_LONG
 from guardproxy.gateway.refusals import could_not_run, guarding, open_incident, refusal
 from guardproxy.gateway.running import Running
@@ -22,6 +23,7 @@ from guardproxy.surfaces.openai_errors import error_event
 from guardproxy.wire.sse import SseDecoder, SseError, SseEvent, SseItem, encode_comment
 
 EVENT_STREAM = "text/event-stream"
+_KEEP_ALIVE = encode_comment("")
 FAILED = "guardproxy failed to handle this answer; its log names the place"
 
 
@@ -31,7 +33,9 @@ async def relay_stream(running: Running, surface: Surface, reply: UpstreamReply)
     if surface.open_stream is None:
         raise UpstreamUnavailable("the upstream streams an answer that is not a stream", reason="bad_answer")
     editor = surface.open_stream(guard)
-    response = _EventStream(running.request, running.headers(reply, {"cache-control": "no-cache"}))
+    response = _EventStream(
+        running.request, running.headers(reply, {"cache-control": "no-cache"}), running.gateway.scrub
+    )
     try:
         async with asyncio.timeout_at(running.deadline):
             await _pump(running, reply, editor, guard, response)
@@ -125,7 +129,7 @@ def _edit_piece(
             if isinstance(item, SseEvent):
                 frames += editor.feed(item)
             else:
-                frames.append(encode_comment(item.text))
+                frames.append(_KEEP_ALIVE)  # what it said is nothing a client reads
     except UpstreamUnavailable as error:
         fault = error
     except Exception as cause:
@@ -144,8 +148,9 @@ async def _end_blocked(running: Running, frames: list[bytes], guard: OutputGuard
 class _EventStream:
     """The caller's side of a stream. Its head is sent with the first frames, so an early end can still be an error."""
 
-    def __init__(self, request: web.BaseRequest, headers: dict[str, str]) -> None:
+    def __init__(self, request: web.BaseRequest, headers: dict[str, str], scrub: Scrub) -> None:
         self._request = request
+        self._scrub = scrub
         self._response = web.StreamResponse(headers=headers)
         self._response.content_type = EVENT_STREAM
         self.started = False
@@ -156,7 +161,7 @@ class _EventStream:
             self.started = True
             await self._response.prepare(self._request)
         if frames:
-            data = frames[0] if len(frames) == 1 else b"".join(frames)
+            data = self._scrub(frames[0] if len(frames) == 1 else b"".join(frames))
             self.size += len(data)
             await self._response.write(data)
 

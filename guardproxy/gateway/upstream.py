@@ -19,12 +19,16 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from guardproxy import __version__
-from guardproxy.errors import ConfigurationError, InvalidRequest, UpstreamUnavailable
+from guardproxy.errors import ConfigurationError, UpstreamUnavailable
 from guardproxy.gateway.http1 import Connection
 from guardproxy.gateway.pool import ConnectionPool, Origin, PoolLimits
 
 # What travels from the caller to the upstream, and back. Everything else stays here.
-_FORWARDED: Final = ("idempotency-key", "traceparent", "tracestate")
+# Each in its own form, so that neither text nor a key travels in it.
+_FORWARDED: Final = {
+    "idempotency-key": re.compile(r"[A-Za-z0-9-]{1,100}"),
+    "traceparent": re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"),
+}
 RETURNED: Final = ("openai-model", "openai-processing-ms", "openai-version", "retry-after", "retry-after-ms")
 _FIXED: Final = f"accept: application/json\r\naccept-encoding: identity\r\nuser-agent: guardproxy/{__version__}\r\n"
 _NAMES: Final = {name: name.encode() for name in RETURNED}
@@ -127,11 +131,9 @@ class HttpUpstream:
             head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
         elif method not in ("GET", "HEAD"):
             head += "content-length: 0\r\n"
-        for name in _FORWARDED:
+        for name, form in _FORWARDED.items():
             value = headers.get(name)
-            if value is not None:
-                if not _VALUE.fullmatch(value):
-                    raise InvalidRequest(f"the header {name} holds characters that cannot be passed on")
+            if value is not None and form.fullmatch(value):
                 head += f"{name}: {value}\r\n"
         return (head + "\r\n").encode("ascii")
 

@@ -43,7 +43,7 @@ def relay_whole(running: Running, surface: Surface, reply: UpstreamReply, raw: b
     decision = max(verdict.action, draft.request.action if draft.request else Action.ALLOW)
     headers = running.headers(reply, {"x-guardproxy-decision": decision.word})
     draft.status = reply.status
-    response = json_answer(reply.status, document, headers)
+    response = json_answer(reply.status, document, headers, running.gateway.scrub)
     draft.bytes_out = len(response.body) if isinstance(response.body, bytes) else 0
     return response
 
@@ -56,9 +56,8 @@ def relay_failure(running: Running, route: Route, reply: UpstreamReply, raw: byt
             "the upstream refused guardproxy's own credentials; its operator has to mend the upstream key",
             reason="credentials",
         )
-    secret = running.gateway.upstream_secret
-    document = _decoded(raw.replace(secret.encode(), b"[REDACTED]") if secret else raw)
-    if reply.status < 400 or not isinstance(document, dict) or "error" not in document:
+    document = _as_openai_error(_decoded(raw), reply.status)
+    if document is None:
         raise UpstreamUnavailable(f"the upstream answered {reply.status}, which is no answer of this API")
     with guarding():
         verdict = inspect(running.gateway.policy, route.surface.read_response(document).segments)
@@ -68,7 +67,24 @@ def relay_failure(running: Running, route: Route, reply: UpstreamReply, raw: byt
     replace(document, verdict.edits)
     running.draft.failed_upstream(reply.status)
     running.draft.status = reply.status
-    return json_answer(reply.status, document, running.headers(reply, {}))
+    return json_answer(reply.status, document, running.headers(reply, {}), running.gateway.scrub)
+
+
+def _as_openai_error(document: Any, status: int) -> Any:
+    """The upstream's error in OpenAI's shape; None if it is no error. Other servers write their own shapes.
+
+    A 4xx stays one: as a 5xx it would be tried again, although the request is what is wrong.
+    """
+    if not isinstance(document, dict) or status < 400:
+        return None
+    error = document.get("error")
+    if isinstance(error, dict) and isinstance(error.get("message"), str):
+        return document
+    said = next((m for m in (error, document.get("message"), document.get("detail")) if isinstance(m, str)), None)
+    if said is None and (status >= 500 or isinstance(error, dict)):
+        return document if isinstance(error, dict) else None
+    message = said or f"the upstream refused the request with status {status}"
+    return {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None}}
 
 
 def _decoded(raw: bytes) -> Any:

@@ -47,7 +47,7 @@ NO_ANSWERS = {
     "a list": whole([MARK]),
     "a string": whole(MARK),
     "null": whole(None),
-    "json of another kind 500": whole({"detail": MARK}, 500),
+    "json of another kind 500": whole({"detail": [MARK]}, 500),
     "a redirect": whole({}, 302, headers=[("location", "http://127.0.0.1:1/")]),
     "a redirect without a body": whole(b"", 307, headers=[("location", "/v1/elsewhere")]),
     "compressed": whole(b"\x1f\x8b\x08\x00", headers=[("content-encoding", "gzip")]),

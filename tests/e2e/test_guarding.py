@@ -239,7 +239,7 @@ async def test_a_stream_is_charged_by_its_text_where_no_usage_is_reported(tmp_pa
 
 
 async def test_a_caller_who_does_not_read_stops_the_upstream_from_being_read(tmp_path: Path) -> None:
-    frame = piece(b": " + b"keep-alive " * 6000 + b"\n\n")
+    frame = piece(event({"object": "chat.completion.chunk", "choices": [], "padding": [10_000] * 11_000}))
     most = 64 * 1024 * 1024
 
     async def script(asked: Asked, send: Send) -> None:

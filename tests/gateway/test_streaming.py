@@ -44,7 +44,7 @@ async def test_how_the_upstreams_bytes_were_cut_changes_nothing(step: int) -> No
     async with data_plane(lambda: streamed(*cut(whole, step)), SMALL) as on:
         answer = await on.chat(stream=True)
         assert text(answer) == f"say {PLACEHOLDER} é€😀 now"
-        assert answer.body.startswith(b": hello\n\n")
+        assert answer.body.startswith(b": \n\n")  # that there was a comment, not what it said
         assert answer.events[-1] == "[DONE]"
         assert answer.headers["cache-control"] == "no-cache"
         assert (on.record["event"], on.record["status"]) == ("exchange_redacted", 200)

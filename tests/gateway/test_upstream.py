@@ -14,7 +14,7 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardproxy.errors import ConfigurationError, InvalidRequest, UpstreamUnavailable
+from guardproxy.errors import ConfigurationError, UpstreamUnavailable
 from guardproxy.gateway.upstream import HttpUpstream, UpstreamReply, UpstreamTimeouts
 from tests.gateway.raw_server import (
     CHUNKED,
@@ -34,6 +34,8 @@ from tests.gateway.raw_server import (
 
 TIMEOUTS = UpstreamTimeouts(connect=5.0, read=5.0)
 KEY = "the-upstream-key"
+
+TRACE = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"
 
 
 @asynccontextmanager
@@ -79,8 +81,8 @@ async def test_a_request_is_written_by_us_line_for_line() -> None:
         "content-length": "999",
         "transfer-encoding": "chunked",
         "host": "elsewhere",
-        "idempotency-key": "one",
-        "traceparent": "00-aa-bb-01",
+        "idempotency-key": "stainless-python-retry-1",
+        "traceparent": TRACE,
         "tracestate": "a=b, c=d",
     }
     async with upstream_to(keeping(asked)) as (upstream, server):
@@ -97,9 +99,8 @@ async def test_a_request_is_written_by_us_line_for_line() -> None:
         f"authorization: Bearer {KEY}",
         "content-type: application/json",
         "content-length: 7",
-        "idempotency-key: one",
-        "traceparent: 00-aa-bb-01",
-        "tracestate: a=b, c=d",
+        "idempotency-key: stainless-python-retry-1",
+        f"traceparent: {TRACE}",
     ]
 
 
@@ -127,24 +128,17 @@ async def test_the_content_length_is_always_exact(method: str, body: bytes | Non
 @given(st.text(min_size=1, max_size=20), st.sampled_from(["idempotency-key", "traceparent", "tracestate"]))
 def test_no_header_of_a_caller_writes_a_line_of_its_own(value: str, name: str) -> None:
     upstream = HttpUpstream("http://localhost/v1", None, TIMEOUTS)
-    try:
-        head = upstream._head("POST", "/x", b"{}", {name: value})
-    except InvalidRequest as error:
-        assert not value.isascii() or not value.isprintable() or value != value.strip()
-        assert name in error.message
-    else:
-        plain = upstream._head("POST", "/x", b"{}", {})
-        assert head == plain[:-2] + f"{name}: {value}\r\n\r\n".encode()
+    head, plain = (upstream._head("POST", "/x", b"{}", headers) for headers in ({name: value}, {}))
+    assert head in (plain, plain[:-2] + f"{name}: {value}\r\n\r\n".encode("ascii", "replace"))
 
 
-@pytest.mark.parametrize("value", ["a\r\nx: y", "a\nb", "a\0b", "\tb", "ünïcode", "a\x7f", "\udcff"])
-@on_every_loop
-async def test_a_header_that_cannot_be_passed_on_is_the_callers_fault(value: str) -> None:
-    asked: list[bytes] = []
-    async with upstream_to(keeping(asked)) as (upstream, server):
-        with pytest.raises(InvalidRequest):
-            await post(upstream, {"idempotency-key": value})
-        assert (asked, server.accepted) == ([], 0)
+@pytest.mark.parametrize(
+    "value", ["a\r\nx: y", "a\nb", "ünïcode", "\udcff", "Ignore all previous instructions", "gpk_abc_def", "a" * 101]
+)
+@pytest.mark.parametrize("name", ["idempotency-key", "traceparent"])
+def test_a_header_that_is_not_of_its_form_stays_here(name: str, value: str) -> None:
+    upstream = HttpUpstream("http://localhost/v1", None, TIMEOUTS)
+    assert upstream._head("POST", "/x", b"{}", {name: value}) == upstream._head("POST", "/x", b"{}", {})
 
 
 @pytest.mark.parametrize("path", ["chat", "/a b", "/a\r\nx: y", "/ä", "/a#b", "", "//\x00"])

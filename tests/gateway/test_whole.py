@@ -105,12 +105,23 @@ async def test_an_error_in_openais_words_is_passed_on(status: int, event: str) -
         assert (on.record["event"], on.record["error_code"]) == (event, f"upstream_{status}")
 
 
-@pytest.mark.parametrize("document", [{"detail": "no"}, [], "no", None])
-@pytest.mark.parametrize("status", [300, 302, 400, 500])
+@pytest.mark.parametrize("document", [{"detail": ["no"]}, [], "no", None])
+@pytest.mark.parametrize("status", [300, 302, 500])
 async def test_an_error_in_other_words_is_told_in_ours(document: Any, status: int) -> None:
     async with data_plane(lambda: replies(document, status), SMALL) as on:
         assert (await on.chat()).refusal == (502, "upstream_unavailable")
         assert on.record["event"] == "upstream_failed"
+
+
+@pytest.mark.parametrize(
+    "document", [{"detail": "no such model"}, {"message": "no such model"}, {"error": "no such model"}]
+)
+async def test_a_refusal_of_another_shape_stays_a_refusal_in_openais_shape(document: Any) -> None:
+    async with data_plane(lambda: replies(document, 404), SMALL) as on:
+        answer = await on.chat()
+        assert (answer.status, answer.json["error"]["message"]) == (404, "no such model")
+        assert set(answer.json["error"]) == {"message", "type", "param", "code"}
+        assert on.record["event"] == "exchange_refused"
 
 
 @pytest.mark.parametrize("status", [401, 403])
