@@ -33,6 +33,11 @@ _WORD: Final = re.compile("[a-z_]{1,32}")
 Path = tuple[Step, ...]
 
 
+def is_word(name: str) -> bool:
+    """Whether a member's name looks like a word of an API: at most 32 lower-case letters and underscores."""
+    return _WORD.fullmatch(name) is not None
+
+
 def format_path(path: Path) -> str:
     """`messages[0].content`, the way OpenAI writes `error.param`.
 
@@ -49,6 +54,6 @@ def format_path(path: Path) -> str:
             case int():
                 out += f"[{step}]"
             case str():
-                shown = step if _WORD.fullmatch(step) else "(…)"
+                shown = step if is_word(step) else "(…)"
                 out += f".{shown}" if out else shown
     return out

@@ -29,9 +29,10 @@ _OPAQUE_PARTS: Final = {
     "input_file": OpaqueKind.FILE,
 }
 # Members of opaque parts that hold the bytes themselves, not text.
-_OPAQUE_BYTES: Final = frozenset({"data", "file_data", "file_id"})
+_OPAQUE_BYTES: Final = frozenset({"data", "file_data"})
 _LINKS: Final = frozenset({"url", "image_url", "file_url"})
-_DATA_URL: Final = re.compile(r"data:[^,\s]{0,200};base64,")
+# Only what really is base64 is bytes; anything else that stands there is text.
+_BASE64: Final = re.compile(r"(?:data:[a-z0-9.+/-]{0,100}(?:;[a-z0-9=-]{1,40})?;base64,)?[A-Za-z0-9+/_\r\n-]*={0,2}")
 
 # Members of a request and of a message whose names are the API's own, so only their values are texts.
 _KNOWN_MEMBERS: Final = _OPERATOR_MEMBERS | {
@@ -169,8 +170,8 @@ class _RequestReader:
 def _readable(value: Any, path: Path, provenance: Provenance) -> Iterator[Segment]:
     """The texts beside the bytes of an opaque part: a file's name, a link; not base64."""
     for where, text in walk_strings(value, path, names=True):
-        is_bytes = where[-1] in _OPAQUE_BYTES or (where[-1] in _LINKS and _DATA_URL.match(text))
-        if not is_bytes:
+        holds_bytes = where[-1] in _OPAQUE_BYTES or (where[-1] in _LINKS and text.startswith("data:"))
+        if not (holds_bytes and _BASE64.fullmatch(text)):
             yield Segment(text, provenance, where)
 
 

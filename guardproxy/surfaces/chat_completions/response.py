@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from guardproxy.core.exchange import Opaque, OpaqueKind, Provenance, ResponseReading, Segment
 from guardproxy.surfaces.chat_completions.texts import read_call, walk
-from guardproxy.wire.path import Path
+from guardproxy.wire.path import Key, Path, is_word
 
-# Strings of a response that are the API's own words.
-RESPONSE_LABELS: Final = frozenset({"id", "object", "model", "system_fingerprint", "service_tier"})
-CHOICE_LABELS: Final = frozenset({"finish_reason"})
-MESSAGE_LABELS: Final = frozenset({"role"})
 # The text again as tokens, with their bytes or numbers; on a choice, some servers also put them on the response.
 _COPIES: Final = ("logprobs", "token_ids", "prompt_logprobs", "prompt_token_ids")
 
@@ -23,14 +20,20 @@ def read_response(document: Any) -> ResponseReading:
     segments: list[Segment] = []
     opaque: list[Opaque] = []
     for name, value in document.items():
-        if name in RESPONSE_LABELS and isinstance(value, str):
-            continue
+        segments += _name(name, ())
         if name == "choices" and isinstance(value, list):
             for index, choice in enumerate(value):
                 _read_choice(choice, ("choices", index), segments, opaque)
         else:
             segments += walk(value, (name,), Provenance.MODEL, names=name != "usage")
+            if name == "usage" and isinstance(value, dict):
+                segments += (segment for member in value for segment in _name(member, (name,)))
     return ResponseReading(tuple(segments), tuple(opaque), document.get("usage"))
+
+
+def _name(name: str, path: Path) -> Sequence[Segment]:
+    """A member's name as a text, unless it is a word of an API, of which an answer is full."""
+    return () if is_word(name) else (Segment(name, Provenance.MODEL, (*path, Key(name))),)
 
 
 def strip_copies(document: Any) -> None:
@@ -67,18 +70,19 @@ def _read_choice(choice: Any, path: Path, segments: list[Segment], opaque: list[
         segments += walk(choice, path, Provenance.MODEL)
         return
     for name, value in choice.items():
+        segments += _name(name, path)
         if name == "message" and isinstance(value, dict):
             _read_reply(value, (*path, name), segments, opaque)
-        elif not (name in CHOICE_LABELS and isinstance(value, str)):
+        else:
             segments += walk(value, (*path, name), Provenance.MODEL)
 
 
 def _read_reply(message: dict[str, Any], path: Path, segments: list[Segment], opaque: list[Opaque]) -> None:
     for name, value in message.items():
         here = (*path, name)
+        segments += _name(name, path)
         if isinstance(value, str):
-            if name not in MESSAGE_LABELS:
-                segments.append(Segment(value, Provenance.MODEL, here))
+            segments.append(Segment(value, Provenance.MODEL, here))
         elif name == "tool_calls" and isinstance(value, list):
             for index, call in enumerate(value):
                 segments += (

@@ -14,6 +14,7 @@ it is not believed any more.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -21,24 +22,24 @@ from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.stream import StreamGuard
 from guardproxy.errors import UpstreamUnavailable
 from guardproxy.surfaces.chat_completions.calls import PendingCalls
-from guardproxy.surfaces.chat_completions.response import (
-    CHOICE_LABELS,
-    MESSAGE_LABELS,
-    RESPONSE_LABELS,
-    strip_choice_copies,
-    strip_tokens,
-)
+from guardproxy.surfaces.chat_completions.response import strip_choice_copies, strip_tokens
 from guardproxy.wire.document import UndecodableJson, decode, encode, get, replace, walk_strings
-from guardproxy.wire.path import Path
+from guardproxy.wire.path import Key, Path, is_word
 from guardproxy.wire.sse import DONE, SseEvent, encode_event
 
 _OBJECT: Final = "chat.completion.chunk"
 _DONE_FRAME: Final = b"data: [DONE]\n\n"
 _REFUSAL: Final = "This answer was stopped by a policy of the proxy."
 # Strings deeper in a delta that name things and never grow.
-_DELTA_LABELS: Final = MESSAGE_LABELS | {"type", "id", "index", "format", "expires_at"}
+_DELTA_LABELS: Final = frozenset({"role", "type", "id", "index", "format", "expires_at"})
 _CONTENT: Final[Path] = ("delta", "content")
 _PLAIN_CHOICE: Final = ("index", "delta")
+_PLAIN_MEMBERS: Final = frozenset({"created", "choices", "usage", "logprobs", "finish_reason"})
+# Strings of an event that stand the same in each of them.
+_LABELS: Final = frozenset({"id", "object", "model", "system_fingerprint", "service_tier", "provider"})
+_REASONS: Final = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call", ""})
+# The events of a chat have no names; some servers give them one all the same.
+_EVENT_NAME: Final = re.compile("[a-z._]{0,40}")
 # What a frame made by us takes over from the upstream's.
 _SKELETON: Final = ("id", "object", "created", "model", "service_tier", "system_fingerprint")
 
@@ -62,6 +63,7 @@ class ChatStream:
         self._choices: dict[int, _Choice] = {}
         self._last: dict[str, Any] = {"object": _OBJECT}
         self._done = False
+        self._labels: dict[str, str] = {}
         self.usage: Any = None
         self.failed = False  # the upstream sent an error object, with HTTP 200 as streams do
         self.characters = 0  # of text released, for a token estimate when the upstream reports no usage
@@ -79,10 +81,9 @@ class ChatStream:
             raise UpstreamUnavailable("the upstream sent an event that is not JSON", reason="bad_event") from error
         if not isinstance(document, dict):
             raise UpstreamUnavailable("the upstream sent an event that is not an object", reason="bad_event")
-        if self._edit_plain(document):
-            frames = [encode_event(encode(document), event.event)]
-        else:
-            frames = self._edit(document, event.event)
+        name = event.event if _EVENT_NAME.fullmatch(event.event) else ""
+        plain = self._edit_plain(document)
+        frames = [encode_event(encode(document), name)] if plain else self._edit(document, name)
         return self._blocked(frames) if self._guard.blocked else frames
 
     def _edit_plain(self, document: dict[str, Any]) -> bool:
@@ -100,12 +101,25 @@ class ChatStream:
         if known is None or known.finished or not isinstance(delta, dict) or len(delta) != 1:
             return False
         text, channel = delta.get("content"), known.channels.get(_CONTENT)
-        if channel is None or not isinstance(text, str) or not _is_plain(document, choice):
+        if channel is None or not isinstance(text, str) or not self._is_plain(document, choice):
             return False
         delta["content"] = released = channel.feed(text)
         self.characters += len(released)
         self._last = document
         return True
+
+    def _is_plain(self, document: dict[str, Any], choice: dict[str, Any]) -> bool:
+        """Whether an event holds nothing to look at beside its delta: labels that were, numbers, nothing at all."""
+        for member, value in document.items():
+            if isinstance(value, str):
+                if self._labels.get(member) != value:
+                    return False
+            elif member not in _PLAIN_MEMBERS or not (value is None or type(value) is int or member == "choices"):
+                return False
+        for member, value in choice.items():
+            if member not in _PLAIN_CHOICE and (value is not None or member not in _PLAIN_MEMBERS):
+                return False
+        return document.get("object") == _OBJECT
 
     def finish(self) -> list[bytes]:
         """The upstream has closed the stream without `[DONE]`, which clients accept. Cut-off tool calls are dropped."""
@@ -138,15 +152,33 @@ class ChatStream:
         frames: list[bytes] = []
         if self._guard.redacts:
             strip_tokens(document)
+        self._clean_names(document)
         for member, value in document.items():
             if member == "choices" and isinstance(value, list):
                 self._edit_choices(document, value, frames)
-            elif isinstance(value, (str, dict, list)) and not (member in RESPONSE_LABELS and isinstance(value, str)):
+            elif isinstance(value, str) and member in _LABELS:
+                self._clean_label(document, member, value)
+            elif isinstance(value, (str, dict, list)):
                 self._clean_below(document, member)
         self.failed = self.failed or bool(document.get("error"))
         if isinstance(document.get("usage"), dict):
             self.usage = document["usage"]
         return [*frames, encode_event(encode(document), name)]
+
+    def _clean_names(self, holder: dict[str, Any]) -> None:
+        """Look at members' names that are no words of an API."""
+        for name in [name for name in holder if not is_word(name)]:
+            cleaned = self._guard.whole(name, (Key(name),))
+            if cleaned != name:
+                replace(holder, {(Key(name),): cleaned})
+
+    def _clean_label(self, document: dict[str, Any], member: str, value: str) -> None:
+        """A label stands the same in every event, so it is looked at when it changes."""
+        if self._labels.get(member) != value:
+            cleaned = self._guard.whole(value, (member,))
+            document[member] = cleaned
+            if cleaned == value:
+                self._labels[member] = value
 
     def _edit_choices(self, document: dict[str, Any], choices: list[Any], frames: list[bytes]) -> None:
         if document.get("object") == _OBJECT:  # Azure's annotations come with an empty one, and clients drop those
@@ -167,12 +199,15 @@ class ChatStream:
         present: set[Path] = set()
         if self._guard.redacts:
             strip_choice_copies(value, value.get("delta"))
+        self._clean_names(value)
         for member, below in value.items():
             if member in ("delta", "message") and isinstance(below, dict):
                 if choice.calls.take(below) and choice.finished:
                     raise _goes_on()
                 self._edit_delta(index, choice, (member,), below, present)
-            elif isinstance(below, str) and member not in CHOICE_LABELS:
+            elif member == "finish_reason" and isinstance(below, str):
+                value[member] = below if below in _REASONS else self._guard.whole(below, ("choices", index, member))
+            elif isinstance(below, str):
                 value[member] = self._channel(index, choice, (member,), below, present)
             elif isinstance(below, (dict, list)):
                 self._clean_below(value, member)
@@ -201,9 +236,12 @@ class ChatStream:
             choice.finished = True
 
     def _edit_delta(self, index: int, choice: _Choice, where: Path, delta: dict[str, Any], present: set[Path]) -> None:
+        self._clean_names(delta)
         for member, value in delta.items():
             if isinstance(value, str):
-                if member not in MESSAGE_LABELS:
+                if member == "role":
+                    delta[member] = value if value == "assistant" else self._guard.whole(value, (*where, member))
+                else:
                     delta[member] = self._channel(index, choice, (*where, member), value, present)
             elif isinstance(value, (dict, list)):
                 edits: dict[Path, str] = {}
@@ -267,18 +305,6 @@ class ChatStream:
 
 def _goes_on() -> UpstreamUnavailable:
     return UpstreamUnavailable("the upstream went on with a choice that it had finished", reason="bad_event")
-
-
-def _is_plain(document: dict[str, Any], choice: dict[str, Any]) -> bool:
-    """Whether an event holds nothing to look at beside its delta: labels of the API, numbers, nothing at all."""
-    for member, value in document.items():
-        labels = isinstance(value, str) and member in RESPONSE_LABELS
-        if not (labels or value is None or type(value) is int or member == "choices"):
-            return False
-    for member, value in choice.items():
-        if value is not None and member not in _PLAIN_CHOICE:
-            return False
-    return document.get("object") == _OBJECT
 
 
 def _nest(path: Path, text: str) -> dict[str, Any]:

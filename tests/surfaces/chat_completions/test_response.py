@@ -3,7 +3,7 @@ from __future__ import annotations
 import copy
 import json
 from collections import Counter
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from guardproxy.core.exchange import Provenance
 from guardproxy.core.inspection import inspect
 from guardproxy.surfaces.chat_completions import read_response, strip_copies
 from guardproxy.wire.document import get, replace
+from guardproxy.wire.path import Key, Path
 from tests.support.strategies import make_kit, numbers, secrets_kit, texts_with_secrets
 from tests.surfaces.chat_completions.golden import golden_files, place, read, told_opaque, told_segments
 
@@ -21,7 +22,7 @@ GOLDEN = golden_files("response")
 
 
 @pytest.mark.parametrize("file", GOLDEN, ids=lambda file: file.stem)
-def test_the_texts_of_a_response_are_those_of_its_golden_file(file: Path) -> None:
+def test_the_texts_of_a_response_are_those_of_its_golden_file(file: FilePath) -> None:
     golden = read(file)
     document = golden["response"]
     before = json.dumps(document)
@@ -33,7 +34,7 @@ def test_the_texts_of_a_response_are_those_of_its_golden_file(file: Path) -> Non
 
 
 @pytest.mark.parametrize("file", GOLDEN, ids=lambda file: file.stem)
-def test_copies_in_another_encoding_are_gone_once_stripped(file: Path) -> None:
+def test_copies_in_another_encoding_are_gone_once_stripped(file: FilePath) -> None:
     golden = read(file)
     document = golden["response"]
     strip_copies(document)
@@ -44,7 +45,7 @@ def test_copies_in_another_encoding_are_gone_once_stripped(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", GOLDEN, ids=lambda file: file.stem)
-def test_every_text_can_be_replaced_where_it_was_found(file: Path) -> None:
+def test_every_text_can_be_replaced_where_it_was_found(file: FilePath) -> None:
     document = read(file)["response"]
     broken = ("choices", 1, "message", "tool_calls", 2)
     values = [s for s in read_response(document).segments if "(name)" not in place(s.path) and s.path[:5] != broken]
@@ -156,9 +157,15 @@ def test_every_choice_is_redacted(contents: list[str]) -> None:
 
 
 @pytest.mark.parametrize("label", LABELS)
-def test_the_apis_own_words_are_not_texts(label: str) -> None:
+def test_the_apis_own_labels_are_looked_at_too(label: str) -> None:
     document = {label: "word", "choices": [{label: "word", "message": {label: "word"}}]}
     paths = {segment.path for segment in read_response(document).segments}
-    own = {"finish_reason": ("choices", 0, label), "role": ("choices", 0, "message", label)}.get(label, (label,))
-    assert own not in paths
-    assert len(paths) == 2
+    assert paths == {(label,), ("choices", 0, label), ("choices", 0, "message", label)}
+
+
+def test_members_names_are_texts_unless_they_are_words_of_an_api() -> None:
+    odd = "AKIA-like 1"
+    document = {odd: 1, "usage": {odd: 2}, "choices": [{odd: None, "message": {odd: 3, "plain_word": 4}}]}
+    found = {(segment.path, segment.text) for segment in read_response(document).segments}
+    places: list[Path] = [(), ("usage",), ("choices", 0), ("choices", 0, "message")]
+    assert found == {((*place, Key(odd)), odd) for place in places}
