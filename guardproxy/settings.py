@@ -48,7 +48,7 @@ class UpstreamSettings(Written):
     connect_timeout: Seconds = 5.0
     read_timeout: Seconds = 120.0
     max_connections: Annotated[int, Field(gt=0)] = 1000
-    max_response_bytes: Annotated[int, Field(gt=0)] = 64 * 1024 * 1024
+    max_response_bytes: Annotated[int, Field(gt=0)] = 16 * 1024 * 1024
 
 
 class KeySettings(Written):
@@ -73,6 +73,7 @@ class Settings(Written):
     policy: Text | None = None
     keys: KeySettings = KeySettings()
     log: LogSettings = LogSettings()
+    head_timeout: Seconds = 15.0
     body_timeout: Seconds = 30.0
     exchange_timeout: Seconds = 900.0
     drain_timeout: Seconds = 600.0

@@ -62,7 +62,9 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         ),
         recorder=Recorder(log, IncidentFile(Path(settings.log.incidents)) if settings.log.incidents else None),
         lifecycle=Lifecycle(),
-        bounds=Bounds(settings.body_timeout, settings.exchange_timeout, upstream.max_response_bytes),
+        bounds=Bounds(
+            settings.body_timeout, settings.exchange_timeout, upstream.max_response_bytes, settings.head_timeout
+        ),
         upstream_secret=secret,
     )
     listeners = Listeners(gateway, log)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
@@ -32,6 +32,23 @@ class _Protocol(RequestHandler):
     def __init__(self, server: _Server, gateway: Gateway, **options: Any) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **options)
         self._gateway = gateway
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """aiohttp bounds neither the time of a first request's head nor of a handshake without one, so we do."""
+        super().connection_made(transport)
+        loop = asyncio.get_running_loop()
+        self._head_timer = loop.call_later(self._gateway.bounds.head_s, self.force_close)
+
+    def head_arrived(self) -> None:
+        """A request was read: from here on body and exchange have bounds of their own."""
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.head_arrived()
+        super().connection_lost(exc)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -78,9 +95,11 @@ class Listeners:
         """Start to accept. Raises `ConfigurationError` when an address cannot be taken."""
 
         async def serve(request: web.BaseRequest) -> web.StreamResponse:
+            cast("_Protocol", request.protocol).head_arrived()
             return await answer(self._gateway, request)
 
         async def check(request: web.BaseRequest) -> web.StreamResponse:
+            cast("_Protocol", request.protocol).head_arrived()
             return health(self._gateway, request)
 
         self.admin_port = await self._listen(check, admin_host, admin_port)

@@ -24,7 +24,8 @@ class Bounds:
 
     body_s: float = 30.0
     exchange_s: float = 900.0
-    response_bytes: int = 64 * 1024 * 1024
+    response_bytes: int = 16 * 1024 * 1024
+    head_s: float = 15.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import pytest
 
 from guardproxy.errors import ConfigurationError
 from guardproxy.gateway.app import Listeners
+from guardproxy.gateway.gateway import Bounds
 from tests.support.caller import Answer, calling, request
 from tests.support.gateway import KEY, DataPlane, Reply, data_plane, make_gateway
 from tests.support.policies import SMALL
@@ -105,3 +106,10 @@ async def test_a_stop_waits_for_exchanges_and_then_gives_up() -> None:
         assert on.events("proxy_stopped")[0]["drained"] is False
         assert await caller.ended()
         await until(lambda: on.gateway.lifecycle.in_flight == 0)
+
+
+async def test_a_head_that_never_ends_is_not_waited_for() -> None:
+    async with data_plane(bounds=Bounds(head_s=0.05)) as on, calling(on.listeners.port) as caller:
+        await caller.send(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n")
+        assert await caller.rest() == b""
+        assert (await on.chat()).status == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -144,3 +145,15 @@ async def test_an_error_of_the_upstream_is_inspected_like_an_answer() -> None:
         assert (await on.chat()).json == {"error": {"message": f"you said {PLACEHOLDER}"}}
     async with data_plane(lambda: replies({"error": {"message": FORBIDDEN}}, 500), SMALL) as on:
         assert (await on.chat()).refusal == (400, "content_policy_violation")
+
+
+async def test_our_key_never_reaches_the_caller_whatever_echoes_it() -> None:
+    echo = completion(f"the key is {SECRET}")
+    escaped = json.dumps(echo).replace(SECRET, SECRET[:-1] + f"\\u{ord(SECRET[-1]):04x}").encode()
+    headers = {"openai-model": SECRET}
+    for raw in (json.dumps(echo).encode(), escaped):
+        async with data_plane(lambda raw=raw: Reply(raw, headers=headers), SMALL, upstream_secret=SECRET) as on:  # type: ignore[misc]
+            answer = await on.chat()
+            assert answer.status == 200
+            assert SECRET not in answer.body.decode() + repr(answer.headers)
+            assert answer.json["choices"][0]["message"]["content"] == "the key is [REDACTED]"

@@ -22,26 +22,22 @@ from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.stream import StreamGuard
 from guardproxy.errors import UpstreamUnavailable
 from guardproxy.surfaces.chat_completions.calls import PendingCalls
+from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT, is_plain, nest, own_event
 from guardproxy.surfaces.chat_completions.response import strip_choice_copies, strip_tokens
 from guardproxy.wire.document import UndecodableJson, decode, encode, get, replace, walk_strings
 from guardproxy.wire.path import Key, Path, is_word
 from guardproxy.wire.sse import DONE, SseEvent, encode_event
 
-_OBJECT: Final = "chat.completion.chunk"
 _DONE_FRAME: Final = b"data: [DONE]\n\n"
 _REFUSAL: Final = "This answer was stopped by a policy of the proxy."
 # Strings deeper in a delta that name things and never grow.
 _DELTA_LABELS: Final = frozenset({"role", "type", "id", "index", "format", "expires_at"})
 _CONTENT: Final[Path] = ("delta", "content")
-_PLAIN_CHOICE: Final = ("index", "delta")
-_PLAIN_MEMBERS: Final = frozenset({"created", "choices", "usage", "logprobs", "finish_reason"})
 # Strings of an event that stand the same in each of them.
 _LABELS: Final = frozenset({"id", "object", "model", "system_fingerprint", "service_tier", "provider"})
 _REASONS: Final = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call", ""})
 # The events of a chat have no names; some servers give them one all the same.
 _EVENT_NAME: Final = re.compile("[a-z._]{0,40}")
-# What a frame made by us takes over from the upstream's.
-_SKELETON: Final = ("id", "object", "created", "model", "service_tier", "system_fingerprint")
 
 
 class _Choice:
@@ -61,7 +57,7 @@ class ChatStream:
     def __init__(self, guard: OutputGuard) -> None:
         self._guard = guard
         self._choices: dict[int, _Choice] = {}
-        self._last: dict[str, Any] = {"object": _OBJECT}
+        self._last: dict[str, Any] = {"object": CHUNK_OBJECT}
         self._done = False
         self._labels: dict[str, str] = {}
         self.usage: Any = None
@@ -101,25 +97,12 @@ class ChatStream:
         if known is None or known.finished or not isinstance(delta, dict) or len(delta) != 1:
             return False
         text, channel = delta.get("content"), known.channels.get(_CONTENT)
-        if channel is None or not isinstance(text, str) or not self._is_plain(document, choice):
+        if channel is None or not isinstance(text, str) or not is_plain(document, choice, self._labels):
             return False
         delta["content"] = released = channel.feed(text)
         self.characters += len(released)
         self._last = document
         return True
-
-    def _is_plain(self, document: dict[str, Any], choice: dict[str, Any]) -> bool:
-        """Whether an event holds nothing to look at beside its delta: labels that were, numbers, nothing at all."""
-        for member, value in document.items():
-            if isinstance(value, str):
-                if self._labels.get(member) != value:
-                    return False
-            elif member not in _PLAIN_MEMBERS or not (value is None or type(value) is int or member == "choices"):
-                return False
-        for member, value in choice.items():
-            if member not in _PLAIN_CHOICE and (value is not None or member not in _PLAIN_MEMBERS):
-                return False
-        return document.get("object") == _OBJECT
 
     def finish(self) -> list[bytes]:
         """The upstream has closed the stream without `[DONE]`, which clients accept. Cut-off tool calls are dropped."""
@@ -144,8 +127,8 @@ class ChatStream:
         """End every open choice the one way all clients notice, with a refusal that cannot pass for model text."""
         self._done = True
         for index, _ in self._open():
-            frames.append(self._frame(index, {"delta": {"refusal": _REFUSAL}}))
-            frames.append(self._frame(index, {}, "content_filter"))
+            frames.append(own_event(self._last, index, {"delta": {"refusal": _REFUSAL}}))
+            frames.append(own_event(self._last, index, {}, "content_filter"))
         return [*frames, _DONE_FRAME]
 
     def _edit(self, document: dict[str, Any], name: str) -> list[bytes]:
@@ -181,7 +164,7 @@ class ChatStream:
                 self._labels[member] = value
 
     def _edit_choices(self, document: dict[str, Any], choices: list[Any], frames: list[bytes]) -> None:
-        if document.get("object") == _OBJECT:  # Azure's annotations come with an empty one, and clients drop those
+        if document.get("object") == CHUNK_OBJECT:  # Azure's annotations come with an empty one, and clients drop those
             self._last = document
         for position, value in enumerate(choices):
             if not isinstance(value, dict):
@@ -227,7 +210,7 @@ class ChatStream:
         calls = self._release_calls(index, choice, value["finish_reason"])
         if calls and value.get("delta"):
             # To a client the first call ends the text, so what this event brings of it goes first.
-            frames.append(self._frame(index, {"delta": value["delta"]}))
+            frames.append(own_event(self._last, index, {"delta": value["delta"]}))
             value["delta"] = {}
         frames += calls
         if self._guard.blocked:
@@ -273,7 +256,7 @@ class ChatStream:
                 text = channel.finish()
                 if text:
                     self.characters += len(text)
-                    yield self._frame(index, _nest(path, text))
+                    yield own_event(self._last, index, nest(path, text))
 
     def _release_calls(self, index: int, choice: _Choice, reason: Any) -> list[bytes]:
         """The choice's calls; none of them when one is blocked, since they were meant together."""
@@ -284,7 +267,7 @@ class ChatStream:
             self.characters += len(cleaned)
             return cleaned
 
-        frames = [self._frame(index, {"delta": delta}) for delta in choice.calls.release(reason, clean)]
+        frames = [own_event(self._last, index, {"delta": delta}) for delta in choice.calls.release(reason, clean)]
         return [] if self._guard.blocked else frames
 
     def _clean_below(self, holder: Any, member: str | int) -> None:
@@ -296,21 +279,6 @@ class ChatStream:
                 edits[path] = cleaned
         replace(holder, edits)
 
-    def _frame(self, index: int, parts: dict[str, Any], finish_reason: str | None = None) -> bytes:
-        """An event of our own: one choice with `parts`, in the skeleton of the upstream's last event."""
-        choice = {"index": index, "delta": {}, **parts, "finish_reason": finish_reason}
-        skeleton = {name: self._last[name] for name in _SKELETON if name in self._last}
-        return encode_event(encode({**skeleton, "choices": [choice]}))
-
 
 def _goes_on() -> UpstreamUnavailable:
     return UpstreamUnavailable("the upstream went on with a choice that it had finished", reason="bad_event")
-
-
-def _nest(path: Path, text: str) -> dict[str, Any]:
-    """The part of a choice that holds only `text` at `path`."""
-    value: Any = text
-    for step in reversed(path):
-        value = [value] if isinstance(step, int) else {step: value}
-    assert isinstance(value, dict)  # noqa: S101 - the first step of a channel's path is a member name
-    return value

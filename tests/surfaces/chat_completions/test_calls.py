@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from guardproxy.core.rewrite import redact_json_text
 from guardproxy.core.verdict import Action
-from guardproxy.surfaces.chat_completions.calls import PendingCalls
+from guardproxy.errors import UpstreamUnavailable
+from guardproxy.surfaces.chat_completions.calls import MOST_CALLS, MOST_CHARACTERS, PendingCalls
 from tests.support.strategies import Kit, json_values, make_kit, pieces_of, secrets, secrets_kit
 from tests.surfaces.chat_completions.received import Received, chunk, part, run
 
@@ -290,3 +291,18 @@ def test_fragments_are_taken_out_of_a_delta_and_nothing_else(arguments: str, siz
 
 def test_nothing_received_is_nothing_called() -> None:
     assert Received().calls == {}
+
+
+def test_what_the_upstream_makes_us_hold_is_bounded() -> None:
+    pending = PendingCalls()
+    fragment = {"index": 0, "function": {"arguments": "x" * (MOST_CHARACTERS // 4)}}
+    with pytest.raises(UpstreamUnavailable) as caught:
+        for _ in range(5):
+            pending.take({"tool_calls": [fragment]})
+    assert caught.value.reason == "too_large"
+
+
+def test_many_calls_are_bounded_too() -> None:
+    pending = PendingCalls()
+    with pytest.raises(UpstreamUnavailable):
+        pending.take({"tool_calls": [{"index": index} for index in range(MOST_CALLS + 1)]})
