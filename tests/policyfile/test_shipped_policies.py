@@ -58,7 +58,7 @@ def test_the_default_lets_images_through_and_keeps_the_operators_voice(default: 
         default.limits.text_characters,
         default.limits.tools,
         default.limits.choices,
-    ) == (2_000, 2_000_000, 256, 16)
+    ) == (2_000, 1_000_000, 256, 16)
     assert {"requests/60s", "tokens/60s"} == {quota.id for quota in default.quotas}
 
 

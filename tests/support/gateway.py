@@ -98,10 +98,16 @@ class ScriptedUpstream:
         self.closed = True
 
 
+# Strings of every event, which are looked at before its text.
+LABELS = frozenset({"chatcmpl-1", "chat.completion.chunk", "stand-in", "assistant"})
+
+
 class BrokenDetector:
-    """A detector that has a bug."""
+    """A detector that has a bug, which labels do not show."""
 
     def may_match(self, text: str) -> bool:
+        if text in LABELS:
+            return False
         raise LookupError("a bug that quotes " + text)
 
     def scan(self, text: str) -> Sequence[Span]:

@@ -139,6 +139,8 @@ class ChatStream:
         for member, value in document.items():
             if member == "choices" and isinstance(value, list):
                 self._edit_choices(document, value, frames)
+            elif value == CHUNK_OBJECT and member == "object":
+                self._labels[member] = CHUNK_OBJECT  # the API's own word, which no rule is about
             elif isinstance(value, str) and member in _LABELS:
                 self._clean_label(document, member, value)
             elif isinstance(value, (str, dict, list)):

@@ -356,7 +356,7 @@ def test_our_own_frames_look_like_the_upstreams_last_real_one() -> None:
         d for d in run(WORDS.policy(), documents).documents if d["choices"][0].get("delta", {}).get("content") == "se"
     ]
     assert [(d["id"], d["object"], d["created"], d["model"]) for d in own] == [
-        ("chatcmpl-1", "chat.completion.chunk", 1700000000, "m")
+        ("0-1", "chat.completion.chunk", 1700000000, "0")
     ]
 
 
