@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from guardproxy.audit.sinks import Recorder
 from guardproxy.core.policy import Policy
@@ -37,10 +37,13 @@ class Gateway:
     recorder: Recorder
     lifecycle: Lifecycle
     bounds: Bounds = Bounds()
-    upstream_secret: str | None = None
+    upstream_secret: str | None = field(default=None, repr=False)
     now_ms: Callable[[], int] = epoch_ms
+    _secret: bytes = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_secret", (self.upstream_secret or "").encode())
 
     def scrub(self, data: bytes) -> bytes:
         """Bytes for a caller without the upstream's key, should the upstream have echoed it."""
-        secret = self.upstream_secret
-        return data.replace(secret.encode(), b"[REDACTED]") if secret and secret.encode() in data else data
+        return data.replace(self._secret, b"[REDACTED]") if self._secret and self._secret in data else data
