@@ -77,7 +77,9 @@ class ChatStream:
             raise UpstreamUnavailable("the upstream sent an event that is not JSON", reason="bad_event") from error
         if not isinstance(document, dict):
             raise UpstreamUnavailable("the upstream sent an event that is not an object", reason="bad_event")
-        name = event.event if _EVENT_NAME.fullmatch(event.event) else ""
+        name = event.event
+        if name and not _EVENT_NAME.fullmatch(name):
+            name = ""
         plain = self._edit_plain(document)
         frames = [encode_event(encode(document), name)] if plain else self._edit(document, name)
         return self._blocked(frames) if self._guard.blocked else frames
