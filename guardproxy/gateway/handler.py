@@ -87,7 +87,9 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
     # Parsing a large body, and more so saying what is wrong with it, must not hold up everybody else.
     document = parse_strict(raw) if len(raw) < _LARGE_BODY else await asyncio.to_thread(parse_strict, raw)
     reading = route.surface.read_request(document, operator=speaks_as_operator(policy.context, principal))
-    draft.model, draft.stream = shown_name(policy, reading.model), reading.stream
+    draft.stream = reading.stream
+    with guarding():
+        draft.model = shown_name(policy, reading.model)
     check_limits(policy.limits, reading)
     _separate(gateway, draft, reading)
     await reservation.admit(principal.key_id, policy.quotas, reading)

@@ -109,8 +109,8 @@ class HttpUpstream:
         """Send and wait for the head of the answer. Raises `UpstreamUnavailable`, `UpstreamTimeout`.
 
         Nothing is sent twice: a connection found closed before the request was begun is replaced, later it is an
-        error, since the upstream may have done the work already. Raises `InvalidRequest` for a header of the caller
-        that cannot be passed on.
+        error, since the upstream may have done the work already. A header of the caller that is not of its form stays
+        here.
         """
         head = self._head(method, path, body, headers)
         connection = self._pool.borrow_idle() or await self._pool.borrow()
