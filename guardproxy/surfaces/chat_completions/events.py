@@ -1,4 +1,4 @@
-"""Events of a streamed chat: which need no second look, and how one of our own is written."""
+"""Events of a streamed chat that we write ourselves."""
 
 from __future__ import annotations
 
@@ -10,26 +10,8 @@ from guardproxy.wire.path import Path
 from guardproxy.wire.sse import encode_event
 
 CHUNK_OBJECT: Final = "chat.completion.chunk"
-_PLAIN_CHOICE: Final = ("index", "delta")
-_PLAIN_MEMBERS: Final = frozenset(
-    {"created", "choices", "usage", "logprobs", "finish_reason", "system_fingerprint", "service_tier"}
-)
 # What a frame made by us takes over from the upstream's.
 _SKELETON: Final = ("id", "object", "created", "model", "service_tier", "system_fingerprint")
-
-
-def is_plain(document: dict[str, Any], choice: dict[str, Any], labels: Mapping[str, str]) -> bool:
-    """Whether an event holds nothing to look at beside its delta: labels that were, numbers, nothing at all."""
-    for member, value in document.items():
-        if isinstance(value, str):
-            if labels.get(member) != value:
-                return False
-        elif member not in _PLAIN_MEMBERS or not (value is None or type(value) is int or member == "choices"):
-            return False
-    for member, value in choice.items():
-        if member not in _PLAIN_CHOICE and (value is not None or member not in _PLAIN_MEMBERS):
-            return False
-    return document.get("object") == CHUNK_OBJECT
 
 
 def own_event(last: Mapping[str, Any], index: int, parts: dict[str, Any], finish_reason: str | None = None) -> bytes:

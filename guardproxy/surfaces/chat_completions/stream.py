@@ -19,10 +19,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from guardproxy.core.inspection import OutputGuard
-from guardproxy.core.stream import StreamGuard
 from guardproxy.errors import UpstreamUnavailable
-from guardproxy.surfaces.chat_completions.calls import PendingCalls
-from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT, is_plain, nest, own_event
+from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT, nest, own_event
+from guardproxy.surfaces.chat_completions.plain import OpenChoice, PlainEvent, ShortWay
 from guardproxy.surfaces.chat_completions.response import strip_choice_copies, strip_tokens
 from guardproxy.wire.document import UndecodableJson, decode, encode, get, replace, walk_strings
 from guardproxy.wire.path import Key, Path, is_word
@@ -32,7 +31,6 @@ _DONE_FRAME: Final = b"data: [DONE]\n\n"
 _REFUSAL: Final = "This answer was stopped by a policy of the proxy."
 # Strings deeper in a delta that name things and never grow.
 _DELTA_LABELS: Final = frozenset({"role", "type", "id", "index", "format", "expires_at"})
-_CONTENT: Final[Path] = ("delta", "content")
 # Strings of an event that stand the same in each of them.
 _LABELS: Final = frozenset({"id", "object", "model", "system_fingerprint", "service_tier", "provider"})
 _REASONS: Final = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call", ""})
@@ -40,26 +38,16 @@ _REASONS: Final = frozenset({"stop", "length", "tool_calls", "content_filter", "
 _EVENT_NAME: Final = re.compile("[a-z._]{0,40}")
 
 
-class _Choice:
-    """One choice of the stream: its channels, its unfinished tool calls, whether it has ended."""
-
-    __slots__ = ("calls", "channels", "finished")
-
-    def __init__(self) -> None:
-        self.channels: dict[Path, StreamGuard] = {}
-        self.calls = PendingCalls()
-        self.finished = False
-
-
 class ChatStream:
     """Edits the events of one response. `feed` and `finish` return frames for the client, ready to write."""
 
     def __init__(self, guard: OutputGuard) -> None:
         self._guard = guard
-        self._choices: dict[int, _Choice] = {}
+        self._choices: dict[int, OpenChoice] = {}
         self._last: dict[str, Any] = {"object": CHUNK_OBJECT}
         self._done = False
         self._labels: dict[str, str] = {}
+        self._short_way = ShortWay(self._choices, self._labels)
         self.usage: Any = None
         self.failed = False  # the upstream sent an error object, with HTTP 200 as streams do
         self.characters = 0  # of text released, for a token estimate when the upstream reports no usage
@@ -68,6 +56,9 @@ class ChatStream:
         """One upstream event in, the frames it becomes out. After a block the frames end the stream."""
         if self._done:
             return []
+        plain = self._short_way.repeat(event)
+        if plain is not None:
+            return self._sent(plain)
         if event.data == DONE:
             frames = self._ending()
             return self._blocked(frames) if self._guard.blocked else [*frames, _DONE_FRAME]
@@ -80,31 +71,16 @@ class ChatStream:
         name = event.event
         if name and not _EVENT_NAME.fullmatch(name):
             name = ""
-        plain = self._edit_plain(document)
-        frames = [encode_event(encode(document), name)] if plain else self._edit(document, name)
+        plain = self._short_way.edit(document, event, name)
+        if plain is not None:
+            return self._sent(plain)
+        frames = self._edit(document, name)
         return self._blocked(frames) if self._guard.blocked else frames
 
-    def _edit_plain(self, document: dict[str, Any]) -> bool:
-        """The event most streams consist of: one more piece of one choice's content, and nothing else to look at.
-
-        False, and nothing done, for any other event. What it does is what `_edit` would do (a test holds them against
-        each other), without asking for everything else an event may hold.
-        """
-        choices = document.get("choices")
-        if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
-            return False
-        choice = choices[0]
-        index, delta = choice.get("index"), choice.get("delta")
-        known = self._choices.get(index) if type(index) is int else None
-        if known is None or known.finished or not isinstance(delta, dict) or len(delta) != 1:
-            return False
-        text, channel = delta.get("content"), known.channels.get(_CONTENT)
-        if channel is None or not isinstance(text, str) or not is_plain(document, choice, self._labels):
-            return False
-        delta["content"] = released = channel.feed(text)
-        self.characters += len(released)
-        self._last = document
-        return True
+    def _sent(self, plain: PlainEvent) -> list[bytes]:
+        self.characters += plain.released
+        self._last = plain.document
+        return self._blocked([plain.frame]) if self._guard.blocked else [plain.frame]
 
     def finish(self) -> list[bytes]:
         """The upstream has closed the stream without `[DONE]`, which clients accept. Cut-off tool calls are dropped."""
@@ -122,7 +98,7 @@ class ChatStream:
             frames += self._release_calls(index, choice, None)
         return frames
 
-    def _open(self) -> list[tuple[int, _Choice]]:
+    def _open(self) -> list[tuple[int, OpenChoice]]:
         return [(index, choice) for index, choice in sorted(self._choices.items()) if not choice.finished]
 
     def _blocked(self, frames: list[bytes]) -> list[bytes]:
@@ -179,10 +155,10 @@ class ChatStream:
                 raise UpstreamUnavailable("the upstream sent a choice whose index is not a number", reason="bad_event")
             choice = self._choices.get(index)
             if choice is None:
-                choice = self._choices[index] = _Choice()
+                choice = self._choices[index] = OpenChoice()
             self._edit_choice(index, choice, value, frames)
 
-    def _edit_choice(self, index: int, choice: _Choice, value: dict[str, Any], frames: list[bytes]) -> None:
+    def _edit_choice(self, index: int, choice: OpenChoice, value: dict[str, Any], frames: list[bytes]) -> None:
         present: set[Path] = set()
         if self._guard.redacts:
             strip_choice_copies(value, value.get("delta"))
@@ -202,7 +178,7 @@ class ChatStream:
             self._finish_choice(index, choice, value, present, frames)
 
     def _finish_choice(
-        self, index: int, choice: _Choice, value: dict[str, Any], present: set[Path], frames: list[bytes]
+        self, index: int, choice: OpenChoice, value: dict[str, Any], present: set[Path], frames: list[bytes]
     ) -> None:
         """Everything of the choice goes out before its finish frame; a block on the way takes the finish back."""
         frames += self._flush(index, choice, present)
@@ -222,7 +198,9 @@ class ChatStream:
         else:
             choice.finished = True
 
-    def _edit_delta(self, index: int, choice: _Choice, where: Path, delta: dict[str, Any], present: set[Path]) -> None:
+    def _edit_delta(
+        self, index: int, choice: OpenChoice, where: Path, delta: dict[str, Any], present: set[Path]
+    ) -> None:
         self._clean_names(delta)
         for member, value in delta.items():
             if isinstance(value, str):
@@ -239,7 +217,7 @@ class ChatStream:
                         edits[path] = self._channel(index, choice, (*where, *path), text, present)
                 replace(delta, edits)
 
-    def _channel(self, index: int, choice: _Choice, path: Path, text: str, present: set[Path]) -> str:
+    def _channel(self, index: int, choice: OpenChoice, path: Path, text: str, present: set[Path]) -> str:
         """Feed one channel; what of its text may go out now."""
         if choice.finished:
             if text:
@@ -253,7 +231,7 @@ class ChatStream:
         self.characters += len(released)
         return released
 
-    def _flush(self, index: int, choice: _Choice, present: set[Path]) -> Iterator[bytes]:
+    def _flush(self, index: int, choice: OpenChoice, present: set[Path]) -> Iterator[bytes]:
         """The choice's held text, channel by channel, except channels whose text stands in the event at hand."""
         for path, channel in choice.channels.items():
             if path not in present:
@@ -262,7 +240,7 @@ class ChatStream:
                     self.characters += len(text)
                     yield own_event(self._last, index, nest(path, text))
 
-    def _release_calls(self, index: int, choice: _Choice, reason: Any) -> list[bytes]:
+    def _release_calls(self, index: int, choice: OpenChoice, reason: Any) -> list[bytes]:
         """The choice's calls; none of them when one is blocked, since they were meant together."""
         path: Path = ("choices", index, "delta")
 

@@ -1,0 +1,110 @@
+"""The short way for the event most streams consist of: one more piece of one choice's content, nothing else to look at.
+
+It comes to what the long way would (tests hold them against each other), without asking for everything else an event
+may hold; and an event that repeats such a one around another text is not even parsed (`template`). Any other event it
+leaves alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from guardproxy.core.stream import StreamGuard
+from guardproxy.surfaces.chat_completions.calls import PendingCalls
+from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT
+from guardproxy.surfaces.chat_completions.template import Template, template_of
+from guardproxy.wire.document import encode
+from guardproxy.wire.path import Path
+from guardproxy.wire.sse import SseEvent, encode_event
+
+_CONTENT: Final[Path] = ("delta", "content")
+_PLAIN_CHOICE: Final = ("index", "delta")
+_PLAIN_MEMBERS: Final = frozenset(
+    {"created", "choices", "usage", "logprobs", "finish_reason", "system_fingerprint", "service_tier"}
+)
+
+
+class OpenChoice:
+    """One choice of the stream: its channels, its unfinished tool calls, whether it has ended."""
+
+    __slots__ = ("calls", "channels", "finished")
+
+    def __init__(self) -> None:
+        self.channels: dict[Path, StreamGuard] = {}
+        self.calls = PendingCalls()
+        self.finished = False
+
+
+class PlainEvent(NamedTuple):
+    """What became of a plain event: its frame, how many characters it released, and what it looks like."""
+
+    frame: bytes
+    released: int
+    document: dict[str, Any]
+
+
+class _Known(NamedTuple):
+    """A plain event that was looked at, of which others may differ in their text only."""
+
+    template: Template
+    choice: OpenChoice
+    channel: StreamGuard
+    document: dict[str, Any]
+
+
+class ShortWay:
+    """Reads the `choices` and the `labels` of a stream, which the long way keeps."""
+
+    def __init__(self, choices: Mapping[int, OpenChoice], labels: Mapping[str, str]) -> None:
+        self._choices = choices
+        self._labels = labels
+        self._known: _Known | None = None
+
+    def repeat(self, event: SseEvent) -> PlainEvent | None:
+        """An event like the last plain one, unparsed. If nothing is hidden or held, it goes out as it came."""
+        known = self._known
+        if known is None or event.event or known.choice.finished:
+            return None
+        template, _, channel, document = known
+        data = event.data
+        text = template.text_of(data)
+        if text is None:
+            return None
+        released = channel.feed(text)
+        if released != text:
+            data = encode(released).decode()[1:-1].join(template)
+        return PlainEvent(encode_event(data), len(released), document)
+
+    def edit(self, document: dict[str, Any], event: SseEvent, name: str) -> PlainEvent | None:
+        """A parsed event. None, and nothing done, if it is not plain."""
+        choices = document.get("choices")
+        if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
+            return None
+        choice = choices[0]
+        index, delta = choice.get("index"), choice.get("delta")
+        known = self._choices.get(index) if type(index) is int else None
+        if known is None or known.finished or not isinstance(delta, dict) or len(delta) != 1:
+            return None
+        text, channel = delta.get("content"), known.channels.get(_CONTENT)
+        if channel is None or not isinstance(text, str) or not is_plain(document, choice, self._labels):
+            return None
+        template = template_of(event.data, text)
+        if template is not None:  # otherwise what is known stays true
+            self._known = _Known(template, known, channel, document)
+        delta["content"] = released = channel.feed(text)
+        return PlainEvent(encode_event(encode(document), name), len(released), document)
+
+
+def is_plain(document: dict[str, Any], choice: dict[str, Any], labels: Mapping[str, str]) -> bool:
+    """Whether an event holds nothing to look at beside its delta: labels that were, numbers, nothing at all."""
+    for member, value in document.items():
+        if isinstance(value, str):
+            if labels.get(member) != value:
+                return False
+        elif member not in _PLAIN_MEMBERS or not (value is None or type(value) is int or member == "choices"):
+            return False
+    for member, value in choice.items():
+        if member not in _PLAIN_CHOICE and (value is not None or member not in _PLAIN_MEMBERS):
+            return False
+    return document.get("object") == CHUNK_OBJECT

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guardproxy.core.inspection import OutputGuard
+from guardproxy.surfaces.chat_completions.plain import OpenChoice, ShortWay, is_plain
+from guardproxy.wire.sse import SseDecoder, SseEvent
+from tests.support.strategies import Kit, make_kit, texts
+
+LABELS = {"id": "c1", "object": "chat.completion.chunk", "model": "m"}
+CHOICE = {"index": 0, "delta": {"content": "x"}, "logprobs": None, "finish_reason": None}
+EVENT = {**LABELS, "created": 1, "choices": [CHOICE], "usage": None}
+WORDS = make_kit({"word": "secret{1,3}"})
+
+
+def short_way(kit: Kit = WORDS) -> ShortWay:
+    """In the middle of a stream: one choice is open, with a channel for its content."""
+    choice = OpenChoice()
+    choice.channels["delta", "content"] = OutputGuard(kit.policy()).open(("choices", 0, "delta", "content"))
+    return ShortWay({0: choice}, LABELS)
+
+
+def sent(text: str, **more: Any) -> SseEvent:
+    choice = {**CHOICE, "delta": {"content": text}}
+    return SseEvent(json.dumps({**EVENT, **more, "choices": [choice]}, ensure_ascii=False))
+
+
+def text_of(frame: bytes) -> str:
+    (item,) = SseDecoder().feed(frame)
+    assert isinstance(item, SseEvent)
+    content = json.loads(item.data)["choices"][0]["delta"]["content"]
+    assert isinstance(content, str)
+    return content
+
+
+@given(st.lists(texts, min_size=1))
+def test_a_repeated_event_is_what_parsing_it_gives(pieces: list[str]) -> None:
+    with_template, parsing = short_way(), short_way()
+    for piece in pieces:
+        event = sent(piece)
+        short = with_template.repeat(event) or with_template.edit(json.loads(event.data), event, "")
+        long = parsing.edit(json.loads(event.data), event, "")
+        assert short and long
+        assert (text_of(short.frame), short.released) == (text_of(long.frame), long.released)
+
+
+def test_a_repeated_event_without_a_match_goes_out_byte_for_byte() -> None:
+    way = short_way()
+    way.edit(json.loads(sent("a").data), sent("a"), "")
+    again = way.repeat(sent("Grüße"))
+    assert again
+    assert again.frame.decode() == f"data: {sent('Grüße').data}\n\n"
+
+
+def test_a_repeated_event_with_a_match_goes_out_with_the_rest_of_its_text() -> None:
+    way = short_way()
+    way.edit(json.loads(sent("a").data), sent("a"), "")
+    again = way.repeat(sent("a secret b"))
+    assert again
+    assert text_of(again.frame) == "a [WORD] b"
+
+
+def test_an_event_with_escapes_leaves_the_known_form_known() -> None:
+    way = short_way()
+    way.edit(json.loads(sent("a").data), sent("a"), "")
+    assert way.repeat(sent("\n")) is None
+    assert way.edit(json.loads(sent("\n").data), sent("\n"), "")
+    assert way.repeat(sent("b"))
+
+
+@pytest.mark.parametrize("more", [{"model": "other"}, {"created": 2}, {"note": "x"}])
+def test_an_event_with_another_frame_is_no_repeat(more: dict[str, Any]) -> None:
+    way = short_way()
+    way.edit(json.loads(sent("a").data), sent("a"), "")
+    assert way.repeat(sent("b"))
+    assert way.repeat(sent("b", **more)) is None
+
+
+def test_a_named_event_is_no_repeat() -> None:
+    way = short_way()
+    way.edit(json.loads(sent("a").data), sent("a"), "")
+    assert way.repeat(SseEvent(sent("b").data, "note")) is None
+
+
+def test_nothing_repeats_in_a_finished_choice() -> None:
+    choice = OpenChoice()
+    choice.channels["delta", "content"] = OutputGuard(WORDS.policy()).open(("choices", 0, "delta", "content"))
+    way = ShortWay({0: choice}, LABELS)
+    way.edit(json.loads(sent("a").data), sent("a"), "")
+    choice.finished = True
+    assert way.repeat(sent("b")) is None
+
+
+def test_an_event_of_known_labels_numbers_and_nothing_is_plain() -> None:
+    assert is_plain(EVENT, CHOICE, LABELS)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"model": "other"},
+        {"note": "x"},
+        {"note": None},
+        {"usage": {}},
+        {"created": 1.5},
+        {"object": ""},
+        {"AKIA": None},
+    ],
+)
+def test_an_event_with_anything_else_is_not(more: dict[str, Any]) -> None:
+    assert not is_plain({**EVENT, **more}, CHOICE, LABELS)
+
+
+@pytest.mark.parametrize("more", [{"logprobs": {}}, {"finish_reason": "stop"}, {"note": None}, {"text": "x"}])
+def test_a_choice_with_anything_else_is_not(more: dict[str, Any]) -> None:
+    assert not is_plain(EVENT, {**CHOICE, **more}, LABELS)
