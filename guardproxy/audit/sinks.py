@@ -103,7 +103,11 @@ class EventLog(structlog.BoundLoggerBase):
 
     def emit(self, event: Event, **fields: Plain) -> None:
         """One line, now. `time_ms` among the fields (epoch milliseconds) replaces the present time. Never raises."""
-        self._proxy_to_logger("at_once" if event.at_once else "later", event, **fields)
+        (line,), _ = self._process_event("emit", event, fields)
+        if event.at_once:
+            self._logger.at_once(line)
+        else:
+            self._logger.later(line)
 
     def flush(self) -> None:
         self._logger.flush()

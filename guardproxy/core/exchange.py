@@ -128,6 +128,8 @@ class Coverage(NamedTuple):
         return Coverage(inspected, {**reasons, NO_RULE: without} if without else reasons)
 
     def plus(self, other: Coverage) -> Coverage:
+        if not (other.inspected or other.skipped):
+            return self
         return Coverage(_sum(self.inspected, other.inspected), _sum(self.skipped, other.skipped))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from guardproxy.core.exchange import Coverage, Provenance
 from guardproxy.wire.path import Path
@@ -21,7 +21,10 @@ class Action(IntEnum):
 
     @property
     def word(self) -> str:
-        return self.name.lower()
+        return _WORDS[self]
+
+
+_WORDS: Final = tuple(action.name.lower() for action in Action)
 
 
 class Severity(StrEnum):

@@ -11,7 +11,6 @@ import traceback
 
 from guardproxy.audit.events import Event
 from guardproxy.audit.record import AuditFinding, AuditRecord, Direction, count_rules
-from guardproxy.core.exchange import Coverage
 from guardproxy.core.policy import Policy
 from guardproxy.core.principal import Principal
 from guardproxy.core.verdict import Action, Verdict
@@ -30,6 +29,9 @@ _EVENTS = {
     Action.REDACT: Event.EXCHANGE_REDACTED,
     Action.BLOCK: Event.EXCHANGE_BLOCKED,
 }
+
+
+_UNDECIDED = Verdict(Action.ALLOW)
 
 
 class Draft:
@@ -109,11 +111,13 @@ class Draft:
 
     def record(self, time_ms: int) -> AuditRecord:
         """The record as of now."""
-        verdicts = [v for v in (self.request, self.response) if v is not None]
-        action = max((v.action for v in verdicts), default=None)
-        findings = [finding for verdict in verdicts for finding in verdict.findings]
+        request, response = self.request or _UNDECIDED, self.response or _UNDECIDED
+        decided = self.request is not None or self.response is not None
+        action = max(request.action, response.action) if decided else None
+        findings = request.findings + response.findings
         self._timings["total"] = (time.perf_counter_ns() - self._started) // 1000
         event = self._ended_by or _EVENTS[action or Action.ALLOW]
+        principal, policy = self.principal, self.policy
         return AuditRecord(
             time_ms=time_ms,
             request_id=self.request_id,
@@ -121,17 +125,17 @@ class Draft:
             status=self.status,
             method=self.method,
             route=self.route,
-            key_id=self.principal.key_id if self.principal else None,
-            key_name=self.principal.name if self.principal else None,
+            key_id=principal.key_id if principal else None,
+            key_name=principal.name if principal else None,
             model=self.model,
             stream=self.stream,
-            policy=self.policy.name if self.policy else None,
-            revision=self.policy.revision if self.policy else None,
+            policy=policy.name if policy else None,
+            revision=policy.revision if policy else None,
             action=action.word if action is not None else None,
             direction=self._direction(action) if findings else None,
             rules=count_rules(findings),
             findings=tuple(map(AuditFinding.of, findings)),
-            coverage=self._coverage(),
+            coverage=request.coverage.plus(response.coverage),
             error_code=self.error_code,
             cause=self._cause,
             incident_id=self.incident_id,
@@ -144,12 +148,6 @@ class Draft:
     def _direction(self, action: Action | None) -> Direction:
         decided_by_request = self.request is not None and self.request.action == action
         return Direction.REQUEST if decided_by_request else Direction.RESPONSE
-
-    def _coverage(self) -> Coverage:
-        if self.request is None or self.response is None:
-            only = self.request or self.response
-            return only.coverage if only else Coverage()
-        return self.request.coverage.plus(self.response.coverage)
 
 
 def _event_of(error: RequestError) -> Event:

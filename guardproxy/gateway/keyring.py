@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, Self
 from guardproxy.core.principal import Principal
 from guardproxy.errors import ConfigurationError
 from guardproxy.gateway.keyfile import StoredKey, load_pepper, read_keys
-from guardproxy.gateway.keys import digest, parse
+from guardproxy.gateway.keys import digest, digest_under, keyed, parse
 
 SESSION_KEY_LEAST: Final = 16
 SESSION: Final = Principal(key_id="session", name="session", operator=True)
@@ -37,6 +37,7 @@ class Keyring:
     def __init__(self, keys: Iterable[StoredKey], pepper: bytes, session_token: str | None = None) -> None:
         self._keys = tuple(keys)
         self._pepper = pepper
+        self._keyed = keyed(pepper)
         self._entries = {key.id: _entry(key) for key in self._keys}
         self._nobody = _Entry(digest("", pepper), None, -inf)
         self._session = _Entry(digest(session_token, pepper), SESSION, inf) if session_token else self._nobody
@@ -69,7 +70,7 @@ class Keyring:
 
     def find(self, token: str, now: float) -> Principal | None:
         """Who presents this key at `now` (Unix seconds); None if it is no key, unknown, expired or revoked."""
-        presented = digest(token, self._pepper)
+        presented = digest_under(self._keyed, token)
         entry = self._entries.get(parse(token) or "", self._nobody)
         is_session = hmac.compare_digest(presented, self._session.digest)
         is_stored = hmac.compare_digest(presented, entry.digest)

@@ -56,7 +56,19 @@ def is_key_id(text: str) -> bool:
 
 def digest(token: str, pepper: bytes) -> str:
     """What is stored of a key: 64 hexadecimal digits that open nothing and cannot be computed without the pepper."""
-    return hmac.digest(pepper, token.encode("utf-8", "surrogatepass"), "sha256").hex()
+    return digest_under(keyed(pepper), token)
+
+
+def keyed(pepper: bytes) -> hmac.HMAC:
+    """The digest under a pepper before anything was digested, for many times `digest_under`."""
+    return hmac.new(pepper, digestmod="sha256")
+
+
+def digest_under(key: hmac.HMAC, token: str) -> str:
+    """`digest`, at half the price where the pepper stays the same."""
+    mac = key.copy()
+    mac.update(token.encode("utf-8", "surrogatepass"))
+    return mac.hexdigest()
 
 
 def _check(body: str) -> str:

@@ -12,7 +12,7 @@ from guardproxy.gateway.answers import base_headers
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
 from guardproxy.gateway.reservation import Reservation
-from guardproxy.gateway.upstream import RETURNED, UpstreamReply
+from guardproxy.gateway.upstream import UpstreamReply
 from guardproxy.quota.estimate import usage_tokens
 
 # What the upstream says of itself in headers: a name, a date, a number.
@@ -40,9 +40,9 @@ class Running(NamedTuple):
 
     def headers(self, reply: UpstreamReply, more: Mapping[str, str]) -> dict[str, str]:
         """Headers of an answer that came from the upstream."""
-        headers = base_headers(self.draft, {**self.reservation.headers, **more})
-        for name in RETURNED:
-            value = reply.header(name)
-            if value is not None and _HEADER.fullmatch(value) and self.gateway.scrub(value.encode()) == value.encode():
+        headers = base_headers(self.draft, self.reservation.headers)
+        headers.update(more)
+        for name, value in reply.returned():
+            if _HEADER.fullmatch(value) and self.gateway.scrub(value.encode()) == value.encode():
                 headers[name] = value
         return headers

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf
 from typing import Final, Protocol
 from urllib.parse import urlsplit
@@ -31,7 +32,7 @@ _FORWARDED: Final = {
 }
 RETURNED: Final = ("openai-model", "openai-processing-ms", "openai-version", "retry-after", "retry-after-ms")
 _FIXED: Final = f"accept: application/json\r\naccept-encoding: identity\r\nuser-agent: guardproxy/{__version__}\r\n"
-_NAMES: Final = {name: name.encode() for name in RETURNED}
+_RETURNED: Final = tuple((name, name.encode()) for name in RETURNED)
 # What may stand in a request line and in a header: no control characters, hence no line of somebody else's making.
 _METHOD: Final = re.compile(r"[A-Z]{1,16}")
 _PATH: Final = re.compile(r"/[!\"$-~]*")  # no "#", and nothing outside of visible ASCII
@@ -53,7 +54,8 @@ class UpstreamReply(Protocol):
     status: int
     content_type: str
 
-    def header(self, name: str) -> str | None: ...
+    def returned(self) -> Sequence[tuple[str, str]]:
+        """The headers that may travel to the caller (`RETURNED`), those there are: (name in lower case, value)."""
 
     async def read(self) -> bytes:
         """What has come of the body, empty at its end. Nothing more is taken from the upstream while nobody reads."""
@@ -175,6 +177,11 @@ def _trust(ca_file: str | None) -> ssl.SSLContext:
     return context
 
 
+@lru_cache(maxsize=64)
+def _media_type(content_type: bytes) -> str:
+    return content_type.partition(b";")[0].strip().lower().decode("latin-1") or "application/octet-stream"
+
+
 class _HttpReply:
     """An answer on a borrowed connection, which goes back as soon as the answer has been read to its end."""
 
@@ -186,12 +193,11 @@ class _HttpReply:
         self._ended = False
         self._headers = connection.answer.headers
         self.status = connection.answer.status
-        written = self._headers.get(b"content-type", b"")
-        self.content_type = written.partition(b";")[0].strip().lower().decode("latin-1") or "application/octet-stream"
+        self.content_type = _media_type(self._headers.get(b"content-type", b""))
 
-    def header(self, name: str) -> str | None:
-        value = self._headers.get(_NAMES.get(name) or name.lower().encode())
-        return None if value is None else value.decode("latin-1")
+    def returned(self) -> Sequence[tuple[str, str]]:
+        headers = self._headers
+        return [(name, headers[raw].decode("latin-1")) for name, raw in _RETURNED if raw in headers]
 
     async def body(self, limit: int) -> bytes:
         parts: list[bytes] = []

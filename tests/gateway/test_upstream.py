@@ -155,9 +155,7 @@ async def test_an_answer_has_status_type_headers_and_a_body() -> None:
     async with upstream_to(answering(answer)) as (upstream, _):
         reply = await post(upstream)
         assert (reply.status, reply.content_type) == (429, "application/json")
-        assert reply.header("openai-model") == reply.header("OpenAI-Model") == "m"
-        assert reply.header("x-two") == "ä"
-        assert reply.header("retry-after") is None
+        assert reply.returned() == [("openai-model", "m")]
         assert await reply.body(7) == b'{"a":1}'
         assert await reply.body(7) == b""
         reply.close()
@@ -222,7 +220,7 @@ async def test_closing_an_old_answer_does_not_touch_the_next_one_on_its_connecti
         assert await first.body(10) == b"one"
         second = await post(upstream)
         first.close()
-        assert (first.status, first.header("content-length")) == (200, "3")
+        assert (first.status, first.content_type) == (200, "application/json")
         assert await first.body(10) == b""
         assert await second.body(10) == b"two"
         assert server.accepted == 1

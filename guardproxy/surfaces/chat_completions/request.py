@@ -98,7 +98,8 @@ class _RequestReader:
         for name, value in document.items():
             provenance = self._operator if name in _OPERATOR_MEMBERS else Provenance.USER
             if name in _KNOWN_MEMBERS:
-                self.segments += walk(value, (name,), provenance)
+                if isinstance(value, (str, dict, list)):
+                    self.segments += walk(value, (name,), provenance)
             elif name != "messages":
                 self.segments += walk({name: value}, (), provenance)
         modalities = document.get("modalities")
@@ -116,6 +117,9 @@ class _RequestReader:
             here = (*path, name)
             if name == "content":
                 self._read_content(value, here, provenance)
+            elif name == "role":
+                if value not in KNOWN_ROLES:
+                    self.segments += walk(value, here, provenance)
             elif name == "tool_calls" and isinstance(value, list):
                 for index, call in enumerate(value):
                     self._read_call(call, (*here, index), provenance)
@@ -125,10 +129,8 @@ class _RequestReader:
                 self.segments += walk(value, here, provenance)
                 if name == "audio" and value is not None:  # an answer the model spoke before, known by its id
                     self.opaque.append(Opaque(OpaqueKind.AUDIO, provenance, here))
-            elif name != "role":
+            else:
                 self.segments += walk({name: value}, path, provenance)
-            elif value not in KNOWN_ROLES:
-                self.segments += walk(value, here, provenance)
 
     def _read_call(self, call: Any, path: Path, provenance: Provenance) -> None:
         if isinstance(call, dict):
@@ -208,5 +210,5 @@ def _length(document: dict[str, Any], name: str) -> int:
 
 
 def _output_tokens(document: dict[str, Any]) -> int | None:
-    caps = [cap for cap in (_count(document, "max_completion_tokens"), _count(document, "max_tokens")) if cap]
-    return max(caps, default=None)
+    cap, former = _count(document, "max_completion_tokens"), _count(document, "max_tokens")
+    return max(cap, former) if cap and former else cap or former

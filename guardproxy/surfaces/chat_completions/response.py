@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from guardproxy.core.exchange import Opaque, OpaqueKind, Provenance, ResponseReading, Segment
 from guardproxy.surfaces.chat_completions.texts import read_call, walk
 from guardproxy.wire.path import Key, Path, is_word
+
+# Names that need no look: most of what an answer has.
+_NAMES: Final = frozenset(
+    {
+        "id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "index", "message",
+        "logprobs", "finish_reason", "role", "content", "refusal", "annotations", "tool_calls", "prompt_tokens",
+        "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details",
+    }
+)  # fmt: skip
 
 # The text again as tokens, with their bytes or numbers; on a choice, some servers also put them on the response.
 _COPIES: Final = ("logprobs", "token_ids", "prompt_logprobs", "prompt_token_ids")
@@ -20,17 +29,28 @@ def read_response(document: Any) -> ResponseReading:
     segments: list[Segment] = []
     opaque: list[Opaque] = []
     for name, value in document.items():
-        segments += _name(name, ())
-        if name == "object" and value == "chat.completion":
-            continue  # the API's own word, which no rule is about
+        if name not in _NAMES:
+            segments += _name(name, ())
         if name == "choices" and isinstance(value, list):
             for index, choice in enumerate(value):
                 _read_choice(choice, ("choices", index), segments, opaque)
-        else:
-            segments += walk(value, (name,), Provenance.MODEL, names=name != "usage")
-            if name == "usage" and isinstance(value, dict):
-                segments += (segment for member in value for segment in _name(member, (name,)))
+        elif name == "usage" and isinstance(value, dict):
+            segments += _read_usage(value)
+        elif isinstance(value, (dict, list)):
+            segments += walk(value, (name,), Provenance.MODEL)
+        elif isinstance(value, str) and not (name == "object" and value == "chat.completion"):
+            # That is the API's own word, which no rule is about.
+            segments.append(Segment(value, Provenance.MODEL, (name,)))
     return ResponseReading(tuple(segments), tuple(opaque), document.get("usage"))
+
+
+def _read_usage(usage: dict[str, Any]) -> Iterator[Segment]:
+    """Counts, as a rule; their names are not the caller's, below the first level neither."""
+    for name, value in usage.items():
+        if name not in _NAMES:
+            yield from _name(name, ("usage",))
+        if not isinstance(value, int):
+            yield from walk(value, ("usage", name), Provenance.MODEL, names=False)
 
 
 def _name(name: str, path: Path) -> Sequence[Segment]:
@@ -72,17 +92,19 @@ def _read_choice(choice: Any, path: Path, segments: list[Segment], opaque: list[
         segments += walk(choice, path, Provenance.MODEL)
         return
     for name, value in choice.items():
-        segments += _name(name, path)
+        if name not in _NAMES:
+            segments += _name(name, path)
         if name == "message" and isinstance(value, dict):
             _read_reply(value, (*path, name), segments, opaque)
-        else:
+        elif isinstance(value, (str, dict, list)):
             segments += walk(value, (*path, name), Provenance.MODEL)
 
 
 def _read_reply(message: dict[str, Any], path: Path, segments: list[Segment], opaque: list[Opaque]) -> None:
     for name, value in message.items():
         here = (*path, name)
-        segments += _name(name, path)
+        if name not in _NAMES:
+            segments += _name(name, path)
         if isinstance(value, str):
             segments.append(Segment(value, Provenance.MODEL, here))
         elif name == "tool_calls" and isinstance(value, list):
@@ -97,5 +119,5 @@ def _read_reply(message: dict[str, Any], path: Path, segments: list[Segment], op
         elif name == "audio" and isinstance(value, dict) and isinstance(value.get("data"), str):
             opaque.append(Opaque(OpaqueKind.AUDIO, Provenance.MODEL, here))
             segments += walk({k: v for k, v in value.items() if k != "data"}, here, Provenance.MODEL)
-        else:
+        elif value is not None:
             segments += walk(value, here, Provenance.MODEL)
