@@ -95,6 +95,7 @@ class ResponseReading(NamedTuple):
 
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 _EVERY: Final = frozenset(Provenance)
+_WORDS: Final = {provenance: provenance.value for provenance in Provenance}
 
 # Why a text was not looked at: the policy has no rule for its provenance.
 NO_RULE: Final = "no_rule"
@@ -118,10 +119,10 @@ class Coverage(NamedTuple):
         """`watched`: the provenances the policy has rules for. A text no rule looks at was not inspected."""
         inspected: dict[str, int] = {}
         without = 0
-        for segment in segments:
-            if segment.provenance in watched:
-                provenance = segment.provenance.value
-                inspected[provenance] = inspected.get(provenance, 0) + 1
+        for _, provenance, _, _ in segments:
+            if provenance in watched:
+                word = _WORDS[provenance]
+                inspected[word] = inspected.get(word, 0) + 1
             else:
                 without += 1
         reasons = Counter(skipped) if skipped else _NOTHING

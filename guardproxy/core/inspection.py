@@ -114,10 +114,12 @@ def _scan_group(detectors: Sequence[Detector], group: Sequence[Segment], hits: d
 
 def _runs(group: Sequence[Segment]) -> list[list[Segment]]:
     """The segments a model reads as one text, where there is more than one."""
-    runs: dict[int, list[Segment]] = defaultdict(list)
+    if len(group) < 2:
+        return []
+    runs: dict[int, list[Segment]] = {}
     for segment in group:
         if segment.run != ALONE:
-            runs[segment.run].append(segment)
+            runs.setdefault(segment.run, []).append(segment)
     return [run for run in runs.values() if len(run) > 1]
 
 

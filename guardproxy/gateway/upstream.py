@@ -200,6 +200,12 @@ class _HttpReply:
         return [(name, headers[raw].decode("latin-1")) for name, raw in _RETURNED if raw in headers]
 
     async def body(self, limit: int) -> bytes:
+        connection = self._connection
+        if connection is not None and connection.answer.complete and 0 < connection.answer.unread <= limit:
+            whole = await connection.read()  # the usual case: it came with its head
+            self._ended = True
+            self.close()
+            return whole
         parts: list[bytes] = []
         size = 0
         while piece := await self.read():

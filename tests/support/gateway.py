@@ -16,6 +16,7 @@ from guardproxy.gateway.app import Listeners
 from guardproxy.gateway.gateway import Bounds, Gateway
 from guardproxy.gateway.keyring import Keyring
 from guardproxy.gateway.lifecycle import Lifecycle
+from guardproxy.gateway.upstream import RETURNED
 from guardproxy.match.scanner import Scanner, Span
 from guardproxy.quota.ledger import MemoryLedger
 from tests.support.caller import Answer, ask
@@ -43,8 +44,8 @@ class Reply:
         self._parts = iter(parts)
         self._headers = headers or {}
 
-    def header(self, name: str) -> str | None:
-        return self._headers.get(name)
+    def returned(self) -> Sequence[tuple[str, str]]:
+        return [(name, self._headers[name]) for name in RETURNED if name in self._headers]
 
     async def read(self) -> bytes:
         part = next(self._parts, b"")

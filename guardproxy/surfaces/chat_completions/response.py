@@ -12,9 +12,9 @@ from guardproxy.wire.path import Key, Path, is_word
 # Names that need no look: most of what an answer has.
 _NAMES: Final = frozenset(
     {
-        "id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "index", "message",
-        "logprobs", "finish_reason", "role", "content", "refusal", "annotations", "tool_calls", "prompt_tokens",
-        "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details",
+        "id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "index",
+        "message", "logprobs", "finish_reason", "role", "content", "refusal", "annotations", "tool_calls",
+        "prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details",
     }
 )  # fmt: skip
 
