@@ -68,7 +68,8 @@ class Turn(NamedTuple):
 class RequestReading(NamedTuple):
     """What a surface read out of a request: every text with its provenance, and the few facts the proxy acts on.
 
-    `output_tokens` is the cap the caller asked for per choice, None if none.
+    `output_tokens` is the cap the caller asked for per choice, None if none. `stream_usage`: the caller wants a stream
+    to end with the tokens it used.
     """
 
     model: str
@@ -79,6 +80,7 @@ class RequestReading(NamedTuple):
     tools: int = 0
     choices: int = 1
     output_tokens: int | None = None
+    stream_usage: bool = False
 
     @property
     def characters(self) -> int:

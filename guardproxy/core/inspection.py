@@ -188,6 +188,7 @@ class OutputGuard:
         self.blocked: Rule | None = None
         self.inspected = 0
         self.redacts = policy.redacts_answers
+        self.on_block = policy.on_block
 
     def open(self, path: Path) -> StreamGuard:
         """A guard for one growing text at `path`."""

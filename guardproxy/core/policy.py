@@ -60,6 +60,17 @@ class Context:
     unknown_roles: Action = Action.BLOCK
 
 
+class OnBlock(StrEnum):
+    """How a streamed answer ends that the policy stops after its first byte.
+
+    FINISH: with a refusal and `finish_reason: content_filter`, which every client notices. ERROR: with an error event,
+    which clients raise.
+    """
+
+    FINISH = "finish"
+    ERROR = "error"
+
+
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
     """The size of one request. None: no limit. Characters are code points over all texts of the request."""
@@ -113,6 +124,7 @@ class Policy:
     opaque: Mapping[OpaqueKind, Action] = field(default_factory=dict)
     limits: RequestLimits = field(default_factory=RequestLimits)
     quotas: tuple[Quota, ...] = ()
+    on_block: OnBlock = OnBlock.FINISH
     redacts_answers: bool = field(init=False)
     watched: frozenset[Provenance] = field(init=False)
 

@@ -39,7 +39,7 @@ def redact(text: str, spans: Iterable[Span], rules: Mapping[str, Rule]) -> str:
 
 
 def redact_json_text(text: str, clean: Callable[[str], str]) -> str | None:
-    """Clean every string inside `text`, which should hold one JSON value (a tool call's arguments).
+    """Clean each string and long number in `text`, which should hold one JSON value (a tool call's arguments).
 
     Scanning the text itself would be wrong: `\\n` before a credential is two characters, `\\u0041KIA` hides one, and
     a placeholder could break the syntax. So the decoded leaves and member names are cleaned and the value is encoded
@@ -49,9 +49,9 @@ def redact_json_text(text: str, clean: Callable[[str], str]) -> str | None:
         value = decode(text)
     except UndecodableJson:
         return None
-    holder: dict[str, Any] = {"value": value}
+    holder: list[Any] = [value]
     edits = {}
-    for path, leaf in walk_strings(value, ("value",), names=True):
+    for path, leaf in walk_strings(holder, names=True, numbers=True):
         cleaned = clean(leaf)
         if cleaned != leaf:
             edits[path] = cleaned
@@ -59,7 +59,7 @@ def redact_json_text(text: str, clean: Callable[[str], str]) -> str | None:
         return text
     # Of a name that stands twice only the last value was looked at, so only that one may go out.
     replace(holder, edits)
-    return encode(holder["value"]).decode()
+    return encode(holder[0]).decode()
 
 
 def unescaped(text: str) -> str:

@@ -90,6 +90,11 @@ class StreamGuard:
         """Code points that wait for a decision."""
         return len(self._buffer)
 
+    @property
+    def edited(self) -> bool:
+        """Whether any text was hidden so far."""
+        return self._covered > 0
+
     def feed(self, text: str) -> str:
         if not self._scanners:
             return text

@@ -29,7 +29,7 @@ from guardproxy.gateway.relay import relay
 from guardproxy.gateway.reservation import Reservation
 from guardproxy.gateway.routes import find_route
 from guardproxy.gateway.running import Running
-from guardproxy.wire.document import encode, replace
+from guardproxy.wire.document import encode
 from guardproxy.wire.strict_json import parse_strict
 
 _LARGE_BODY = 256 * 1024
@@ -98,7 +98,7 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
     draft.lap("guard_request", started)
     if verdict.action is Action.BLOCK:
         raise refusal(gateway, draft, verdict)
-    replace(document, verdict.edits)
+    route.surface.edit(document, verdict.edits)
     return await relay(running, route, encode(document), reading)
 
 

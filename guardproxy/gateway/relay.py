@@ -22,7 +22,7 @@ async def relay(
     try:
         good = 200 <= reply.status < 300
         if good and reading is not None and reading.stream and reply.content_type == EVENT_STREAM:
-            return await relay_stream(running, route.surface, reply)
+            return await relay_stream(running, route.surface, reply, reading)
         raw = await reply.body(running.gateway.bounds.response_bytes)
         return relay_whole(running, route.surface, reply, raw) if good else relay_failure(running, route, reply, raw)
     finally:

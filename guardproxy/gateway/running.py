@@ -30,11 +30,16 @@ class Running(NamedTuple):
     reservation: Reservation
     deadline: float
 
+    def estimated_usage(self, characters: int) -> dict[str, int]:
+        """The usage of an answer of so many characters, as OpenAI writes it: what `charge` assumes without a report."""
+        prompt, completion = self.reservation.input_tokens, characters // _CHARACTERS_PER_TOKEN
+        return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
     def charge(self, usage: Any, characters: int) -> None:
         """Tokens as the upstream reports them; without a report, from the text that went out."""
         tokens, source = usage_tokens(usage), "reported"
         if tokens is None:
-            tokens, source = self.reservation.input_tokens + characters // _CHARACTERS_PER_TOKEN, "estimated"
+            tokens, source = self.estimated_usage(characters)["total_tokens"], "estimated"
         self.reservation.tokens = tokens
         self.draft.tokens = {source: tokens}
 

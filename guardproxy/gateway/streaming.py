@@ -11,7 +11,9 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from guardproxy.core.exchange import RequestReading
 from guardproxy.core.inspection import OutputGuard
+from guardproxy.core.policy import OnBlock
 from guardproxy.errors import GuardUnavailable, InternalError, RequestError, UpstreamTimeout, UpstreamUnavailable
 from guardproxy.gateway.answers import Scrub
 from guardproxy.gateway.http1 import TOO_LONG
@@ -27,12 +29,14 @@ _KEEP_ALIVE = encode_comment("")
 FAILED = "guardproxy failed to handle this answer; its log names the place"
 
 
-async def relay_stream(running: Running, surface: Surface, reply: UpstreamReply) -> web.StreamResponse:
+async def relay_stream(
+    running: Running, surface: Surface, reply: UpstreamReply, reading: RequestReading
+) -> web.StreamResponse:
     """Server-sent events: what the editor returns is written as it comes."""
     guard = OutputGuard(running.gateway.policy)
     if surface.open_stream is None:
         raise UpstreamUnavailable("the upstream streams an answer that is not a stream", reason="bad_answer")
-    editor = surface.open_stream(guard)
+    editor = surface.open_stream(guard, running.estimated_usage if reading.stream_usage else None)
     response = _EventStream(
         running.request, running.headers(reply, {"cache-control": "no-cache"}), running.gateway.scrub
     )
@@ -141,6 +145,9 @@ async def _end_blocked(running: Running, frames: list[bytes], guard: OutputGuard
     """The policy stopped the answer. Before its first byte that is an error like any other, later it is in-band."""
     if not response.started:
         raise refusal(running.gateway, running.draft, guard.verdict())
+    if running.gateway.policy.on_block is OnBlock.ERROR:
+        error = refusal(running.gateway, running.draft, guard.verdict())
+        frames = [*frames, error_event(error, running.draft.request_id)]
     open_incident(running.gateway, running.draft)
     await response.write(frames)
 

@@ -39,7 +39,7 @@ def relay_whole(running: Running, surface: Surface, reply: UpstreamReply, raw: b
     running.charge(answer.usage, sum(len(segment.text) for segment in answer.segments))
     if verdict.action is Action.BLOCK:
         raise refusal(running.gateway, draft, verdict)
-    replace(document, verdict.edits)
+    surface.edit(document, verdict.edits)
     decision = max(verdict.action, draft.request.action if draft.request else Action.ALLOW)
     headers = running.headers(reply, {"x-guardproxy-decision": decision.word})
     draft.status = reply.status

@@ -21,6 +21,7 @@ from guardproxy.core.policy import (
     Context,
     Detector,
     Metric,
+    OnBlock,
     OperatorMessages,
     Policy,
     Quota,
@@ -88,6 +89,7 @@ def compile_policy(document: PolicyDocument) -> Policy:
         opaque={kind: Action[getattr(written.opaque, kind.value).upper()] for kind in OpaqueKind},
         limits=RequestLimits(**written.limits.model_dump()),
         quotas=tuple(_quotas(written)),
+        on_block=OnBlock(written.answers.on_block),
     )
 
 

@@ -79,6 +79,10 @@ class WrittenOpaque(Written):
     unknown: PassWord = "block"
 
 
+class WrittenAnswers(Written):
+    on_block: Literal["finish", "error"] = "finish"
+
+
 class WrittenLimits(Written):
     body_bytes: Count = 20 * 1024 * 1024
     messages: Count | None = None
@@ -110,6 +114,7 @@ class WrittenPolicy(Written):
     opaque: WrittenOpaque = WrittenOpaque()
     limits: WrittenLimits = WrittenLimits()
     quotas: tuple[WrittenQuota, ...] = ()
+    answers: WrittenAnswers = WrittenAnswers()
 
 
 Model = TypeVar("Model", bound=BaseModel)

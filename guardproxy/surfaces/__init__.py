@@ -12,6 +12,8 @@ from typing import Any, Final, NamedTuple, Protocol
 from guardproxy.core.exchange import RequestReading, ResponseReading
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.surfaces import chat_completions, models
+from guardproxy.wire.document import replace
+from guardproxy.wire.path import Path
 from guardproxy.wire.sse import SseEvent
 
 
@@ -27,18 +29,30 @@ class StreamEditor(Protocol):
     def finish(self) -> list[bytes]: ...
 
 
+class OpenStream(Protocol):
+    def __call__(self, guard: OutputGuard, usage_for: Callable[[int], Mapping[str, int]] | None) -> StreamEditor:
+        """`usage_for` gives the usage object for so many released characters; None if the client did not ask for it."""
+
+
 class ReadRequest(Protocol):
     def __call__(self, document: Any, *, operator: bool) -> RequestReading: ...
 
 
+Edit = Callable[[Any, Mapping[Path, str]], None]
+
+
 class Surface(NamedTuple):
-    """One API. `read_request` is None where requests carry no body. `strip_copies` drops re-encoded copies of text."""
+    """One API. `read_request` is None where requests carry no body. `strip_copies` drops re-encoded copies of text.
+
+    `edit` puts what the policy hides out of a request or a whole answer, like `document.replace`.
+    """
 
     name: str
     read_request: ReadRequest | None
     read_response: Callable[[Any], ResponseReading]
     strip_copies: Callable[[Any], None]
-    open_stream: Callable[[OutputGuard], StreamEditor] | None
+    edit: Edit
+    open_stream: OpenStream | None
 
 
 CHAT_COMPLETIONS: Final = Surface(
@@ -46,9 +60,10 @@ CHAT_COMPLETIONS: Final = Surface(
     chat_completions.read_request,
     chat_completions.read_response,
     chat_completions.strip_copies,
+    chat_completions.edit,
     chat_completions.ChatStream,
 )
-MODELS: Final = Surface("models", None, models.read_response, models.strip_copies, None)
+MODELS: Final = Surface("models", None, models.read_response, models.strip_copies, replace, None)
 
 SURFACES: Final[Mapping[tuple[str, str], Surface]] = {
     ("POST", "/chat/completions"): CHAT_COMPLETIONS,

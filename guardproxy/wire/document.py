@@ -17,6 +17,8 @@ import msgspec
 from guardproxy.wire.path import Inside, Key, Path, Step
 
 MAX_DEPTH: Final = 256
+MIN_DIGITS: Final = 6
+_LONG_NUMBER: Final = 10 ** (MIN_DIGITS - 1)
 
 _DECODER = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
@@ -104,10 +106,13 @@ def replace(document: Any, edits: Mapping[Path, str]) -> None:
         _edited(document, list(edits.items()))
 
 
-def walk_strings(value: Any, path: Path = (), *, names: bool = False) -> Iterator[tuple[Path, str]]:
+def walk_strings(
+    value: Any, path: Path = (), *, names: bool = False, numbers: bool = False
+) -> Iterator[tuple[Path, str]]:
     """Every string in document order with its path, which begins with `path`; with `names` also every member's name.
 
-    A name comes before what it names, at a path that ends in `Key`. Needs no recursion.
+    A name comes before what it names, at a path that ends in `Key`. With `numbers` also those long enough to identify
+    somebody (`MIN_DIGITS`), as they are written. Needs no recursion.
     """
     if isinstance(value, str):
         yield path, value
@@ -120,11 +125,18 @@ def walk_strings(value: Any, path: Path = (), *, names: bool = False) -> Iterato
                 yield (*here, Key(step)), step
             if isinstance(child, str):
                 yield (*here, step), child
+            elif numbers and is_long_number(child):
+                yield (*here, step), str(child)
             elif isinstance(child, (dict, list)):
                 walks.append(((*here, step), _members(child)))
                 break
         else:
             walks.pop()
+
+
+def is_long_number(value: Any) -> bool:
+    """Whether this is a number of at least `MIN_DIGITS` digits before the point."""
+    return type(value) in (int, float) and abs(value) >= _LONG_NUMBER
 
 
 def is_deeper_than(limit: int, value: Any) -> bool:

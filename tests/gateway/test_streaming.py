@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from guardproxy.core.exchange import Provenance
+from guardproxy.core.policy import OnBlock
 from guardproxy.detectors import DETECTORS
 from guardproxy.errors import UpstreamTimeout, UpstreamUnavailable
 from guardproxy.gateway.gateway import Bounds
@@ -117,6 +118,26 @@ async def test_blocked_before_its_first_byte_a_stream_is_a_400(parts: Sequence[s
         answer = await on.chat(stream=True)
         assert answer.refusal == (400, "content_policy_violation")
         assert answer.error["guardproxy"]["incident_id"] == on.record["incident_id"]
+
+
+async def test_blocked_later_it_ends_with_an_error_where_the_policy_wants_one() -> None:
+    policy = small(on_block=OnBlock.ERROR)
+    async with data_plane(lambda: streamed(*said("fine, ", "a forbid", "den phrase", " more")), policy) as on:
+        answer = await on.chat(stream=True)
+        assert text(answer) == "fine, a "
+        error = answer.events[-1]["error"]
+        assert (error["code"], error["guardproxy"]["incident_id"]) == (
+            "content_policy_violation",
+            on.record["incident_id"],
+        )
+        assert on.record["event"] == "exchange_blocked"
+
+
+async def test_a_blocked_stream_tells_the_usage_it_is_charged_with() -> None:
+    async with data_plane(lambda: streamed(*said("fine, ", "a forbidden phrase")), SMALL) as on:
+        answer = await on.chat(stream=True, stream_options={"include_usage": True})
+        assert answer.events[-1] == "[DONE]"
+        assert answer.events[-2]["usage"]["total_tokens"] == on.record["tokens"]["estimated"] > 0
 
 
 async def test_blocked_later_it_ends_the_way_clients_know() -> None:

@@ -34,7 +34,7 @@ def test_every_surface_keeps_a_secret_of_a_whole_answer_back(surface: Surface) -
 @pytest.mark.parametrize("surface", [s for s in set(SURFACES.values()) if s.open_stream], ids=lambda s: s.name)
 def test_every_surface_that_streams_keeps_a_secret_of_a_stream_back(surface: Surface) -> None:
     assert surface.open_stream is not None
-    editor = surface.open_stream(OutputGuard(KIT.policy()))
+    editor = surface.open_stream(OutputGuard(KIT.policy()), None)
     event = SseEvent(encode(EVENTS[surface.name]).decode())
     shown = b"".join([*editor.feed(event), *editor.feed(SseEvent(DONE)), *editor.finish()])
     assert b"a [WORD]" in shown

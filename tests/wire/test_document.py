@@ -16,6 +16,7 @@ from guardproxy.wire.document import (
     encode,
     get,
     is_deeper_than,
+    is_long_number,
     repeats_names,
     replace,
     walk_strings,
@@ -97,6 +98,18 @@ def naive_strings(value: Any, path: Path, names: bool) -> list[tuple[Path, str]]
 @given(values, st.booleans())
 def test_the_walk_finds_every_string_in_document_order(value: Any, names: bool) -> None:
     assert naive_strings(value, ("at", 1), names) == list(walk_strings(value, ("at", 1), names=names))
+
+
+@given(values)
+def test_the_walk_finds_every_long_number_where_it_is_asked_to(value: Any) -> None:
+    strings, with_numbers = list(walk_strings([value])), list(walk_strings([value], numbers=True))
+    numbers = [found for found in with_numbers if found not in strings]
+    assert strings == [found for found in with_numbers if found not in numbers]
+    for path, text in numbers:
+        number = get([value], path)
+        assert (type(number) in (int, float), text) == (True, str(number))
+        assert abs(number) >= 100_000
+    assert is_long_number(value) == ([path for path, _ in numbers if len(path) == 1] == [(0,)])
 
 
 @given(values)

@@ -1,17 +1,25 @@
-"""Events of a streamed chat that we write ourselves."""
+"""How an event of a streamed chat is written: the upstream's, and our own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from guardproxy.wire.document import encode
+from guardproxy.wire.document import decode, encode, repeats_names
 from guardproxy.wire.path import Path
-from guardproxy.wire.sse import encode_event
+from guardproxy.wire.sse import SseEvent, encode_event
 
 CHUNK_OBJECT: Final = "chat.completion.chunk"
 # What a frame made by us takes over from the upstream's.
 _SKELETON: Final = ("id", "object", "created", "model", "service_tier", "system_fingerprint")
+
+
+def forwarded(document: dict[str, Any], event: SseEvent, name: str) -> bytes:
+    """An event of the upstream after it was edited: as it came, unless something was, or its bytes hold more than was
+    looked at.
+    """
+    untouched = decode(event.data) == document and not repeats_names(event.data)
+    return encode_event(event.data if untouched else encode(document), name)
 
 
 def own_event(last: Mapping[str, Any], index: int, parts: dict[str, Any], finish_reason: str | None = None) -> bytes:
@@ -19,6 +27,12 @@ def own_event(last: Mapping[str, Any], index: int, parts: dict[str, Any], finish
     choice = {"index": index, "delta": {}, **parts, "finish_reason": finish_reason}
     skeleton = {name: last[name] for name in _SKELETON if name in last}
     return encode_event(encode({**skeleton, "choices": [choice]}))
+
+
+def usage_event(last: Mapping[str, Any], usage: Mapping[str, int]) -> bytes:
+    """The event that ends a stream whose client asked for the tokens it used."""
+    skeleton = {name: last[name] for name in _SKELETON if name in last}
+    return encode_event(encode({**skeleton, "choices": [], "usage": usage}))
 
 
 def nest(path: Path, text: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from guardproxy.core.stream import StreamGuard
 from guardproxy.surfaces.chat_completions.calls import PendingCalls
 from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT
 from guardproxy.surfaces.chat_completions.template import Template, template_of
-from guardproxy.wire.document import encode
+from guardproxy.wire.document import encode, repeats_names
 from guardproxy.wire.path import Path
 from guardproxy.wire.sse import SseEvent, encode_event
 
@@ -93,7 +93,9 @@ class ShortWay:
         if template is not None:  # otherwise what is known stays true
             self._known = _Known(template, known, channel, document)
         delta["content"] = released = channel.feed(text)
-        return PlainEvent(encode_event(encode(document), name), len(released), document)
+        untouched = released == text and (template is not None or not repeats_names(event.data))
+        frame = encode_event(event.data if untouched else encode(document), name)
+        return PlainEvent(frame, len(released), document)
 
 
 def is_plain(document: dict[str, Any], choice: dict[str, Any], labels: Mapping[str, str]) -> bool:

@@ -66,6 +66,7 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
         tools=_length(document, "tools") + _length(document, "functions"),
         choices=_count(document, "n") or 1,
         output_tokens=_output_tokens(document),
+        stream_usage=_wants_usage(document),
     )
 
 
@@ -198,6 +199,11 @@ def _count(document: dict[str, Any], name: str) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InvalidRequest(f"{name} must be a positive whole number", param=name)
     return value
+
+
+def _wants_usage(document: dict[str, Any]) -> bool:
+    options = document.get("stream_options")
+    return isinstance(options, dict) and options.get("include_usage") is True
 
 
 def _length(document: dict[str, Any], name: str) -> int:

@@ -15,17 +15,19 @@ it is not believed any more.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from guardproxy.core.inspection import OutputGuard
+from guardproxy.core.policy import OnBlock
 from guardproxy.errors import UpstreamUnavailable
-from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT, nest, own_event
+from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT, forwarded, nest, own_event, usage_event
 from guardproxy.surfaces.chat_completions.plain import OpenChoice, PlainEvent, ShortWay
 from guardproxy.surfaces.chat_completions.response import strip_choice_copies, strip_tokens
-from guardproxy.wire.document import UndecodableJson, decode, encode, get, replace, walk_strings
+from guardproxy.surfaces.chat_completions.signed import SIGNATURE, signature_holds
+from guardproxy.wire.document import UndecodableJson, decode, get, replace, walk_strings
 from guardproxy.wire.path import Key, Path, is_word
-from guardproxy.wire.sse import DONE, SseEvent, encode_event
+from guardproxy.wire.sse import DONE, SseEvent
 
 _DONE_FRAME: Final = b"data: [DONE]\n\n"
 _REFUSAL: Final = "This answer was stopped by a policy of the proxy."
@@ -41,8 +43,9 @@ _EVENT_NAME: Final = re.compile("[a-z._]{0,40}")
 class ChatStream:
     """Edits the events of one response. `feed` and `finish` return frames for the client, ready to write."""
 
-    def __init__(self, guard: OutputGuard) -> None:
+    def __init__(self, guard: OutputGuard, usage_for: Callable[[int], Mapping[str, int]] | None = None) -> None:
         self._guard = guard
+        self._usage_for = usage_for
         self._choices: dict[int, OpenChoice] = {}
         self._last: dict[str, Any] = {"object": CHUNK_OBJECT}
         self._done = False
@@ -74,7 +77,7 @@ class ChatStream:
         plain = self._short_way.edit(document, event, name)
         if plain is not None:
             return self._sent(plain)
-        frames = self._edit(document, name)
+        frames = [*self._edit(document), forwarded(document, event, name)]
         return self._blocked(frames) if self._guard.blocked else frames
 
     def _sent(self, plain: PlainEvent) -> list[bytes]:
@@ -102,14 +105,22 @@ class ChatStream:
         return [(index, choice) for index, choice in sorted(self._choices.items()) if not choice.finished]
 
     def _blocked(self, frames: list[bytes]) -> list[bytes]:
-        """End every open choice the one way all clients notice, with a refusal that cannot pass for model text."""
+        """End every open choice the one way all clients notice, with a refusal that cannot pass for model text.
+
+        Where the policy wants an error instead, whoever writes the frames adds it: it names the exchange.
+        """
         self._done = True
+        if self._guard.on_block is OnBlock.ERROR:
+            return frames
         for index, _ in self._open():
             frames.append(own_event(self._last, index, {"delta": {"refusal": _REFUSAL}}))
             frames.append(own_event(self._last, index, {}, "content_filter"))
+        if self._usage_for is not None:
+            frames.append(usage_event(self._last, self._usage_for(self.characters)))
         return [*frames, _DONE_FRAME]
 
-    def _edit(self, document: dict[str, Any], name: str) -> list[bytes]:
+    def _edit(self, document: dict[str, Any]) -> list[bytes]:
+        """Edit an event in place; the frames that go before it."""
         frames: list[bytes] = []
         if self._guard.redacts:
             strip_tokens(document)
@@ -126,7 +137,7 @@ class ChatStream:
         self.failed = self.failed or bool(document.get("error"))
         if isinstance(document.get("usage"), dict):
             self.usage = document["usage"]
-        return [*frames, encode_event(encode(document), name)]
+        return frames
 
     def _clean_names(self, holder: dict[str, Any]) -> None:
         """Look at members' names that are no words of an API."""
@@ -211,7 +222,9 @@ class ChatStream:
             elif isinstance(value, (dict, list)):
                 edits: dict[Path, str] = {}
                 for path, text in walk_strings(value, (member,)):
-                    if path[-1] in _DELTA_LABELS:
+                    if path[-1] == SIGNATURE:
+                        edits[path] = text if signature_holds(choice.channels, (*where, *path)) else ""
+                    elif path[-1] in _DELTA_LABELS:
                         edits[path] = self._guard.whole(text, ("choices", index, *where, *path))
                     elif path != ("audio", "data"):
                         edits[path] = self._channel(index, choice, (*where, *path), text, present)

@@ -7,18 +7,26 @@ from typing import Any, Final
 
 from guardproxy.core.exchange import Provenance, Segment
 from guardproxy.core.rewrite import unescaped
-from guardproxy.wire.document import UndecodableJson, decode, encode, repeats_names, walk_strings
+from guardproxy.wire.document import UndecodableJson, decode, encode, is_long_number, repeats_names, walk_strings
 from guardproxy.wire.path import INSIDE_JSON, Path
 
 _CALL_MEMBERS: Final = frozenset({"id", "type", "index", "function", "custom", "name", "arguments", "input"})
 _CALL_TYPES: Final = ("function", "custom")
 
 
-def walk(value: Any, path: Path, provenance: Provenance, *, names: bool = True) -> Sequence[Segment]:
-    """The catch-all: every string leaf below `value`, and every member name unless the API has named them all."""
+def walk(
+    value: Any, path: Path, provenance: Provenance, *, names: bool = True, numbers: bool = False
+) -> Sequence[Segment]:
+    """The catch-all: every string leaf below `value`, and every member name unless the API has named them all.
+
+    With `numbers` also long numbers.
+    """
     if isinstance(value, (dict, list)):
-        return [Segment(text, provenance, where) for where, text in walk_strings(value, path, names=names)]
-    return (Segment(value, provenance, path),) if isinstance(value, str) else ()
+        found = walk_strings(value, path, names=names, numbers=numbers)
+        return [Segment(text, provenance, where) for where, text in found]
+    if isinstance(value, str):
+        return (Segment(value, provenance, path),)
+    return (Segment(str(value), provenance, path),) if numbers and is_long_number(value) else ()
 
 
 def read_call(call: dict[str, Any], path: Path, provenance: Provenance) -> Iterator[Segment]:
@@ -37,7 +45,7 @@ def read_call(call: dict[str, Any], path: Path, provenance: Provenance) -> Itera
                 continue
             if repeats_names(value):
                 call[name] = encode(arguments).decode()
-            yield from walk(arguments, (*here, INSIDE_JSON), provenance)
+            yield from walk(arguments, (*here, INSIDE_JSON), provenance, numbers=True)
         elif name not in _CALL_MEMBERS:
             yield from walk({name: value}, path, provenance)
         elif isinstance(value, dict):

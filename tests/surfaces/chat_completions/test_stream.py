@@ -13,6 +13,7 @@ from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk
 
 from guardproxy.core.inspection import OutputGuard
+from guardproxy.core.policy import OnBlock
 from guardproxy.core.verdict import Action
 from guardproxy.detectors.pattern import PatternOptions
 from guardproxy.errors import UpstreamUnavailable
@@ -185,6 +186,33 @@ def test_after_a_block_nothing_more_comes_out() -> None:
     assert received.finished == {0: "content_filter"}
     assert stream.feed(event(chunk(part(0, {"content": "more"})))) == []
     assert (stream.feed(SseEvent(DONE)), stream.finish()) == ([], [])
+
+
+def test_a_client_that_asked_for_its_usage_gets_it_after_a_block_too() -> None:
+    kit = make_kit({"stop": "bad"}, actions={"stop": Action.BLOCK})
+    stream = ChatStream(OutputGuard(kit.policy()), lambda characters: {"total_tokens": 100 + characters})
+    received = Received(stream.feed(event(chunk(part(0, {"content": "it is bad"})))))
+    last = received.documents[-1]
+    assert (last["choices"], last["usage"], last["object"]) == ([], {"total_tokens": 106}, "chat.completion.chunk")
+    assert received.done
+
+
+def test_where_the_policy_wants_an_error_the_stream_just_stops() -> None:
+    policy = make_kit({"stop": "bad"}, actions={"stop": Action.BLOCK}).policy()
+    stream = ChatStream(OutputGuard(dataclasses.replace(policy, on_block=OnBlock.ERROR)))
+    received = Received(stream.feed(event(chunk(part(0, {"content": "it is bad"})))))
+    assert (received.text(0), received.finished, received.done) == ("it is ", {}, False)
+    assert stream.finish() == []
+
+
+def test_an_event_nothing_was_found_in_goes_out_byte_for_byte() -> None:
+    stream = open_stream(WORDS)
+    for data in (
+        '{ "choices" : [ {"index":0, "delta":{"role":"assistant","content":"a \\u00e9"}, "x": 1.50} ]}',
+        '{"choices": [{"index": 0, "delta": {"content": "b\\n"}}], "object": "chat.completion.chunk", "created": 1E3}',
+    ):
+        assert stream.feed(SseEvent(data)) == [f"data: {data}\n\n".encode()]
+    assert b"hidden" not in b"".join(stream.feed(SseEvent('{"note": "hidden", "note": "shown", "choices": []}')))
 
 
 def test_a_block_in_one_choice_takes_back_no_finish_of_another() -> None:
