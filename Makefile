@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench clean help
+.PHONY: demo test lint bench corpus clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -31,6 +31,9 @@ test: lint ## lint, then all of the tests
 
 bench: $(READY) ## CPU per request and per streamed chunk, as ratios to a bare proxy of the same run
 	$(BIN)/python -m bench
+
+corpus: $(READY) ## findings of each rule in ordinary text, held against bench/budget.yaml
+	$(BIN)/python -m bench.corpus --check
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
