@@ -1,0 +1,49 @@
+"""The text that is there for models only: what tag characters and variation selectors spell.
+
+`guardproxy.match.view` drops these characters, so none of them hides a match in the text around it. But they can be a
+text of their own: U+E0020 to U+E007E repeat ASCII, and the 256 variation selectors carry any byte behind some emoji.
+Nobody sees it, and models read it. No single reading can show both: between the letters of a visible word such a
+character must vanish, inside of a message made of them it must not. So this is the second reading, in which all the
+rest vanishes. In ordinary text it is empty: the selectors of emoji (bytes 14 and 15) spell nothing here. A flag such as
+that of Scotland spells its region, `gbsct`.
+
+Out of reach: a match half of which is written in visible and half in hidden characters; bytes above 126 and other codes
+(bits as two kinds of zero-width characters), which are somebody's private convention.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from guardproxy.match.view import SourceMap, View
+
+_SPELLS: Final = {
+    **{0xE0000 + code: code for code in range(0x20, 0x7F)},
+    **{0xE0100 + byte - 16: byte for byte in range(0x20, 0x7F)},
+    **{0xFE00 + byte: byte for byte in (0x09, 0x0A, 0x0D)},
+}
+# The same characters. Ranges, because listed one by one they would be compared one by one.
+_HIDDEN: Final = re.compile("[\ufe09\ufe0a\ufe0d\U000e0020-\U000e007e\U000e0110-\U000e016e]+")
+
+
+def reveal_onto(source: SourceMap, text: str) -> str:
+    """What is hidden in the next piece of a source."""
+    out = []
+    at = 0
+    for found in _HIDDEN.finditer(text) if not text.isascii() else ():
+        start, end = found.span()
+        if start > at:
+            source.drop(start - at)
+        out.append(found[0].translate(_SPELLS))
+        source.keep(end - start)
+        at = end
+    if at < len(text):
+        source.drop(len(text) - at)
+    return "".join(out)
+
+
+def hidden_text(text: str) -> View:
+    """All that is hidden in a whole text, nearly always nothing."""
+    source = SourceMap()
+    return View(reveal_onto(source, text), source)

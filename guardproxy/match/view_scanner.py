@@ -1,0 +1,109 @@
+"""A scanner of a text as it is matched, in offsets of the text as written.
+
+Around any scanner: it reads the view, this one speaks of the source. What the view drops needs care in a stream. A
+match that has been reported may still grow, and then covers what was dropped behind it so far; so directly behind such
+a match dropped characters wait for the next one that is not. Dropped characters in front of a character that is held
+go out: no match begins with them.
+
+What is remembered of the source reaches back to what the inner scanner still holds, and to the beginning of a match
+that may still grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from guardproxy.match.scanner import Scanner, Span
+from guardproxy.match.view import SourceMap, fold_onto
+
+Reading = Callable[[SourceMap, str], str]
+"""Reads the next piece of a source and notes where its characters stand: `fold_onto`, `reveal_onto`."""
+
+
+class ViewScanner:
+    """Reads a source piece by piece; see `guardproxy.match.scanner.Scanner`. `scanner` is fresh and not used elsewhere.
+
+    The promise of the inner scanner about spans that grow holds for this one.
+    """
+
+    __slots__ = ("_ascii_length", "_growing", "_map", "_reading", "_safe", "_scanner", "_shift", "_stays")
+
+    def __init__(self, scanner: Scanner, reading: Reading = fold_onto) -> None:
+        self._scanner = scanner
+        self._reading = reading
+        self._map = SourceMap()
+        self._stays = reading is fold_onto  # whether ASCII stays as it is
+        # As long as all that matters stands equally far behind its offset in the view, ASCII needs no map.
+        self._shift = self._map.shift
+        self._ascii_length = 0  # of source that the map does not know of yet
+        self._growing: dict[tuple[int, str], int] = {}  # (start, rule) -> end, of spans that reach the inner `safe`
+        self._safe = 0
+
+    @property
+    def safe(self) -> int:
+        return self._safe if self._shift is None else self._scanner.safe + self._shift
+
+    @property
+    def breaks(self) -> int:
+        """How many places of the source are remembered."""
+        return self._map.breaks
+
+    def feed(self, text: str) -> Sequence[Span]:
+        if self._shift is not None and self._stays and text.isascii():
+            self._ascii_length += len(text)
+            return self._feed_shifted(text)
+        self._map.keep(self._ascii_length)
+        self._ascii_length = 0
+        read = self._reading(self._map, text)
+        if self._shift is not None and self._shift == self._map.shift:
+            return self._feed_shifted(read)
+        return self._feed_mapped(read)
+
+    def finish(self) -> Sequence[Span]:
+        spans = self._in_source(self._scanner.finish())
+        self._map.keep(self._ascii_length)
+        self._safe = self._map.written
+        self._shift = None
+        return spans
+
+    def _feed_shifted(self, read: str) -> Sequence[Span]:
+        spans = self._scanner.feed(read)
+        if not spans:
+            return spans
+        self._watch(spans)
+        return self._in_source(spans)
+
+    def _feed_mapped(self, read: str) -> Sequence[Span]:
+        spans = self._scanner.feed(read) if read else ()
+        self._watch(spans)
+        self._shift = None
+        found = self._in_source(spans)
+        self._settle()
+        return found
+
+    def _in_source(self, spans: Sequence[Span]) -> Sequence[Span]:
+        match self._shift:
+            case 0:
+                return spans
+            case None:
+                return list(map(self._map.to_source, spans))
+            case shift:
+                return [Span(start + shift, end + shift, rule) for start, end, rule in spans]
+
+    def _watch(self, spans: Sequence[Span]) -> None:
+        """Keep the spans that may still grow."""
+        for start, end, rule in spans:
+            self._growing[start, rule] = max(end, self._growing.get((start, rule), 0))
+        if self._growing:
+            safe = self._scanner.safe
+            self._growing = {span: end for span, end in self._growing.items() if end >= safe}
+
+    def _settle(self) -> None:
+        """Say how far the source is decided, and forget what will not be asked for any more."""
+        safe = self._scanner.safe
+        self._safe = self._map.source_start(safe)
+        if safe in self._growing.values():
+            self._safe = min(self._safe, self._map.source_end(safe))
+        # One before: the character whose end a growing match has reached.
+        self._map.forget(min(safe - 1, min((start for start, _ in self._growing), default=safe)))
+        self._shift = self._map.shift
