@@ -13,6 +13,7 @@ import typer
 from guardproxy.audit.events import Event
 from guardproxy.audit.incidents import IncidentFile
 from guardproxy.audit.sinks import EventLog, Recorder
+from guardproxy.core.memo import Memo
 from guardproxy.errors import ConfigurationError
 from guardproxy.gateway.app import Listeners
 from guardproxy.gateway.gateway import Bounds, Gateway
@@ -65,6 +66,7 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         bounds=Bounds(
             settings.body_timeout, settings.exchange_timeout, upstream.max_response_bytes, settings.head_timeout
         ),
+        memo=Memo(policy.revision, secrets.token_bytes(32)),
         upstream_secret=secret,
     )
     listeners = Listeners(gateway, log)

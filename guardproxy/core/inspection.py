@@ -7,15 +7,15 @@ same rules of the same policy against the same provenance, so both decide the sa
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate
+from bisect import bisect_left
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 
 from guardproxy.core.excerpt import mask_excerpt
-from guardproxy.core.exchange import ALONE, NO_RULE, Coverage, Provenance, Segment
-from guardproxy.core.policy import Detector, Policy, Rule
+from guardproxy.core.exchange import NO_RULE, Coverage, Provenance, Segment
+from guardproxy.core.memo import Memo
+from guardproxy.core.policy import Policy, Rule
 from guardproxy.core.rewrite import hides, redact
+from guardproxy.core.scanning import Hits, runs_of, scan_group, scan_run
 from guardproxy.core.stream import Hit, StreamGuard
 from guardproxy.core.verdict import Action, Finding, Verdict
 from guardproxy.match.scanner import Span
@@ -34,24 +34,32 @@ _NAME = re.compile(r"[\w.:@/+-]{1,120}", re.ASCII)
 # By policy: what was found to be a name. A proxy sees the same few over and over.
 _shown_names: set[tuple[str, str]] = set()
 
-# Stands between texts that are looked at together; no rule's required literal can hold it.
-_BETWEEN = "\x00"
-
-# What servers put between two parts of one text before a model reads it: a credential is cut where there is nothing,
-# a phrase where there is a line end.
-_SEAMS = ("", "\n")
-
 
 def inspect(policy: Policy, segments: Sequence[Segment], skipped: Collection[str] = ()) -> Verdict:
     """Hold every segment against the rules for its provenance. `skipped` names what could not be read at all."""
+    steps = inspect_in_steps(policy, segments, skipped)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            verdict: Verdict = end.value
+            return verdict
+
+
+def inspect_in_steps(
+    policy: Policy, segments: Sequence[Segment], skipped: Collection[str] = (), memo: Memo | None = None
+) -> Generator[None, None, Verdict]:
+    """`inspect` that stops now and then, so that a long text holds nobody else up. Texts the `memo` knows are clean."""
     coverage = Coverage.of(segments, skipped, policy.watched)
-    hits: dict[Segment, list[Span]] = {}
+    hits: Hits = {}
     for provenance, detectors in policy.detectors.items():
         group = [segment for segment in segments if segment.provenance is provenance] if detectors else []
         if group:
-            _scan_group(detectors, group, hits)
+            known = memo if memo is not None and memo.revision == policy.revision else None
+            yield from scan_group(detectors, group, hits, known)
     if not hits:
         return Verdict(Action.ALLOW, coverage=coverage)
+    yield
     return _judge(policy, hits, _masks(policy, segments, hits), coverage)
 
 
@@ -88,64 +96,17 @@ class Excerpts:
         return mask_excerpt(self._text, start, end, self._hidden[first:last], EXCERPT_CONTEXT)
 
 
-def _by_provenance(segments: Sequence[Segment]) -> dict[Provenance, list[Segment]]:
-    groups: dict[Provenance, list[Segment]] = defaultdict(list)
-    for segment in segments:
-        groups[segment.provenance].append(segment)
-    return groups
-
-
-def _scan_group(detectors: Sequence[Detector], group: Sequence[Segment], hits: dict[Segment, list[Span]]) -> None:
-    runs = _runs(group)
-    texts = [segment.text for segment in group]
-    texts += [seam.join(segment.text for segment in run) for run in runs for seam in _SEAMS]
-    joined = _BETWEEN.join(texts)
-    for detector in detectors:
-        # One cheap question for all texts together; nearly every request ends here. `scan` asks it of one text itself.
-        if len(texts) > 1 and not detector.may_match(joined):
-            continue
-        for segment in group:
-            spans = detector.scan(segment.text)
-            if spans:
-                hits.setdefault(segment, []).extend(spans)
-        for run in runs:
-            _scan_run(detector, run, hits)
-
-
-def _runs(group: Sequence[Segment]) -> list[list[Segment]]:
-    """The segments a model reads as one text, where there is more than one."""
-    if len(group) < 2:
-        return []
-    runs: dict[int, list[Segment]] = {}
-    for segment in group:
-        if segment.run != ALONE:
-            runs.setdefault(segment.run, []).append(segment)
-    return [run for run in runs.values() if len(run) > 1]
-
-
-def _scan_run(detector: Detector, run: Sequence[Segment], hits: dict[Segment, list[Span]]) -> None:
-    """Find what is cut in two between segments; each segment gets its part of the span."""
-    for seam in _SEAMS:
-        starts = list(accumulate((len(segment.text) + len(seam) for segment in run), initial=0))
-        for span in detector.scan(seam.join(segment.text for segment in run)):
-            at = bisect_right(starts, span.start) - 1
-            while at < len(run) and starts[at] < span.end:
-                start, end = max(span.start - starts[at], 0), min(span.end - starts[at], len(run[at].text))
-                if start < end:
-                    hits.setdefault(run[at], []).append(Span(start, end, span.rule))
-                at += 1
-
-
 def _masks(
     policy: Policy, segments: Sequence[Segment], hits: Mapping[Segment, object]
 ) -> Mapping[Segment, Sequence[Span]]:
     """What an excerpt of a segment hides because of its neighbours: its part of a secret that is cut in two."""
-    masks: dict[Segment, list[Span]] = {}
-    for group in _by_provenance(segments).values():
-        for run in _runs(group):
+    masks: Hits = {}
+    for provenance in Provenance:
+        for run in runs_of([segment for segment in segments if segment.provenance is provenance]):
             if any(segment in hits for segment in run):
                 for detector in policy.masking:
-                    _scan_run(detector, run, masks)
+                    for _ in scan_run(detector, run, masks):
+                        pass
     return masks
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -23,6 +23,9 @@ class Detector(Protocol):
 
     def scan(self, text: str) -> Sequence[Span]:
         """All spans of a whole text: exactly those that `scanner()` would report, in the same order."""
+
+    def scan_in_steps(self, text: str) -> Generator[None, None, Sequence[Span]]:
+        """`scan` that stops after each slice of a long text; of spans with one start and rule only the longest."""
 
     def scanner(self) -> Scanner:
         """A fresh scanner for one text that arrives in pieces."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from guardproxy.audit.sinks import Recorder
+from guardproxy.core.memo import Memo
 from guardproxy.core.policy import Policy
 from guardproxy.gateway.keyring import Keyring
 from guardproxy.gateway.lifecycle import Lifecycle
@@ -37,6 +38,7 @@ class Gateway:
     recorder: Recorder
     lifecycle: Lifecycle
     bounds: Bounds = Bounds()
+    memo: Memo | None = None
     upstream_secret: str | None = field(default=None, repr=False)
     now_ms: Callable[[], int] = epoch_ms
     _secret: bytes = field(init=False, repr=False)

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from guardproxy.core.context import refuse_opaque, separate, speaks_as_operator
 from guardproxy.core.exchange import Coverage, RequestReading
-from guardproxy.core.inspection import inspect, shown_name
+from guardproxy.core.inspection import shown_name
 from guardproxy.core.verdict import Action, Verdict
 from guardproxy.errors import InternalError, RequestError, ShuttingDown
 from guardproxy.gateway.answers import error_answer
@@ -23,6 +23,7 @@ from guardproxy.gateway.auth import authenticate
 from guardproxy.gateway.body import read_body
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
+from guardproxy.gateway.inspecting import inspected
 from guardproxy.gateway.limits import check_limits
 from guardproxy.gateway.refusals import guarding, refusal
 from guardproxy.gateway.relay import relay
@@ -94,7 +95,8 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
     _separate(gateway, draft, reading)
     await reservation.admit(principal.key_id, policy.quotas, reading)
     with guarding():
-        verdict = draft.request = inspect(policy, reading.segments, [item.kind.value for item in reading.opaque])
+        skipped = [item.kind.value for item in reading.opaque]
+        verdict = draft.request = await inspected(policy, reading.segments, skipped, gateway.memo)
     draft.lap("guard_request", started)
     if verdict.action is Action.BLOCK:
         raise refusal(gateway, draft, verdict)

@@ -24,7 +24,9 @@ async def relay(
         if good and reading is not None and reading.stream and reply.content_type == EVENT_STREAM:
             return await relay_stream(running, route.surface, reply, reading)
         raw = await reply.body(running.gateway.bounds.response_bytes)
-        return relay_whole(running, route.surface, reply, raw) if good else relay_failure(running, route, reply, raw)
+        if good:
+            return await relay_whole(running, route.surface, reply, raw)
+        return await relay_failure(running, route, reply, raw)
     finally:
         reply.close()
 

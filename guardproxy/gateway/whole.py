@@ -8,10 +8,10 @@ from typing import Any
 from aiohttp import web
 
 from guardproxy.core.context import refuse_opaque
-from guardproxy.core.inspection import inspect
 from guardproxy.core.verdict import Action, Verdict
 from guardproxy.errors import UpstreamUnavailable
 from guardproxy.gateway.answers import json_answer
+from guardproxy.gateway.inspecting import inspected
 from guardproxy.gateway.refusals import guarding, refusal
 from guardproxy.gateway.routes import Route
 from guardproxy.gateway.running import Running
@@ -20,7 +20,7 @@ from guardproxy.surfaces import Surface
 from guardproxy.wire.document import UndecodableJson, decode, replace
 
 
-def relay_whole(running: Running, surface: Surface, reply: UpstreamReply, raw: bytes) -> web.Response:
+async def relay_whole(running: Running, surface: Surface, reply: UpstreamReply, raw: bytes) -> web.Response:
     """A JSON answer. Raises `RequestError` when it may not go out."""
     document = _decoded(raw)
     if not isinstance(document, dict):
@@ -31,7 +31,7 @@ def relay_whole(running: Running, surface: Surface, reply: UpstreamReply, raw: b
         if policy.redacts_answers:
             surface.strip_copies(document)
         answer = surface.read_response(document)
-        verdict = inspect(policy, answer.segments, [item.kind.value for item in answer.opaque])
+        verdict = await inspected(policy, answer.segments, [item.kind.value for item in answer.opaque])
         if unread := refuse_opaque(policy, answer.opaque):
             verdict = Verdict(Action.BLOCK, tuple(unread), coverage=verdict.coverage)
     draft.response = verdict
@@ -48,7 +48,7 @@ def relay_whole(running: Running, surface: Surface, reply: UpstreamReply, raw: b
     return response
 
 
-def relay_failure(running: Running, route: Route, reply: UpstreamReply, raw: bytes) -> web.Response:
+async def relay_failure(running: Running, route: Route, reply: UpstreamReply, raw: bytes) -> web.Response:
     """An error of the upstream. It is passed on in its own words if they are OpenAI's, looked at like an answer."""
     running.reservation.tokens = 0 if reply.status < 500 else running.reservation.input_tokens
     if reply.status in (401, 403):
@@ -60,7 +60,7 @@ def relay_failure(running: Running, route: Route, reply: UpstreamReply, raw: byt
     if document is None:
         raise UpstreamUnavailable(f"the upstream answered {reply.status}, which is no answer of this API")
     with guarding():
-        verdict = inspect(running.gateway.policy, route.surface.read_response(document).segments)
+        verdict = await inspected(running.gateway.policy, route.surface.read_response(document).segments)
     running.draft.response = verdict
     if verdict.action is Action.BLOCK:
         raise refusal(running.gateway, running.draft, verdict)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from guardproxy.match.automaton import DEFAULT_CELLS, Automaton, Program
 from guardproxy.match.charset import CharSet
@@ -15,6 +16,9 @@ from guardproxy.match.scanner import Span
 from guardproxy.match.syntax import parse_class, parse_pattern
 from guardproxy.match.tree import Node, longest
 from guardproxy.match.words import AS_WORDS, telling
+
+SLICE: Final = 16_384
+"""Characters that are read at a stretch, some 10 ms at worst."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,24 @@ class PatternSet:
             if end == len(text):
                 found += scanner.finish()
         return found
+
+    def scan_in_steps(self, text: str) -> Generator[None, None, list[Span]]:
+        """`scan` that stops after each `SLICE` characters; of spans with one start and rule only the longest."""
+        if len(text) <= SLICE:
+            return self.scan(text)
+        found: dict[tuple[int, str], Span] = {}
+        for begin, end in self._prefilter.windows(text):
+            yield
+            before = text[begin - 1] if begin else ""
+            scanner = PatternScanner(self._automaton, self._rules, offset=begin, before=before)
+            for at in range(begin, end, SLICE):
+                for span in scanner.feed(text[at : min(at + SLICE, end)]):
+                    found[span.start, span.rule] = span
+                yield
+            if end == len(text):
+                for span in scanner.finish():
+                    found[span.start, span.rule] = span
+        return list(found.values())
 
     def scanner(self) -> PatternScanner:
         """A fresh scanner for a text that arrives in pieces."""

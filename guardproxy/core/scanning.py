@@ -1,0 +1,104 @@
+"""Finding: what the detectors of one provenance see in the texts of one exchange.
+
+Nearly every exchange holds nothing, so one cheap question is asked about all texts together. What a model reads as one
+text (`Segment.run`) is also looked at as one, so that nothing hides in the cut between two parts. Everything here stops
+now and then (a bare `yield`): between two stops at most a slice of a long text is read.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Generator, Sequence
+from itertools import accumulate
+from typing import Final
+
+from guardproxy.core.exchange import ALONE, Segment
+from guardproxy.core.memo import LEAST, Memo
+from guardproxy.core.policy import Detector
+from guardproxy.match.scanner import Span
+
+Hits = dict[Segment, list[Span]]
+
+# Stands between texts that are looked at together; no rule's required literal can hold it.
+_BETWEEN: Final = "\x00"
+
+# What servers put between two parts of one text before a model reads it: a credential is cut where there is nothing,
+# a phrase where there is a line end.
+_SEAMS: Final = ("", "\n")
+
+# Fewer texts are no history: looking at them costs less than asking whether they were looked at.
+_HISTORY: Final = 4
+
+
+def scan_group(
+    detectors: Sequence[Detector], group: Sequence[Segment], hits: Hits, memo: Memo | None = None
+) -> Generator[None, None, None]:
+    """Add to `hits` what is found in the texts of one provenance, each by itself and where several are read as one."""
+    runs = runs_of(group)
+    recall = _Recall(memo, group) if memo is not None and len(group) >= _HISTORY else None
+    if recall is not None:
+        group = [segment for segment in group if recall.unknown((segment,))]
+        runs = [run for run in runs if recall.unknown(run)]
+    texts = [segment.text for segment in group]
+    texts += [seam.join(segment.text for segment in run) for run in runs for seam in _SEAMS]
+    joined = _BETWEEN.join(texts)
+    for detector in detectors:
+        # `scan` asks the question of one text itself.
+        if len(texts) > 1 and not detector.may_match(joined):
+            continue
+        for segment in group:
+            spans = yield from detector.scan_in_steps(segment.text)
+            if spans:
+                hits.setdefault(segment, []).extend(spans)
+        for run in runs:
+            yield from scan_run(detector, run, hits)
+    if recall is not None:
+        recall.remember(hits)
+
+
+def runs_of(group: Sequence[Segment]) -> list[list[Segment]]:
+    """The segments a model reads as one text, where there is more than one."""
+    if len(group) < 2:
+        return []
+    runs: dict[int, list[Segment]] = {}
+    for segment in group:
+        if segment.run != ALONE:
+            runs.setdefault(segment.run, []).append(segment)
+    return [run for run in runs.values() if len(run) > 1]
+
+
+def scan_run(detector: Detector, run: Sequence[Segment], hits: Hits) -> Generator[None, None, None]:
+    """Find what is cut in two between segments; each segment gets its part of the span."""
+    for seam in _SEAMS:
+        starts = list(accumulate((len(segment.text) + len(seam) for segment in run), initial=0))
+        for span in (yield from detector.scan_in_steps(seam.join(segment.text for segment in run))):
+            at = bisect_right(starts, span.start) - 1
+            while at < len(run) and starts[at] < span.end:
+                start, end = max(span.start - starts[at], 0), min(span.end - starts[at], len(run[at].text))
+                if start < end:
+                    hits.setdefault(run[at], []).append(Span(start, end, span.rule))
+                at += 1
+
+
+class _Recall:
+    """What a memo knows of the texts and runs of one group, and what it will know when nothing is found in them."""
+
+    def __init__(self, memo: Memo, group: Sequence[Segment]) -> None:
+        self._memo = memo
+        self._provenance = group[0].provenance
+        self._asked: list[tuple[bytes, Sequence[Segment]]] = []
+
+    def unknown(self, segments: Sequence[Segment]) -> bool:
+        """Whether this text, or these read as one, have to be looked at."""
+        if sum(len(segment.text) for segment in segments) < LEAST:
+            return True
+        digest = self._memo.digest(self._provenance, [segment.text for segment in segments])
+        if self._memo.knows(digest):
+            return False
+        self._asked.append((digest, segments))
+        return True
+
+    def remember(self, hits: Hits) -> None:
+        for digest, segments in self._asked:
+            if not any(segment in hits for segment in segments):
+                self._memo.remember(digest)

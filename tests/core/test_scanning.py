@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guardproxy.core.exchange import Provenance, Segment
+from guardproxy.core.inspection import inspect, inspect_in_steps
+from guardproxy.core.memo import LEAST, Memo
+from guardproxy.core.scanning import runs_of
+from guardproxy.core.verdict import Verdict
+from guardproxy.match.scanner import Span
+from tests.support.strategies import Kit, kits, make_kit, texts
+
+LONG = "all is well here, nothing to see " * 3
+WORDS = make_kit({"word": "secret{1,3}"})
+
+
+def run(steps: Generator[None, None, Verdict]) -> tuple[Verdict, int]:
+    """The verdict, and how often the inspection stopped on the way."""
+    stops = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            verdict: Verdict = end.value
+            return verdict, stops
+        stops += 1
+
+
+class Counting:
+    """A detector that counts the characters it was asked about."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.looked_at: list[str] = []
+
+    def may_match(self, text: str) -> bool:
+        self.looked_at.append(text)
+        return bool(self._inner.may_match(text))
+
+    def scan(self, text: str) -> Sequence[Span]:
+        found: Sequence[Span] = self._inner.scan(text)
+        return found
+
+    def scan_in_steps(self, text: str) -> Generator[None, None, Sequence[Span]]:
+        self.looked_at.append(text)
+        found: Sequence[Span] = yield from self._inner.scan_in_steps(text)
+        return found
+
+    def scanner(self) -> Any:
+        return self._inner.scanner()
+
+
+segments = st.builds(
+    lambda contents, runs: [
+        Segment(text, Provenance.USER, ("messages", at), number)
+        for at, (text, number) in enumerate(zip(contents, runs, strict=False))
+    ],
+    st.lists(texts | texts.map(lambda text: LONG + text), max_size=8),
+    st.lists(st.integers(-1, 2), min_size=8, max_size=8),
+)
+
+
+@given(kits(), st.lists(segments, min_size=1, max_size=4))
+def test_with_a_memo_every_request_of_a_conversation_gets_the_verdict_it_gets_without(
+    kit: Kit, requests: list[list[Segment]]
+) -> None:
+    policy = kit.policy()
+    memo = Memo(policy.revision, b"key")
+    for request in [*requests, *requests]:
+        assert run(inspect_in_steps(policy, request, (), memo))[0] == inspect(policy, request)
+
+
+def conversation(*contents: str) -> list[Segment]:
+    return [Segment(text, Provenance.USER, ("messages", at)) for at, text in enumerate(contents)]
+
+
+def test_a_history_that_was_clean_is_not_looked_at_again() -> None:
+    detector = Counting(WORDS.detectors[0])
+    policy = WORDS.policy()
+    policy = type(policy)(**{
+        name: getattr(policy, name) for name in ("name", "revision", "rules", "masking")
+    }, detectors={Provenance.USER: (detector,)})  # fmt: skip
+    memo = Memo(policy.revision, b"key")
+    history = [f"{LONG} {at}" for at in range(5)]
+    run(inspect_in_steps(policy, conversation(*history), (), memo))
+    assert len(memo) == 5
+    detector.looked_at.clear()
+    run(inspect_in_steps(policy, conversation(*history, "a secret"), (), memo))
+    assert not any(LONG in text for text in detector.looked_at)
+
+
+def test_what_was_found_once_is_found_again() -> None:
+    policy = WORDS.policy()
+    memo = Memo(policy.revision, b"key")
+    request = conversation(*(f"{LONG} {at}" for at in range(5)), f"{LONG} secret")
+    verdicts = [run(inspect_in_steps(policy, request, (), memo))[0] for _ in range(3)]
+    assert [len(verdict.findings) for verdict in verdicts] == [1, 1, 1]
+
+
+def test_a_memo_of_another_policy_is_not_asked() -> None:
+    policy = WORDS.policy()
+    memo = Memo("another revision", b"key")
+    run(inspect_in_steps(policy, conversation(*(f"{LONG} {at}" for at in range(5))), (), memo))
+    assert len(memo) == 0
+
+
+def test_clean_parts_do_not_make_their_sum_clean() -> None:
+    policy = WORDS.policy()
+    memo = Memo(policy.revision, b"key")
+    parts = [LONG + "a sec", "ret " + LONG]
+    run(inspect_in_steps(policy, conversation(*parts, LONG, LONG + "."), (), memo))
+    joined = [Segment(text, Provenance.USER, ("parts", at), 0) for at, text in enumerate(parts)]
+    verdict, _ = run(inspect_in_steps(policy, [*joined, *conversation(LONG, LONG + ".")], (), memo))
+    assert len(verdict.findings) == 2
+
+
+def test_short_texts_are_not_worth_remembering() -> None:
+    policy = WORDS.policy()
+    memo = Memo(policy.revision, b"key")
+    run(inspect_in_steps(policy, conversation(*("x" * (LEAST - 1) for _ in range(6))), (), memo))
+    assert len(memo) == 0
+
+
+def test_a_long_text_is_read_with_stops_and_a_short_one_without() -> None:
+    policy = WORDS.policy()
+    assert run(inspect_in_steps(policy, conversation("nothing at all"))) == (
+        inspect(policy, conversation("nothing at all")),
+        0,
+    )
+    long = conversation("a secret " * 100_000)
+    verdict, stops = run(inspect_in_steps(policy, long))
+    assert verdict == inspect(policy, long)
+    assert stops > 20
+
+
+@given(segments)
+def test_a_run_has_several_segments_of_one_number(group: list[Segment]) -> None:
+    runs = runs_of(group)
+    assert all(len(run) > 1 and len({segment.run for segment in run}) == 1 for run in runs)
+    assert -1 not in {segment.run for run in runs for segment in run}
