@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from guardproxy.core.policy import Detector
-from guardproxy.detectors import pattern
+from guardproxy.detectors import block, pattern
 
 
 class Technique(NamedTuple):
@@ -21,5 +21,6 @@ class Technique(NamedTuple):
 
 
 DETECTORS: Final[Mapping[str, Technique]] = {
+    "block": Technique(block.BlockOptions, block.build),
     "pattern": Technique(pattern.PatternOptions, pattern.build),
 }

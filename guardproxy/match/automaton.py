@@ -21,28 +21,18 @@ confirms it at the next character; any other pattern confirms at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final, NamedTuple
 
-from guardproxy.match.charset import CharClasses, CharSet
+from guardproxy.match.charset import CharClasses
 from guardproxy.match.layout import MATCHED, Layout
-from guardproxy.match.tree import Node
+from guardproxy.match.tree import Program
 
 NEW: Final = -1
 """In place of a thread's number: the thread that starts at this character."""
 
 # A cell is a kept transition or a thread of a kept configuration: 100 to 200 bytes, 20 MB at worst.
 DEFAULT_CELLS: Final = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A pattern. No match begins behind a character of `not_before` or ends before one of `not_after`."""
-
-    tree: Node
-    not_before: CharSet
-    not_after: CharSet
 
 
 Register = tuple[int, int]

@@ -57,6 +57,9 @@ class CharSet:
     def __or__(self, other: CharSet) -> CharSet:
         return CharSet.of(self.intervals + other.intervals)
 
+    def __and__(self, other: CharSet) -> CharSet:
+        return ~(~self | ~other)
+
     def __invert__(self) -> CharSet:
         """Every character that is not in the set."""
         gaps: list[Interval] = []

@@ -7,6 +7,7 @@ from typing import Final, NoReturn
 
 from guardproxy.errors import GuardproxyError
 from guardproxy.match.charset import DIGITS, LAST_CODE_POINT, SPACE, WORD, CharSet, Interval
+from guardproxy.match.unicode_classes import CATEGORIES, category
 
 
 class PatternSyntaxError(GuardproxyError):
@@ -26,11 +27,14 @@ _SETS: Final = {"d": DIGITS, "w": WORD, "s": SPACE, "D": ~DIGITS, "W": ~WORD, "S
 _CONTROLS: Final = {"n": "\n", "t": "\t", "r": "\r"}
 _HEX_DIGITS: Final = {"x": 2, "u": 4, "U": 8}
 BOUNDARY_CURE: Final = "use not_before / not_after"
+REFUSED_BOUNDARY: Final = (
+    f"a word boundary stands at the very beginning or end of a pattern or of an alternative; elsewhere {BOUNDARY_CURE}"
+)
 _REFUSED_ESCAPES: Final = {
-    **dict.fromkeys("bB", f"word boundaries are not in the language; {BOUNDARY_CURE}"),
+    "b": REFUSED_BOUNDARY,
+    "B": f"the opposite of a word boundary is not in the language; {BOUNDARY_CURE}",
     **dict.fromkeys("AZzG", f"a pattern is searched everywhere, there are no anchors; {BOUNDARY_CURE}"),
     **dict.fromkeys("123456789kg", "back-references are not in the language; write the text out"),
-    **dict.fromkeys("pP", "Unicode properties are not in the language; write a class of ranges"),
     "0": "write \\x00",
 }
 
@@ -125,6 +129,9 @@ class CharacterReader:
         if letter in _HEX_DIGITS:
             return self._code_point(_HEX_DIGITS[letter])
         self._at += 2
+        if letter in ("p", "P"):
+            named = self._category(at)
+            return named if letter == "p" else ~named
         if letter in _SETS:
             return _SETS[letter]
         if letter in _CONTROLS:
@@ -136,6 +143,16 @@ class CharacterReader:
         if letter.isalnum():
             self._fail(f"\\{letter}: unknown escape; write {letter} for the character", at)
         return letter
+
+    def _category(self, at: int) -> CharSet:
+        """The general category that is named in braces here."""
+        written = re.compile(r"\{([^{}]*)\}").match(self._text, self._at)
+        if written is None:
+            self._fail("name a general category in braces, such as \\p{L}", at)
+        if written[1] not in CATEGORIES:
+            self._fail(f"no general category '{written[1]}'; known are {' '.join(CATEGORIES)}", at)
+        self._at = written.end()
+        return category(written[1])
 
     def _code_point(self, digits: int) -> str:
         at = self._at

@@ -17,7 +17,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
+from guardproxy.match import edges
 from guardproxy.match.charset import CharSet
+from guardproxy.match.edges import NO_GAPS, Edges
 from guardproxy.match.tree import Chars, Choice, Node, Repeat, Series
 
 Literals = frozenset[str]
@@ -48,12 +50,14 @@ def fold(text: str) -> str:
 
 class Spelling(NamedTuple):
     """How strings are written. `one` spells the characters of a set, or gives None for too many; `join` puts two
-    strings together; `worth` is the larger the more rarely any of the strings stands in ordinary text.
+    strings together; `worth` is the larger the more rarely any of the strings stands in ordinary text. `gap` is how
+    the end of a word is written, if it is.
     """
 
     one: Callable[[CharSet], Literals | None]
     join: Callable[[str, str], str]
     worth: Callable[[Literals], float]
+    gap: str = ""
 
 
 def _few_characters(allowed: CharSet) -> Literals | None:
@@ -74,14 +78,13 @@ AS_WRITTEN: Final = Spelling(_few_characters, str.__add__, _long_and_few)
 FOLDED: Final = Spelling(_few_folded, str.__add__, _long_and_few)
 
 
-def required_literals(node: Node, *, ignore_case: bool = False) -> Literals | None:
-    """Strings of which every match contains at least one, or None; folded with `ignore_case`."""
-    return next(iter(required_groups(node, FOLDED if ignore_case else AS_WRITTEN)), None)
+def required_groups(node: Node, spelling: Spelling, around: Edges = NO_GAPS) -> tuple[Literals, ...]:
+    """Groups of strings, the best first: every match, spelled like them, contains a string of each group.
 
-
-def required_groups(node: Node, spelling: Spelling) -> tuple[Literals, ...]:
-    """Groups of strings, the best first: every match, spelled like them, contains a string of each group."""
-    return _Analysis(spelling).of(node).best()
+    With `around`, the gaps that surely stand next to a match count as part of it.
+    """
+    analysis = _Analysis(spelling)
+    return analysis.best(analysis.of(node, around), around)
 
 
 def branches(node: Node) -> Iterator[Node]:
@@ -102,10 +105,12 @@ class _Finding(NamedTuple):
     exact: Literals | None
     required: tuple[Literals, ...] = ()
 
-    def best(self) -> tuple[Literals, ...]:
-        if self.exact is None:
-            return self.required
-        return (minimal(self.exact),) if self.exact and "" not in self.exact else ()
+
+class _Placed(NamedTuple):
+    """What is known about a part, and what stands next to it."""
+
+    finding: _Finding
+    at: Edges
 
 
 class _Analysis(NamedTuple):
@@ -113,76 +118,108 @@ class _Analysis(NamedTuple):
 
     spelling: Spelling
 
-    def of(self, node: Node) -> _Finding:
+    def of(self, node: Node, around: Edges) -> _Finding:
         match node:
             case Chars(allowed):
                 return _Finding(self.spelling.one(allowed))
             case Choice(options):
-                return _union([self.of(option) for option in options])
+                return self._choice([self.of(option, around) for option in options], around)
             case Series(parts):
-                return self._series([self.of(part) for part in parts])
+                return self._series([_Placed(self.of(part, at), at) for part, at in edges.inside(parts, around)])
             case Repeat(part, low, high):
-                return self._repeat(self.of(part), low, high)
+                at = edges.between(part, around)
+                return self._repeat(_Placed(self.of(part, at), at), low, high)
 
-    def _repeat(self, part: _Finding, low: int, high: int) -> _Finding:
-        if part.exact is None:
-            return _Finding(None, part.required if low else ())
+    def best(self, finding: _Finding, around: Edges) -> tuple[Literals, ...]:
+        if finding.exact is None:
+            return finding.required
+        return (self._group(finding.exact, around),) if finding.exact and "" not in finding.exact else ()
+
+    def _group(self, strings: Literals, around: Edges) -> Literals:
+        """Strings with the gaps around them."""
+        if around.before:
+            strings = self._joined(frozenset([self.spelling.gap]), strings)
+        if around.behind:
+            strings = self._joined(strings, frozenset([self.spelling.gap]))
+        return minimal(strings)
+
+    def _choice(self, findings: Sequence[_Finding], around: Edges) -> _Finding:
+        """All strings of all options, or one of the best strings of each option."""
+        if all(finding.exact is not None for finding in findings):
+            exact = frozenset().union(*(finding.exact or () for finding in findings))
+            if len(exact) <= _MOST_STRINGS:
+                return _Finding(exact)
+        bests = [self.best(finding, around) for finding in findings]
+        if not all(bests):
+            return _Finding(None)
+        group = minimal(string for best in bests for string in best[0])
+        return _Finding(None, (group,) if len(group) <= _MOST_IN_GROUP else ())
+
+    def _repeat(self, part: _Placed, low: int, high: int) -> _Finding:
+        finding, at = part
+        if finding.exact is None:
+            return _Finding(None, finding.required if low else ())
         copies = self._series([part] * min(low, _LONGEST + 1))
         if copies.exact is None or low > _LONGEST:
-            return _Finding(None, copies.best())
+            return _Finding(None, self.best(copies, at))
         exact = longer = copies.exact
-        for _ in range(low, high):
-            known, longer = longer, self._joined(longer, part.exact)
+        copied = low
+        while copied < high:
+            copied += 1
+            known, longer = longer, self._joined(longer, finding.exact)
             if longer == known:  # any number of gaps is a gap
                 break
             exact |= longer
             if len(exact) > _MOST_STRINGS:
-                return _Finding(None, copies.best())
+                return _Finding(None, self.best(copies, at))
         return _Finding(exact)
 
-    def _series(self, findings: Sequence[_Finding]) -> _Finding:
+    def _series(self, parts: Sequence[_Placed]) -> _Finding:
         """All strings, or groups from parts that do not overlap: the best group, the best beside it, and so on."""
-        joined = list(self._join_single_strings(findings))
+        joined = list(self._join_single_strings(parts))
         if not joined:
             return _Finding(frozenset([""]))
-        found = [(group, range(0)) for finding in joined for group in finding.required]
+        found = [(group, range(0)) for part in joined for group in part.finding.required]
         for first in range(len(joined)):
             for last, strings in enumerate(self._runs(joined[first:]), first):
                 if last - first == len(joined) - 1:
                     return _Finding(strings)
                 if "" not in strings:
-                    found.append((minimal(strings), range(first, last + 1)))
+                    around = Edges(joined[first].at.before, joined[last].at.behind)
+                    found.append((self._group(strings, around), range(first, last + 1)))
         found.sort(key=lambda candidate: self._worth(candidate[0]), reverse=True)
         taken: set[int] = set()
         groups: list[Literals] = []
-        for group, parts in found:
-            if taken.isdisjoint(parts):
-                taken.update(parts)
+        for group, parts_of_it in found:
+            if taken.isdisjoint(parts_of_it):
+                taken.update(parts_of_it)
                 groups.append(group)
         return _Finding(None, tuple(groups[:_MOST_GROUPS]))
 
-    def _join_single_strings(self, findings: Iterable[_Finding]) -> Iterator[_Finding]:
+    def _join_single_strings(self, parts: Iterable[_Placed]) -> Iterator[_Placed]:
         """Neighbours that allow exactly one string each, as one; so a word is one part."""
-        word = ""
-        for finding in findings:
-            if finding.exact is not None and len(finding.exact) == 1 and len(word) <= _LONGEST:
-                word = self.spelling.join(word, next(iter(finding.exact)))
+        word, around = "", Edges()
+        for part in parts:
+            single = next(iter(part.finding.exact)) if part.finding.exact and len(part.finding.exact) == 1 else ""
+            if single and word and len(word) <= _LONGEST:
+                word, around = self.spelling.join(word, single), Edges(around.before, part.at.behind)
                 continue
             if word:
-                yield _Finding(frozenset([word]))
-            word = next(iter(finding.exact)) if finding.exact is not None and len(finding.exact) == 1 else ""
+                yield _Placed(_Finding(frozenset([word])), around)
+            word, around = single, part.at
             if not word:
-                yield finding
+                yield part
         if word:
-            yield _Finding(frozenset([word]))
+            yield _Placed(_Finding(frozenset([word])), around)
 
-    def _runs(self, findings: Sequence[_Finding]) -> Iterator[Literals]:
+    def _runs(self, parts: Sequence[_Placed]) -> Iterator[Literals]:
         """The strings of the first part, of the first two parts, ... as long as they are few and not too long."""
         strings = frozenset([""])
-        for finding in islice(findings, _LONGEST):
-            if finding.exact is None or len(strings) * len(finding.exact) > _MOST_STRINGS:
+        for part in islice(parts, _LONGEST):
+            exact = part.finding.exact
+            if exact is None or len(strings) * len(exact) > _MOST_STRINGS:
                 return
-            strings = self._joined(strings, finding.exact)
+            strings = self._joined(strings, exact)
             yield strings
 
     def _joined(self, before: Literals, behind: Literals) -> Literals:
@@ -192,19 +229,6 @@ class _Analysis(NamedTuple):
         """The spelling's worth; then rare characters; then any fixed order."""
         common = max(min(map(commonness, string)) for string in strings)
         return self.spelling.worth(strings), -common, sorted(strings)
-
-
-def _union(findings: Sequence[_Finding]) -> _Finding:
-    """What holds of a choice: all strings of all options, or one of the best strings of each option."""
-    if all(finding.exact is not None for finding in findings):
-        exact = frozenset().union(*(finding.exact or () for finding in findings))
-        if len(exact) <= _MOST_STRINGS:
-            return _Finding(exact)
-    bests = [finding.best() for finding in findings]
-    if not all(bests):
-        return _Finding(None)
-    group = minimal(string for best in bests for string in best[0])
-    return _Finding(None, (group,) if len(group) <= _MOST_IN_GROUP else ())
 
 
 def minimal(strings: Iterable[str]) -> Literals:

@@ -12,64 +12,126 @@ hides others loses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
 
 from guardproxy.match.automaton import NEW, Automaton, Moves, Register
 from guardproxy.match.scanner import Span
+
+
+class Match(NamedTuple):
+    """`[start, end)` matches the pattern."""
+
+    start: int
+    end: int
+    pattern: int
+
+
+class Thread(NamedTuple):
+    """A pattern that may still match from a start; `hold`: up to where it has matched, or its start."""
+
+    pattern: int
+    start: int
+    hold: int
+
+
+Ends = tuple[int, int]
+"""The first and the last end that were confirmed for a start."""
 
 
 class PatternScanner:
     """Reads one text piece by piece; see `guardproxy.match.scanner.Scanner`.
 
     Several ends of one start that are confirmed by the same piece come as one span, with the last end.
-    `offset` and `before` let it begin inside of a text: at that code point, behind that character.
+    `offset` and `before` let it begin inside of a text: at that code point, behind that character. Matches of the
+    patterns in `apart` are not reported; they are put down one by one in `matches`, for who wants to know. `found` is
+    what waits to be reported.
     """
 
-    __slots__ = ("_automaton", "_configuration", "_found", "_position", "_rules", "_threads")
+    __slots__ = ("_apart", "_automaton", "_configuration", "_rules", "_threads", "found", "matches", "position")
 
-    def __init__(self, automaton: Automaton, rules: Sequence[str], *, offset: int = 0, before: str = "") -> None:
+    def __init__(
+        self,
+        automaton: Automaton,
+        rules: Sequence[str],
+        *,
+        offset: int = 0,
+        before: str = "",
+        apart: Collection[int] = (),
+    ) -> None:
         self._automaton = automaton
         self._rules = rules  # by pattern
+        self._apart = apart
         self._configuration = automaton.start(before)
-        self._position = offset
         self._threads: list[Register] = []  # as the configuration counts them
-        self._found: dict[tuple[int, int], int] = {}  # (start, pattern) -> end; keeps the order of confirmation
+        self.found: dict[tuple[int, int], Ends] = {}  # (start, pattern) -> ends; keeps the order of confirmation
+        self.matches: list[Match] = []
+        self.position = offset
 
     @property
     def safe(self) -> int:
         if not self._threads:
-            return self._position
+            return self.position
         return min(hold for _, hold in self._threads)
 
     def feed(self, text: str) -> list[Span]:
+        self.read(text)
+        return self.take() if self.found else []
+
+    def finish(self) -> list[Span]:
+        self.end()
+        return self.take()
+
+    def read(self, text: str) -> None:
+        """As `feed`, but what is found waits for `take`."""
         configuration = self._configuration
-        for position, char in enumerate(text, self._position):
+        for position, char in enumerate(text, self.position):
             configuration, moves = configuration[char]
             if moves is not None:
                 self._move(moves, position)
         self._configuration = configuration
-        self._position += len(text)
-        return self._take_found() if self._found else []
+        self.position += len(text)
 
-    def finish(self) -> list[Span]:
+    def end(self) -> None:
+        """As `finish`, but what is found waits for `take`."""
         for thread, pattern in self._automaton.matches_at_end(self._configuration):
-            self._found[self._threads[thread][0], pattern] = self._position
+            self._note(self._threads[thread][0], self.position, pattern)
         self._threads = []
-        return self._take_found()
+
+    def take(self) -> list[Span]:
+        """What was found since the last time, in the order of confirmation."""
+        return [Span(start, end, self._rules[pattern]) for (start, pattern), (_, end) in self.drain().items()]
+
+    def drain(self) -> dict[tuple[int, int], Ends]:
+        """The same by (start, pattern)."""
+        found, self.found = self.found, {}
+        return found
+
+    def threads(self) -> Iterator[Thread]:
+        """The live threads, earliest start first."""
+        for (pattern, _), (start, hold) in zip(self._configuration.threads, self._threads, strict=False):
+            yield Thread(pattern, start, hold)
+
+    def open_from(self, patterns: Collection[int]) -> int:
+        """The earliest start of a live thread of these patterns; the position if there is none."""
+        return next((thread.start for thread in self.threads() if thread.pattern in patterns), self.position)
 
     def _move(self, moves: Moves, position: int) -> None:
         confirmed, accepted, survivors, new, reached = moves
         threads = self._threads
         for thread, pattern in confirmed:
-            self._found[threads[thread][0], pattern] = position
+            self._note(threads[thread][0], position, pattern)
         for thread, pattern in accepted:
             start = position if thread == NEW else threads[thread][0]
-            self._found[start, pattern] = position + 1
+            self._note(start, position + 1, pattern)
         threads = [*survivors(threads), *((position, position),) * new]
         for thread, behind in reached:
             threads[thread] = (threads[thread][0], position + behind)
         self._threads = threads
 
-    def _take_found(self) -> list[Span]:
-        found, self._found = self._found, {}
-        return [Span(start, end, self._rules[pattern]) for (start, pattern), end in found.items()]
+    def _note(self, start: int, end: int, pattern: int) -> None:
+        if pattern in self._apart:
+            self.matches.append(Match(start, end, pattern))
+        else:
+            known = self.found.get((start, pattern))
+            self.found[start, pattern] = (known[0] if known else end, end)

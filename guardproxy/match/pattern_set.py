@@ -1,62 +1,57 @@
-"""Many patterns, looked for together: `scanner()` reads a stream, `scan()` a whole text, both with one automaton."""
+"""Many patterns, looked for together: `scanner()` reads a stream, `scan()` a whole text, both with one automaton.
+
+Which rule names a text that several have found is decided by the text and the order of the rules alone: the one whose
+match starts first; of those the one whose match is confirmed first; of those the first of the set. A reader follows
+it by taking spans by their start and, where starts are equal, in the order in which they come.
+"""
 
 from __future__ import annotations
 
-import string
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from guardproxy.match.automaton import DEFAULT_CELLS, Automaton, Program
-from guardproxy.match.charset import CharSet
-from guardproxy.match.literals import AS_WRITTEN, FOLDED, Literals, branches, commonness, required_groups
+from guardproxy.match.automaton import DEFAULT_CELLS, Automaton
+from guardproxy.match.checked import FREE_CHECKS
+from guardproxy.match.parts import Block, Pattern, parts_of
 from guardproxy.match.pattern_scanner import PatternScanner
-from guardproxy.match.prefilter import Prefilter, Requirement
+from guardproxy.match.prefilter import Prefilter
+from guardproxy.match.requirements import requirements_of
+from guardproxy.match.routing import routes_of
 from guardproxy.match.scanner import Span
-from guardproxy.match.syntax import parse_class, parse_pattern
-from guardproxy.match.tree import Node, longest
-from guardproxy.match.words import AS_WORDS, telling
+from guardproxy.match.tracking_scanner import TrackingScanner
+
+__all__ = ["SLICE", "Block", "Pattern", "PatternSet"]
 
 SLICE: Final = 16_384
-"""Characters that are read at a stretch, some 10 ms at worst."""
+"""Characters that are read at a stretch, some 10 ms of ordinary text."""
 
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """What to look for, in the language of `guardproxy.match.syntax`.
-
-    A match is any text in the language of `core` that does not begin behind a character of `not_before` and does not
-    end before one of `not_after` (insides of a class, such as `A-Za-z0-9_`; taken as written also with `ignore_case`).
-    """
-
-    rule: str
-    core: str
-    not_before: str = ""
-    not_after: str = ""
-    ignore_case: bool = False
+_FIRST_SLICE: Final = 64
+_LARGEST_SLICE: Final = 4096
 
 
 class PatternSet:
     """Looks for all matches of all patterns. Raises `PatternSyntaxError` for a pattern outside of the language.
 
     The spans found for a pattern cover exactly what the union of all its matches covers: for every end of a match,
-    the match that begins first. `cells` caps what the automaton remembers.
+    the match that begins first. `cells` caps what the automaton remembers, `free_checks` what may be checked of a run
+    of matches (`guardproxy.match.checked`).
     """
 
-    def __init__(self, patterns: Sequence[Pattern], *, cells: int = DEFAULT_CELLS) -> None:
-        self._rules = tuple(pattern.rule for pattern in patterns)
-        programs, requirements = [], []
-        for pattern in patterns:
-            tree = parse_pattern(pattern.core, ignore_case=pattern.ignore_case)
-            programs.append(Program(tree, _boundary(pattern.not_before), _boundary(pattern.not_after)))
-            requirements += [_requirement(branch, pattern.ignore_case) for branch in branches(tree)]
-        self._automaton = Automaton(programs, cells=cells)
-        self._prefilter = Prefilter(requirements)
+    def __init__(
+        self, patterns: Sequence[Pattern | Block], *, cells: int = DEFAULT_CELLS, free_checks: int = FREE_CHECKS
+    ) -> None:
+        parts = [(part, pattern.ignore_case) for pattern in patterns for part in parts_of(pattern)]
+        self._rules = tuple(part.rule for part, _ in parts)
+        self._routes = routes_of([part for part, _ in parts], cells, free_checks)
+        self._automaton = Automaton(self._routes.programs, cells=cells)
+        self._prefilter = Prefilter(
+            requirement for part, cased in parts for requirement in requirements_of(part.program, ignore_case=cased)
+        )
 
     @property
     def transitions_built(self) -> int:
         """The work the automaton has done so far that it could not look up."""
-        return self._automaton.transitions_built
+        return self._automaton.transitions_built + sum(machine.steps_built for machine in self._routes.machines)
 
     def may_match(self, text: str) -> bool:
         """False only if nothing can match in the text or in any part of it."""
@@ -64,53 +59,51 @@ class PatternSet:
 
     def scan(self, text: str) -> list[Span]:
         """All spans of a whole text: those of `scanner()`, in the same order."""
+        steps = self.scan_in_steps(text)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                found: list[Span] = end.value
+                return found
+
+    def scan_in_steps(self, text: str) -> Generator[None, None, list[Span]]:
+        """`scan` that stops after each `SLICE` characters of a long text."""
         found: list[Span] = []
+        scanner: PatternScanner | TrackingScanner | None = None
         for begin, end in self._prefilter.windows(text):
-            before = text[begin - 1] if begin else ""
-            scanner = PatternScanner(self._automaton, self._rules, offset=begin, before=before)
-            found += scanner.feed(text[begin:end])
-            if end == len(text):
+            if scanner is None or scanner.position < begin:
+                if scanner is not None:
+                    found += scanner.take()
+                scanner = self.scanner(offset=begin, before=text[begin - 1] if begin else "")
+            while scanner.position < end:
+                scanner.read(text[scanner.position : min(scanner.position + SLICE, end)])
+                if len(text) > SLICE:
+                    yield
+            if self._routes.endless:
+                yield from self._read_on(scanner, text, end)
+        if scanner is not None:
+            found += scanner.take()
+            if scanner.position == len(text):
                 found += scanner.finish()
         return found
 
-    def scan_in_steps(self, text: str) -> Generator[None, None, list[Span]]:
-        """`scan` that stops after each `SLICE` characters; of spans with one start and rule only the longest."""
-        if len(text) <= SLICE:
-            return self.scan(text)
-        found: dict[tuple[int, str], Span] = {}
-        for begin, end in self._prefilter.windows(text):
-            yield
-            before = text[begin - 1] if begin else ""
-            scanner = PatternScanner(self._automaton, self._rules, offset=begin, before=before)
-            for at in range(begin, end, SLICE):
-                for span in scanner.feed(text[at : min(at + SLICE, end)]):
-                    found[span.start, span.rule] = span
+    def _read_on(
+        self, scanner: PatternScanner | TrackingScanner, text: str, end: int
+    ) -> Generator[None, None, None]:
+        """A window is as wide as a match before it may be over. What goes on behind the window is read to its end."""
+        size = _FIRST_SLICE
+        while scanner.position < len(text) and scanner.open_from(self._routes.endless) < end:
+            scanner.read(text[scanner.position : scanner.position + size])
+            size = min(2 * size, _LARGEST_SLICE)
+            if size == _LARGEST_SLICE:
                 yield
-            if end == len(text):
-                for span in scanner.finish():
-                    found[span.start, span.rule] = span
-        return list(found.values())
 
-    def scanner(self) -> PatternScanner:
-        """A fresh scanner for a text that arrives in pieces."""
-        return PatternScanner(self._automaton, self._rules)
-
-
-def _requirement(branch: Node, ignore_case: bool) -> Requirement:
-    """Strings with rare characters, which few texts hold; otherwise phrases, if the branch has telling ones."""
-    spelling = FOLDED if ignore_case else AS_WRITTEN
-    literals = required_groups(branch, spelling)
-    if ignore_case and literals and any(min(map(commonness, literal)) for literal in literals[0]):
-        phrases = [group for group in required_groups(branch, AS_WORDS) if telling(group)]
-        if phrases:
-            marks = next(filter(_are_marks, literals), Literals())
-            return Requirement(phrases, AS_WORDS, longest(branch), marks)
-    return Requirement(literals, spelling, longest(branch))
-
-
-def _are_marks(literals: Literals) -> bool:
-    return all(char in string.punctuation for literal in literals for char in literal)
-
-
-def _boundary(body: str) -> CharSet:
-    return parse_class(body) if body else CharSet(())
+    def scanner(self, *, offset: int = 0, before: str = "") -> PatternScanner | TrackingScanner:
+        """A fresh scanner for a text that arrives in pieces; or from `offset` on, behind the character `before`."""
+        following = self._routes.following
+        if not following.trackers:
+            return PatternScanner(self._automaton, self._rules, offset=offset, before=before)
+        apart = following.trackers
+        scanner = PatternScanner(self._automaton, self._rules, offset=offset, before=before, apart=apart)
+        return TrackingScanner(scanner, following, before)

@@ -1,35 +1,30 @@
 """Where matches that require phrases can be: the pieces of a text whose words allow it, and the places in them.
 
 A text is looked at in stretches that overlap, so that every match lies within one. Where the words of a stretch allow a
-phrase of each group of a branch (`WordIndex`), it is looked at again: around each place of the best group that has a
-place of every other group near enough there is a window. Nearly every stretch is done with after the first look. Where
-there is much to look at, the whole stretch is a window: reading it is then cheaper.
+phrase of each group of a branch, it is looked at again: around each place of the best group that has a place of every
+other group near enough there is a window. Nearly every stretch is done with after the first look. Where there is much
+to look at, the whole stretch is a window: reading it is then cheaper.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
-from functools import reduce
-from operator import or_
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Final, NamedTuple
 
 from guardproxy.match.literals import Literals
-from guardproxy.match.words import WordIndex, occurrences, spelled
-
-Window = tuple[int, int]
-"""Begin and end of a part of a text."""
+from guardproxy.match.needles import Window
+from guardproxy.match.words import need, occurrences, rarity, spelled
 
 _STRETCH: Final = 2048
 _MOST_BRANCHES: Final = 8
 _MOST_PLACES: Final = 32
-_MOST_KNOWN: Final = 1000
 
 
 class Required(NamedTuple):
-    """A phrase of each group, the best group first, within `longest` characters; and one of the `marks`, if any.
+    """A phrase of each group, and one of the `marks` if any, in a match of at most `longest` characters.
 
-    Marks are strings without letters.
+    The phrases may take in the gaps before and behind the match. Marks are strings without letters.
     """
 
     groups: Sequence[Literals]
@@ -37,122 +32,148 @@ class Required(NamedTuple):
     marks: Literals = frozenset()
 
 
-Group = tuple[tuple[str, int], ...]
-"""Phrases, each with the pieces it needs."""
+class _Group(NamedTuple):
+    """Phrases, of which one must be there, each with the words it needs; `parts` are what those without words need.
+
+    `words`: those that the phrases need, of each the rarest first. `one`: those of them that are all that a phrase
+    needs. `several`: those that a phrase needs together.
+    """
+
+    phrases: tuple[tuple[str, frozenset[bytes]], ...]
+    one: frozenset[bytes]
+    several: tuple[frozenset[bytes], ...]
+    parts: tuple[bytes, ...]
+    words: tuple[tuple[bytes, ...], ...]
+
+    @staticmethod
+    def of(phrases: Literals) -> _Group:
+        needs = {phrase: need(phrase) for phrase in sorted(phrases)}
+        words = [n.words for n in needs.values() if n.words]
+        return _Group(
+            tuple((phrase, frozenset(n.words)) for phrase, n in needs.items()),
+            frozenset(some[0] for some in words if len(some) == 1),
+            tuple(frozenset(some) for some in words if len(some) > 1),
+            tuple(n.part for n in needs.values() if not n.words),
+            tuple(words),
+        )
+
+    def allowed_by(self, there: Set[bytes], letters: bytes) -> bool:
+        if not self.one.isdisjoint(there):
+            return True
+        return any(several <= there for several in self.several) or any(part in letters for part in self.parts)
+
+    def places(self, there: Set[bytes], letters: bytes) -> list[Window]:
+        found = [phrase for phrase, words in self.phrases if words <= there]
+        return sorted(span for phrase in found for span in occurrences(phrase, letters))
 
 
 class _Branch(NamedTuple):
-    """`rarest`: for each group the rarest pieces of its phrases. One of them is there if one of the phrases is."""
+    """`groups`: the best first. `rarest`: for each group words of which one is there if one of its phrases is; not for
+    a group of which that cannot be said.
+    """
 
-    rarest: tuple[int, ...]
-    groups: tuple[Group, ...]
-    longest: int
+    groups: tuple[_Group, ...]
+    rarest: tuple[frozenset[bytes], ...]
+    longest: int  # with the gaps on both sides
     marks: Literals
 
-    def allowed_by(self, there: int, text: str) -> bool:
-        """Whether a stretch with these pieces, and this text, can hold a match."""
-        for pieces in self.rarest:  # most end here; a generator would take as long as everything before
-            if not there & pieces:
+    @staticmethod
+    def of(required: Required) -> _Branch:
+        groups = [_Group.of(phrases) for phrases in sorted(required.groups, key=rarity, reverse=True)]
+        groups.sort(key=lambda group: bool(group.parts))
+        rarest = (frozenset(words[0] for words in group.words) for group in groups if not group.parts)
+        return _Branch(tuple(groups), tuple(rarest), required.longest + 2, required.marks)
+
+    @property
+    def triggers(self) -> tuple[tuple[bytes, ...], ...]:
+        """Words that stand together where one of the best phrases is; none if that cannot be said."""
+        best = self.groups[0]
+        return () if best.parts else best.words
+
+    def seems_allowed_by(self, there: Set[bytes], text: str) -> bool:
+        """The quick half of `allowed_by`."""
+        for words in self.rarest:  # plain loops: generators would take longer than what they do
+            if words.isdisjoint(there):
                 return False
-        if self.marks and not any(mark in text for mark in self.marks):
-            return False
-        for group in self.groups:
-            for _, needs in group:
-                if there & needs == needs:
-                    break
-            else:
-                return False
-        return True
+        marked = not self.marks
+        for mark in self.marks:
+            marked = marked or (mark[0] in text and mark in text)
+        return marked
+
+    def allowed_by(self, there: Set[bytes], letters: bytes) -> bool:
+        """Whether a stretch with these words and this spelling can hold a match."""
+        return all(group.allowed_by(there, letters) for group in self.groups)
+
+    def places(self, there: Set[bytes], letters: bytes) -> Iterator[Window]:
+        """Windows around the phrases of the best group, in order; `letters` has one more gap at each end."""
+        best = self.groups[0].places(there, letters)
+        if not best:
+            return
+        others: list[list[Window]] = []
+        for group in self.groups[1:]:
+            others.append(group.places(there, letters))
+            if not others[-1]:
+                return
+        if len(best) > _MOST_PLACES:
+            yield 0, len(letters)
+            return
+        for start, end in best:
+            first, last = end - self.longest, start + self.longest
+            if all(_one_starts_within(spans, first, last) for spans in others):
+                yield first, last - 1
 
 
 class Phrases:
     """Looks for what many branches require."""
 
-    def __init__(self, required: Sequence[Required]) -> None:
-        self._index = WordIndex(sorted({phrase for one in required for group in one.groups for phrase in group}))
-        self._branches = [self._branch(one) for one in required]
-        self._best = reduce(or_, (branch.rarest[0] for branch in self._branches), 0)
-        self._by_piece: dict[int, list[int]] = {}  # the branches whose best group speaks of it
+    def __init__(self, required: Iterable[Required]) -> None:
+        self._branches = [_Branch.of(one) for one in required]
+        groups = [group for branch in self._branches for group in branch.groups]
+        self._words = frozenset(word for group in groups for words in group.words for word in words)
+        # A phrase of the best group brings a branch into play: by its rarest word, with the others.
+        self._by_word: dict[bytes, dict[tuple[frozenset[bytes], int], _Branch]] = {}
         for number, branch in enumerate(self._branches):
-            for piece in _single_bits(branch.rarest[0]):
-                self._by_piece.setdefault(piece, []).append(number)
-        self._known_near: dict[int, tuple[_Branch, ...]] = {}
-        # By the longest match and the character behind it.
-        self._overlap = max((longest + 1 for _, longest, _ in required), default=0)
+            for word, *others in branch.triggers:
+                self._by_word.setdefault(word, {})[frozenset(others), number] = branch
+        self._triggers = frozenset(self._by_word)
+        self._always = [branch for branch in self._branches if branch.groups[0].parts]
+        # By the longest match, the gaps around it, and the character behind it.
+        self._overlap = max((branch.longest + 1 for branch in self._branches), default=0)
         self._step = max(_STRETCH, 4 * self._overlap)
-
-    def _branch(self, required: Required) -> _Branch:
-        needs = self._index.needs
-        groups = [sorted(group) for group in required.groups]
-        rarest = (reduce(or_, (needs[phrase][0] for phrase in group)) for group in groups)
-        all_needed = (tuple((phrase, sum(needs[phrase])) for phrase in group) for group in groups)
-        return _Branch(tuple(rarest), tuple(all_needed), required.longest, required.marks)
 
     def windows(self, text: str) -> Iterable[Window]:
         """Where matches can be, in any order, also overlapping, each with the character behind its matches."""
         if not self._branches:
             return ()
         letters = spelled(text)
-        if len(letters) > self._step:
-            return self._in_stretches(text, letters)
-        # Short and harmless is what most texts are.
-        there = self._index.pieces_in(letters)
-        return self._in_stretch(text, letters, there) if there & self._best else ()
+        if len(letters) <= self._step:
+            return ((first, min(last, len(text))) for first, last in self._in_stretch(text, letters))
+        return self._in_stretches(text, letters)
 
-    def _in_stretches(self, text: str, letters: str) -> Iterator[Window]:
+    def _in_stretches(self, text: str, letters: bytes) -> Iterator[Window]:
         for begin in range(0, len(text) - self._overlap, self._step):
             stretch = slice(begin, begin + self._step + self._overlap)
-            there = self._index.pieces_in(letters[stretch])
-            if there & self._best:
-                for first, last in self._in_stretch(text[stretch], letters[stretch], there):
-                    yield begin + first, begin + last
+            for first, last in self._in_stretch(text[stretch], letters[stretch]):
+                yield begin + first, min(begin + last, len(text))
 
-    def _near(self, pieces: int) -> tuple[_Branch, ...]:
-        """The branches whose best group speaks of one of the pieces. Texts of one kind ask for the same few again."""
-        known = self._known_near.get(pieces)
-        if known is None:
-            numbers = sorted({number for piece in _single_bits(pieces) for number in self._by_piece[piece]})
-            known = tuple(self._branches[number] for number in numbers)
-            if len(self._known_near) >= _MOST_KNOWN:
-                self._known_near.clear()
-            self._known_near[pieces] = known
-        return known
+    def _in_stretch(self, text: str, letters: bytes) -> Iterable[Window]:
+        there = self._words.intersection(letters.split())
+        near = [branch for branch in self._always if branch.seems_allowed_by(there, text)]
+        for word in there & self._triggers:
+            for (others, _), branch in self._by_word[word].items():
+                if others <= there and branch.seems_allowed_by(there, text):
+                    near.append(branch)
+        return self._looked_at_again(near, letters, there) if near else ()  # short and harmless is what most texts are
 
-    def _in_stretch(self, text: str, letters: str, there: int) -> Iterator[Window]:
-        found = [branch for branch in self._near(there & self._best) if branch.allowed_by(there, text)]
+    def _looked_at_again(self, near: list[_Branch], letters: bytes, there: Set[bytes]) -> Iterator[Window]:
+        letters = b" %b " % letters
+        found = {id(branch): branch for branch in near if branch.allowed_by(there, letters)}
         if len(found) > _MOST_BRANCHES:
-            yield 0, len(text)
+            yield 0, len(letters)
             return
-        for branch in found:
-            yield from _places(branch, letters, there)
-
-
-def _single_bits(bits: int) -> Iterator[int]:
-    while bits:
-        lowest = bits & -bits
-        yield lowest
-        bits ^= lowest
-
-
-def _places(branch: _Branch, letters: str, there: int) -> Iterator[Window]:
-    """Windows around the phrases of the best group, in order."""
-    best = _occurrences(branch.groups[0], letters, there)
-    if not best:
-        return
-    others = [_occurrences(group, letters, there) for group in branch.groups[1:]]
-    if not all(others):
-        return
-    if len(best) > _MOST_PLACES:
-        yield 0, len(letters)
-        return
-    for start, end in best:
-        first, last = end - branch.longest, start + branch.longest
-        if all(_one_starts_within(spans, first, last) for spans in others):
-            yield max(first, 0), min(last + 1, len(letters))
-
-
-def _occurrences(group: Group, letters: str, there: int) -> list[Window]:
-    return sorted(span for phrase, needs in group if there & needs == needs for span in occurrences(phrase, letters))
+        for branch in found.values():
+            for first, last in branch.places(there, letters):
+                yield max(first, 0), last
 
 
 def _one_starts_within(spans: Sequence[Window], first: int, last: int) -> bool:

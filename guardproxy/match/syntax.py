@@ -6,16 +6,26 @@ what may stand around a match is said next to the pattern (`not_before`, `not_af
     a  \\.  \\-               a character; punctuation may be escaped, and these must be:  \\ . [ ] ( ) { } | ? * + ^ $
     .                       any character but the line feed
     \\d \\w \\s  \\D \\W \\S      ASCII digit; ASCII letter, digit or _; Unicode white space; and all that is not
+    \\p{L}  \\P{Lu}           a character of a Unicode general category, or of any other
     \\n \\t \\r                line feed, tab, carriage return
     \\x41 \\u00e9 \\U0001f600  a character by its code point: two, four or eight hexadecimal digits
     [a-z_]  [^"\\s]          one character of a class, or none of it; inside, these must be escaped:  \\ ]
     (...)  (?:...)  a|b     group (both the same: nothing is captured), alternation
     x?  x{3}  x{1,200}      at most once, so many times, from so many to so many times
+    x*  x+  x{3,}           any number of times, at least once, at least so many times: only where nothing must follow
+    \\b                      at the very beginning or end of the pattern, or of one of its alternatives (not of a group)
 
-`*`, `+` and `{n,}` are refused: the length of a match decides how long a stream may be held back, so it is written
-down. A pattern has at most 10,000 positions (a character counts as often as it is repeated) and cannot match the
-empty text. With `ignore_case`, a letter `c` written in the pattern also matches `c.lower()` and `c.upper()` where
-these are one character; \\d \\w \\s, their complements and `.` stay as they are.
+How long a stream is held back is decided by how many characters may come before it is known that they match. So a
+repeat without end stands where the pattern may already be over: `sk-\\w+` matches from `sk-a` on, and each further
+character is hidden as it comes; `\\w+@` could hold everything. And what the repeat begins with is not in `not_after`,
+or no match would be known before the run ends. As every other repeat is written out, no stretch of text is held for
+longer than the pattern has positions: at most 10,000 (a character counts as often as it is repeated).
+
+Where the pattern has word characters (\\w) at that end, `\\b` is `not_before`, or `not_after`, of \\w. Elsewhere it
+asks for a word character outside of the match, which these conditions cannot say, and is refused.
+
+A pattern cannot match the empty text. With `ignore_case`, a letter `c` written in the pattern also matches `c.lower()`
+and `c.upper()` where these are one character; \\d \\w \\s \\p, their complements and `.` stay as they are.
 """
 
 from __future__ import annotations
@@ -23,27 +33,61 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from guardproxy.match.charset import NOT_NEWLINE
-from guardproxy.match.class_syntax import BOUNDARY_CURE, CharacterReader, PatternSyntaxError, parse_class
-from guardproxy.match.tree import Chars, Choice, Node, Repeat, Series, longest, positions, shortest
+from guardproxy.match.alternatives import NOTHING, Alternative, Endless, joined, programs_of
+from guardproxy.match.charset import NOT_NEWLINE, CharSet
+from guardproxy.match.class_syntax import (
+    BOUNDARY_CURE,
+    REFUSED_BOUNDARY,
+    CharacterReader,
+    PatternSyntaxError,
+    parse_class,
+)
+from guardproxy.match.tree import (
+    UNBOUNDED,
+    Chars,
+    Node,
+    Program,
+    Repeat,
+    Series,
+    first_characters,
+    longest,
+    positions,
+    shortest,
+)
 
-__all__ = ["DEEPEST_GROUP", "MOST_POSITIONS", "PatternSyntaxError", "parse_class", "parse_pattern"]
+__all__ = ["DEEPEST_GROUP", "MOST_POSITIONS", "PatternSyntaxError", "parse_class", "parse_pattern", "parse_programs"]
 
 MOST_POSITIONS: Final = 10_000
 DEEPEST_GROUP: Final = 50
 
 
 def parse_pattern(text: str, *, ignore_case: bool = False) -> Node:
-    """The tree of a pattern. Raises `PatternSyntaxError`."""
-    node = _PatternReader(text, ignore_case=ignore_case).whole_pattern()
-    if shortest(node) == 0:
+    """The tree of a pattern, without what `\\b` says of its edges. Raises `PatternSyntaxError`."""
+    return joined([program.tree for program in parse_programs(text, ignore_case=ignore_case)])
+
+
+def parse_programs(
+    text: str,
+    *,
+    ignore_case: bool = False,
+    not_before: CharSet = NOTHING,
+    not_after: CharSet = NOTHING,
+    holds: bool = True,
+) -> tuple[Program, ...]:
+    """The alternatives of a pattern, those with the same edges together. Raises `PatternSyntaxError`.
+
+    `holds` is False for a pattern for which no text waits; then repeats without end may stand anywhere.
+    """
+    alternatives = _PatternReader(text, ignore_case=ignore_case, holds=holds).whole_pattern()
+    whole = joined([alternative.tree for alternative in alternatives])
+    if shortest(whole) == 0:
         raise PatternSyntaxError("the pattern matches the empty text; make at least one part of it required", 0)
-    if positions(node) > MOST_POSITIONS:
+    if positions(whole) > MOST_POSITIONS:
         message = (
-            f"the pattern has {positions(node):,} positions, at most {MOST_POSITIONS:,} are possible; lower a repeat"
+            f"the pattern has {positions(whole):,} positions, at most {MOST_POSITIONS:,} are possible; lower a repeat"
         )
         raise PatternSyntaxError(message, 0)
-    return node
+    return programs_of(alternatives, not_before, not_after, holds=holds)
 
 
 _REFUSED_GROUPS: Final = (
@@ -61,28 +105,62 @@ _COUNTS: Final = re.compile(r"\{([0-9]*)(,?)([0-9]*)\}")
 class _PatternReader(CharacterReader):
     """Recursive descent over one pattern."""
 
-    _depth = 0
+    def __init__(self, text: str, *, ignore_case: bool, holds: bool) -> None:
+        super().__init__(text, ignore_case=ignore_case)
+        self._holds = holds
+        self._depth = 0
+        self._endless: list[Endless] = []  # of what was read so far
 
-    def whole_pattern(self) -> Node:
-        node = self._choice()
+    def whole_pattern(self) -> list[Alternative]:
+        alternatives = [self._alternative()]
+        while self._next() == "|":
+            self._at += 1
+            alternatives.append(self._alternative())
         if self._at < len(self._text):
             self._fail("')' without '('; write \\)")
-        return node
+        return alternatives
+
+    def _alternative(self) -> Alternative:
+        self._endless = []
+        begins = self._word_boundary()
+        tree = self._series()
+        ends = self._word_boundary()
+        if ends is not None and self._next() not in ("", "|", ")"):
+            self._fail(f"\\b: {REFUSED_BOUNDARY}", ends)
+        return Alternative(tree, begins, ends, tuple(self._endless))
+
+    def _word_boundary(self) -> int | None:
+        """Read past a `\\b` that stands here; its offset."""
+        if not self._text.startswith("\\b", self._at):
+            return None
+        self._at += 2
+        return self._at - 2
 
     def _choice(self) -> Node:
         options = [self._series()]
         while self._next() == "|":
             self._at += 1
             options.append(self._series())
-        return options[0] if len(options) == 1 else Choice(tuple(options))
+        return joined(options)
 
     def _series(self) -> Node:
         parts: list[Node] = []
+        earlier = len(self._endless)
         while self._next() not in ("", "|", ")"):
+            if not self._depth and self._text.startswith("\\b", self._at):
+                break
+            before = len(self._endless)
             parts.append(self._repeated())
+            if before > earlier and shortest(parts[-1]):
+                self._refuse_before_more(self._endless[earlier])
         return parts[0] if len(parts) == 1 else Series(tuple(parts))
 
+    def _refuse_before_more(self, endless: Endless) -> None:
+        if self._holds:
+            raise endless.refused("something must follow it", "end the pattern with it")
+
     def _repeated(self) -> Node:
+        earlier = len(self._endless)
         node = self._single()
         at = self._at
         counts = self._counts()
@@ -98,21 +176,21 @@ class _PatternReader(CharacterReader):
         if low > high or high == 0:
             self._fail(f"{{{low},{high}}} repeats nothing; write {{least,most}}", at)
         # Repeating the empty text is the empty text; without this its copies would be counted out for nothing.
-        return Repeat(node, low, high) if longest(node) else node
+        if not longest(node):
+            return node
+        if low > 1 and shortest(node) and len(self._endless) > earlier:
+            self._refuse_before_more(self._endless[earlier])
+        if high == UNBOUNDED:
+            self._endless.append(Endless(at, first_characters(node), f"{{{low},{max(200, 2 * low)}}}"))
+        return Repeat(node, low, high)
 
     def _counts(self) -> tuple[int, int] | None:
         """The repeat that stands here, or None."""
-        match self._next():
-            case "?":
-                self._at += 1
-                return 0, 1
-            case "*":
-                self._fail("unbounded repeat; write {0,200}, with the longest run you expect")
-            case "+":
-                self._fail("unbounded repeat; write {1,200}, with the longest run you expect")
-            case "{":
-                return self._counts_in_braces()
-        return None
+        found = {"?": (0, 1), "*": (0, UNBOUNDED), "+": (1, UNBOUNDED)}.get(self._next())
+        if found:
+            self._at += 1
+            return found
+        return self._counts_in_braces() if self._next() == "{" else None
 
     def _counts_in_braces(self) -> tuple[int, int]:
         found = _COUNTS.match(self._text, self._at)
@@ -123,10 +201,10 @@ class _PatternReader(CharacterReader):
             self._fail(f"too many repeats, a pattern has at most {MOST_POSITIONS:,} positions")
         if not low:
             self._fail(f"write {{0,{high}}}")
-        if comma and not high:
-            self._fail(f"unbounded repeat; write {{{low},200}}, with the longest run you expect")
         self._at = found.end()
-        return int(low), int(high if comma else low)
+        if comma and not high:
+            return int(low), UNBOUNDED
+        return int(low), int(high or low)
 
     def _single(self) -> Node:
         """One character, class or group."""

@@ -1,10 +1,18 @@
-"""A pattern as a tree, and what its size says about its matches. Every repeat is bounded, so everything is finite."""
+"""A pattern as a tree, and what can be said of its matches before any text is read."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import Final
 
 from guardproxy.match.charset import CharSet
+
+UNBOUNDED: Final = sys.maxsize
+"""As the highest count of a repeat, or as a length: there is no bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +38,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """The part, `low` to `high` times."""
+    """The part, `low` to `high` times; any number of times from `low` on if `high` is UNBOUNDED."""
 
     part: Node
     low: int
@@ -38,6 +46,15 @@ class Repeat:
 
 
 Node = Chars | Series | Choice | Repeat
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A tree and its edges. No match begins behind a character of `not_before` or ends before one of `not_after`."""
+
+    tree: Node
+    not_before: CharSet
+    not_after: CharSet
 
 
 def shortest(node: Node) -> int:
@@ -54,20 +71,41 @@ def shortest(node: Node) -> int:
 
 
 def longest(node: Node) -> int:
-    """The largest number of characters of a match."""
+    """The largest number of characters of a match, or UNBOUNDED."""
     match node:
         case Chars():
             return 1
         case Series(parts):
-            return sum(map(longest, parts))
+            return min(sum(map(longest, parts)), UNBOUNDED)
         case Choice(options):
             return max(map(longest, options))
         case Repeat(part, _, high):
-            return high * longest(part)
+            return min(high * longest(part), UNBOUNDED)
+
+
+def first_match(node: Node) -> int:
+    """So many characters at most, of each match, are a match by themselves; UNBOUNDED if there is no such number."""
+    match node:
+        case Chars():
+            return 1
+        case Series(parts):
+            required = len(parts)
+            while required and not shortest(parts[required - 1]):
+                required -= 1
+            if not required:
+                return 0
+            before = sum(map(longest, parts[: required - 1]))
+            return min(before + first_match(parts[required - 1]), UNBOUNDED)
+        case Choice(options):
+            return max(map(first_match, options))
+        case Repeat(part, low, _):
+            if not low or not shortest(part):
+                return 0
+            return min((low - 1) * longest(part) + first_match(part), UNBOUNDED)
 
 
 def positions(node: Node) -> int:
-    """How many characters the pattern has when every repeat is written out."""
+    """How many characters the pattern has when every repeat is written out; a repeat without end is its last copy."""
     match node:
         case Chars():
             return 1
@@ -75,5 +113,32 @@ def positions(node: Node) -> int:
             return sum(map(positions, parts))
         case Choice(options):
             return sum(map(positions, options))
-        case Repeat(part, _, high):
-            return high * positions(part)
+        case Repeat(part, low, high):
+            return (max(low, 1) if high == UNBOUNDED else high) * positions(part)
+
+
+def first_characters(node: Node) -> CharSet:
+    """What a match can begin with."""
+    return _outermost(node, lambda parts: parts)
+
+
+def last_characters(node: Node) -> CharSet:
+    """What a match can end with."""
+    return _outermost(node, reversed)
+
+
+def _outermost(node: Node, inwards: Callable[[tuple[Node, ...]], Iterable[Node]]) -> CharSet:
+    match node:
+        case Chars(allowed):
+            return allowed
+        case Series(parts):
+            found = CharSet(())
+            for part in inwards(parts):
+                found |= _outermost(part, inwards)
+                if shortest(part):
+                    break
+            return found
+        case Choice(options):
+            return reduce(or_, (_outermost(option, inwards) for option in options))
+        case Repeat(part, _, _):
+            return _outermost(part, inwards)

@@ -4,52 +4,65 @@ A text is spelled with the letters a-z and gaps: `spelled()` puts a space for ev
 upper case, so offsets stay what they are. A *phrase* is letters and single spaces; a space stands for a gap of one or
 more characters, at the ends of the phrase for one character. So `ignore all` stands in `Ignore  *all*`.
 
-A phrase stands only where its pieces do: runs of letters, each with the gap before or behind it where the phrase has
-one. Texts hold few different words, and nearly all words of a new text have been seen before. So a word is remembered
-with the pieces that stand in it, nearly always none. What is remembered is bounded (no word of more than 20 letters,
-so no long secret either), and forgetting it changes nothing but the time.
+A phrase stands only where its whole words do, those with a gap on both sides. A phrase without a telling whole word
+has a *part* instead, which is looked for by itself: as many searches as there are such parts, so there should be few.
 """
 
 from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from itertools import filterfalse
 from math import log2
-from typing import Final
+from typing import Final, NamedTuple
 
 from guardproxy.match.charset import CharSet
 from guardproxy.match.literals import Literals, Spelling
 
 _LARGEST_CLASS: Final = 6
-_LONGEST_WORD: Final = 20
-_KEY: Final = 3
 _LEAST_BITS: Final = 2
+_RARE_BITS: Final = 5
 _LEAST_RARITY: Final = -1.5
-DEFAULT_WORDS: Final = 32_000
-"""How many words an index remembers: about 4 MB."""
 
 # They stand in every other text.
 _COMMON: Final = frozenset(
     re.findall(
         "[a-z]+",
-        """a about after all also an and any are as at be been before but by can could did do does for from had has have
-        he her him his how i if in into is it its just like more most my no now of on one only or other our out over
-        she so some such than that the their them then there these they this those to two up use was we were what when
-        where which who will with would you your""",
+        """a about after all also an and any are as at be been before but by can could did do does for from had has
+        have he her him his how i if in into is it its just like more most my no not now of on one only or
+        other our out over s she so some such t than that the their them then there these they this those
+        to two up use was we were what when where which who will with would you your""",
+    )
+)
+# They stand in one text of ten or so.
+_FREQUENT: Final = frozenset(
+    re.findall(
+        "[a-z]+",
+        """above access actual add additional again answer anything ask available back base because become begin
+        beginning begins being between call called change check code command commands common complete
+        configuration content copy core current data debug default describe different display don each end
+        ensure enter every everything example exception existing false file filter find first follow
+        following form function general get give given go good help here however include information
+        initial input instead internal key know language last let limited line lines list long longer look
+        made make many may me message method might mode model name named need never new next normal
+        normally nothing object off order original output part people place point possible post print
+        prior process protocol provide provided purpose question rather read real return right rules same
+        say see send set should show simple since something standard start starting starts state string
+        support system take task tasks tell text their think through time true try type typical under
+        until updated usage user uses using value very want way well while without word words work write
+        year""",
     )
 )
 
 _LETTERS: Final = {letter: letter.lower() for letter in string.ascii_letters}
 _TABLE: Final = bytes(ord(_LETTERS.get(chr(code), " ")) for code in range(256))
-_PIECE: Final = re.compile("(?=((?:^| )[a-z]+ ?))")
+_WHOLE: Final = re.compile("(?<= )[a-z]+(?= )")
 
 
-def spelled(text: str) -> str:
-    """The text in a-z and spaces, one character for each character."""
-    return text.encode("ascii", "replace").translate(_TABLE).decode("ascii")
+def spelled(text: str) -> bytes:
+    """The text in a-z and spaces, one byte for each character."""
+    return text.encode("ascii", "replace").translate(_TABLE)
 
 
 def _one(allowed: CharSet) -> Literals | None:
@@ -63,107 +76,76 @@ def _join(before: str, behind: str) -> str:
 
 
 def _bits(phrase: str) -> float:
-    """How much it tells that a phrase is there: a bit for each letter but the first of a word, two for a gap between
-    words, half a bit for a gap at an end.
-    """
+    """How much it tells that a phrase is there: for each of its words, and two bits for a gap between them."""
     words = phrase.split()
     if not words:
         return 0
-    letters = sum(0.5 if word in _COMMON else len(word) - 1 for word in words)
-    return letters + 2 * (len(words) - 1) + (phrase.startswith(" ") + phrase.endswith(" ")) / 2
+    begins, ends = phrase.startswith(" "), phrase.endswith(" ")
+    whole = [(at > 0 or begins) and (at < len(words) - 1 or ends) for at in range(len(words))]
+    return sum(map(_word_bits, words, whole)) + 2 * (len(words) - 1) + (begins + ends) / 2
 
 
-def _rarity(phrases: Literals) -> float:
+def _word_bits(word: str, whole: bool) -> float:
+    """For a word that is not known to be common a bit for each letter but the first; if it is whole, several."""
+    if word in _COMMON:
+        return 0.5
+    bits = len(word) - 1
+    return min(3, bits) if word in _FREQUENT else max(6, bits) if whole else bits
+
+
+def rarity(phrases: Literals) -> float:
     """How much it tells that one of the phrases is there."""
     return -log2(sum(0.5 ** _bits(phrase) for phrase in phrases))
 
 
 def telling(phrases: Literals) -> bool:
     """Whether it is worth looking for the phrases: none of them stands in most texts, such as `is` or `your`."""
-    return all(_bits(phrase) >= _LEAST_BITS for phrase in phrases) and _rarity(phrases) > _LEAST_RARITY
+    return all(_bits(phrase) >= _LEAST_BITS for phrase in phrases) and rarity(phrases) > _LEAST_RARITY
 
 
-AS_WORDS: Final = Spelling(_one, _join, _rarity)
+AS_WORDS: Final = Spelling(_one, _join, rarity, gap=" ")
 
 
-def occurrences(phrase: str, text: str) -> Iterator[tuple[int, int]]:
+def occurrences(phrase: str, letters: bytes) -> Iterator[tuple[int, int]]:
     """(start, end) of every occurrence of the phrase in a spelled text, also overlapping ones."""
     end_of_it, search = _searches(phrase)
-    if end_of_it(text):
-        found = search(text)
+    if end_of_it in letters:
+        found = search(letters)
         while found:
             yield found.span()
-            found = search(text, found.start() + 1)
-
-
-_Search = Callable[..., re.Match[str] | None]
+            found = search(letters, found.start() + 1)
 
 
 @lru_cache(maxsize=4096)
-def _searches(phrase: str) -> tuple[_Search, _Search]:
-    """For the phrase from its rarest word on, which is quick to look for and nearly never there; and for all of it."""
-    rarest = max(phrase.split(), key=_bits)
-    return _search(phrase[phrase.index(rarest) :]), _search(phrase)
-
-
-def _search(phrase: str) -> _Search:
+def _searches(phrase: str) -> tuple[bytes, Callable[..., re.Match[bytes] | None]]:
+    """A word of the phrase, the rarest, which is quick to look for; and the search for all of it."""
+    words = phrase.split()
+    rarest = max(words, key=lambda word: (word not in _COMMON, word not in _FREQUENT, len(word)))
     # At its ends a phrase asks for one character of a gap: a match may hold no more of it.
-    inside = " +".join(phrase.split())
-    return re.compile(" " * phrase.startswith(" ") + inside + " " * phrase.endswith(" ")).search
+    begin, end = " " * phrase.startswith(" "), " " * phrase.endswith(" ")
+    before = begin if rarest == words[0] else " "
+    behind = end if rarest == words[-1] else " "
+    return f"{before}{rarest}{behind}".encode(), re.compile((begin + " +".join(words) + end).encode()).search
 
 
-class WordIndex:
-    """Which pieces of the phrases stand in a text, as a bit set. `needs[phrase]`: the bits of those it cannot do
-    without, the rarest first.
-    """
+class Need(NamedTuple):
+    """What stands in a spelled text wherever a phrase does: whole words, the rarest first, or if it has none a part."""
 
-    def __init__(self, phrases: Iterable[str], *, most_words: int = DEFAULT_WORDS) -> None:
-        self.needs: dict[str, tuple[int, ...]] = {}
-        bits: dict[str, int] = {}
-        for phrase in phrases:
-            pieces = _telling_pieces(phrase)
-            self.needs[phrase] = tuple(bits.setdefault(piece, 1 << len(bits)) for piece in pieces)
-        self._pieces: dict[str, list[tuple[str, int]]] = {}  # by their first characters
-        for piece, bit in bits.items():
-            self._pieces.setdefault(piece[:_KEY], []).append((piece, bit))
-        self._keys = sorted({len(key) for key in self._pieces})
-        self._most_words = most_words
-        self._silent: set[str] = set()
-        self._speaking: dict[str, int] = {}
-
-    def pieces_in(self, text: str) -> int:
-        """The pieces that stand in the spelled text. A phrase stands in it only if all that it needs do."""
-        found = 0
-        for word in filterfalse(self._silent.__contains__, text.split()):
-            held = self._speaking.get(word)
-            found |= self._learn(word) if held is None else held
-        return found
-
-    def _learn(self, word: str) -> int:
-        text = f" {word} "
-        held = 0
-        for length in self._keys:
-            for at in range(len(text) - length + 1):
-                for piece, bit in self._pieces.get(text[at : at + length], ()):
-                    if text.startswith(piece, at):
-                        held |= bit
-        if len(word) <= _LONGEST_WORD:
-            self._remember(word, held)
-        return held
-
-    def _remember(self, word: str, held: int) -> None:
-        if len(self._silent) + len(self._speaking) >= self._most_words:
-            self._silent.clear()
-            self._speaking.clear()
-        if held:
-            self._speaking[word] = held
-        else:
-            self._silent.add(word)
+    words: tuple[bytes, ...]
+    part: bytes
 
 
-def _telling_pieces(phrase: str) -> list[str]:
-    """The pieces that are rare, or else the rarest; none if the phrase has no letters."""
-    # Pieces may share a gap: of `do it` they are `do ` and ` it`.
-    pieces = dict.fromkeys(found[1] for found in _PIECE.finditer(phrase))
-    rarest_first = sorted(pieces, key=lambda piece: (_bits(piece), len(piece)), reverse=True)
-    return [piece for piece in rarest_first if _bits(piece) >= _LEAST_BITS] or rarest_first[:1]
+def need(phrase: str) -> Need:
+    """What the phrase cannot do without; common words only where the others are not rare enough."""
+    whole = sorted(set(_WHOLE.findall(phrase)), key=lambda word: (_word_bits(word, True), word), reverse=True)
+    rare = [word for word in whole if _word_bits(word, True) >= _LEAST_BITS]
+    if whole:
+        return Need(
+            tuple(
+                word.encode()
+                for word in (rare if sum(_word_bits(word, True) for word in rare) >= _RARE_BITS else whole)
+            ),
+            b"",
+        )
+    longest = max(re.findall(" ?[a-z]+ ?", phrase), key=_bits, default="")
+    return Need((), longest.encode())

@@ -52,7 +52,7 @@ def test_every_problem_is_one_line_with_its_place(tmp_path: Path) -> None:
 
 
 def test_a_problem_met_twice_is_told_once(tmp_path: Path) -> None:
-    bad = write_rule(tmp_path, rule("mine.one", "abc*"))
+    bad = write_rule(tmp_path, rule("mine.one", "abc*d"))
     policy = write_policy(tmp_path, packs=["./mine"])
     result = run(policy, bad)
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)

@@ -27,19 +27,29 @@ def test_a_detector_holds_all_rules_and_names_them() -> None:
 @pytest.mark.parametrize(
     ("options", "option", "offset", "cure"),
     [
-        (PatternOptions("ab+"), "pattern", 2, "write {1,200}"),
-        (PatternOptions(r"ab\b"), "pattern", 2, "use not_before / not_after"),
+        (PatternOptions("ab+c"), "pattern", 2, "write {1,200}"),
+        (PatternOptions("ab+", not_after="a-z"), "pattern", 2, "out of not_after"),
+        (PatternOptions(r"a\bb"), "pattern", 1, "use not_before / not_after"),
+        (PatternOptions("ab?", check="luhn"), "pattern", 0, "say with not_after"),
+        (PatternOptions("ab", check="lun"), "check", None, "did you mean luhn"),
         (PatternOptions("ab", not_before="[a-z]"), "not_before", 0, "write what stands inside"),
         (PatternOptions("ab", not_after="a-zz-a"), "not_after", 3, "write a-z"),
     ],
 )
 def test_a_mistake_is_reported_with_its_option_and_offset(
-    options: PatternOptions, option: str, offset: int, cure: str
+    options: PatternOptions, option: str, offset: int | None, cure: str
 ) -> None:
     with pytest.raises(RuleError) as refused:
         build([("pack.rule", options)])
     assert (option, offset) == (refused.value.option, refused.value.offset)
     assert cure in refused.value.message
+
+
+def test_a_match_may_have_to_pass_a_check() -> None:
+    detector = build(
+        [("pack.card", PatternOptions(r"\d(?:[ -]?\d){7}", not_before="0-9", not_after="0-9", check="luhn"))]
+    )
+    assert [Span(17, 26, "pack.card")] == list(detector.scan("order 1234 5678, 1234-5674"))
 
 
 def test_rules_can_name_it() -> None:

@@ -4,23 +4,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardproxy.match.pattern_set import Pattern, PatternSet
-from tests.match.oracle import Sample, clusters, of_rule, read, samples_and_text
+from tests.match.oracle import AnySample, any_samples_and_text, clusters, of_rule, read, set_of
 
 
 @settings(max_examples=60, deadline=None)
-@given(samples_and_text(), st.sampled_from([1, 2, 30]))
-def test_forgetting_transitions_changes_nothing(example: tuple[list[Sample], str], cells: int) -> None:
+@given(any_samples_and_text(), st.sampled_from([1, 2, 30]))
+def test_forgetting_transitions_changes_nothing(example: tuple[list[AnySample], str], cells: int) -> None:
     samples, text = example
-    patterns = [sample.pattern for sample in samples]
-    remembers, forgets = PatternSet(patterns), PatternSet(patterns, cells=cells)
+    remembers, forgets = set_of(samples), set_of(samples, cells=cells)
     assert read(remembers.scanner(), text) == read(forgets.scanner(), text)
 
 
 @settings(max_examples=40, deadline=None)
-@given(samples_and_text(), st.sampled_from([1, 5, 100_000]))
-def test_scanners_of_one_automaton_do_not_disturb_each_other(example: tuple[list[Sample], str], cells: int) -> None:
+@given(any_samples_and_text(), st.sampled_from([1, 5, 100_000]))
+def test_scanners_of_one_automaton_do_not_disturb_each_other(example: tuple[list[AnySample], str], cells: int) -> None:
     samples, text = example
-    patterns = PatternSet([sample.pattern for sample in samples], cells=cells)
+    patterns = set_of(samples, cells=cells)
     alone = read(patterns.scanner(), text)
     one, other = patterns.scanner(), patterns.scanner()
     spans, others = [], []

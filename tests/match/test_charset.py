@@ -33,6 +33,7 @@ def test_the_named_sets_hold_what_their_names_say() -> None:
 @given(charsets, charsets, codes)
 def test_sets_combine_like_sets(one: CharSet, other: CharSet, char: str) -> None:
     assert (char in one or char in other) == (char in one | other)
+    assert (char in one and char in other) == (char in one & other)
     assert (char not in one) == (char in ~one)
     assert one == ~~one
     assert len(one) == len(list(one.characters()))

@@ -44,6 +44,12 @@ def test_characters_can_be_escaped(body: str, characters: str) -> None:
     assert set(characters) == set(parse_class(body).characters())
 
 
+def test_unicode_categories_stand_in_a_class_and_alone() -> None:
+    found = parse_class(r"\p{Lu}\p{Nd}_")
+    assert [c in found for c in "AÉ٣_aé-"] == [True, True, True, True, False, False, False]
+    assert parse_class(r"^\p{L}") == parse_class(r"\P{L}") == ~parse_class(r"\p{L}")
+
+
 @given(st.sets(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8))
 def test_characters_written_by_code_point_are_those_characters(characters: set[str]) -> None:
     body = "".join(f"\\U{ord(c):08x}" for c in characters)
@@ -62,7 +68,9 @@ def test_characters_written_by_code_point_are_those_characters(characters: set[s
         (r"a-\d", 0, "write \\-"),
         ("x[:alpha:]", 1, "write ranges"),
         (r"x\b", 1, "use not_before / not_after"),
-        (r"\p{L}", 0, "class of ranges"),
+        (r"a\p{Latin}", 1, "known are L Lu Ll"),
+        (r"\p{L", 0, "such as \\p{L}"),
+        (r"\P{}", 0, "known are"),
         (r"\q", 0, "write q"),
         (r"ab\x4", 2, "needs 2 hexadecimal digits"),
         (r"\u12", 0, "needs 4 hexadecimal digits"),

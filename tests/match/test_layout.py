@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from guardproxy.match.charset import CharSet
 from guardproxy.match.layout import MATCHED, Layout
 from guardproxy.match.syntax import parse_pattern
-from guardproxy.match.tree import positions
+from guardproxy.match.tree import UNBOUNDED, longest, positions
 from tests.match.oracle import Sample, match_of, samples_and_text
 
 
@@ -30,11 +30,20 @@ def test_a_match_leads_to_position_zero(example: tuple[list[Sample], str], data:
 
 @settings(max_examples=50, deadline=None)
 @given(samples_and_text())
-def test_each_position_leads_only_to_what_comes_later(example: tuple[list[Sample], str]) -> None:
-    tree = parse_pattern(example[0][0].pattern.core)
-    layout = Layout(tree)
-    assert positions(tree) + 1 == len(layout.allowed) == len(layout.follow)
-    assert all(0 < follow < 1 << position for position, follow in enumerate(layout.follow) if position)
+def test_only_repeats_without_end_lead_back(example: tuple[list[Sample], str]) -> None:
+    for sample in example[0]:
+        tree = parse_pattern(sample.pattern.core, ignore_case=sample.pattern.ignore_case)
+        layout = Layout(tree)
+        assert positions(tree) + 1 == len(layout.allowed) == len(layout.follow)
+        every = (1 << len(layout.allowed)) - 1
+        assert all(0 < follow <= every for follow in layout.follow[1:])
+        if longest(tree) < UNBOUNDED:
+            assert all(follow < 1 << position for position, follow in enumerate(layout.follow) if position)
+
+
+def test_who_goes_round_without_end_matches_on_the_way() -> None:
+    layout = Layout(parse_pattern("x(?:ab?-*)+"))  # from the end: 1 is `-`, 2 is `b`, 3 is `a`, 4 is `x`
+    assert layout.follow[1:] == [0b01011, 0b01011, 0b01111, 0b01000]
 
 
 def test_positions_are_found_by_the_sets_a_character_is_in() -> None:

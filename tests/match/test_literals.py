@@ -7,18 +7,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from guardproxy.match.edges import Edges
 from guardproxy.match.literals import (
     AS_WRITTEN,
     FOLDED,
+    Literals,
     branches,
     fold,
     minimal,
     required_groups,
-    required_literals,
 )
 from guardproxy.match.syntax import parse_pattern
+from guardproxy.match.tree import Node
 from guardproxy.match.words import AS_WORDS, spelled
 from tests.match.oracle import Sample, match_of, samples_and_text
+
+
+def required_literals(tree: Node, *, ignore_case: bool = False) -> Literals | None:
+    """The best group."""
+    return next(iter(required_groups(tree, FOLDED if ignore_case else AS_WRITTEN)), None)
+
 
 EVERY_CHARACTER = [chr(code) for code in range(sys.maxunicode + 1)]
 
@@ -82,12 +90,12 @@ def test_dropping_longer_strings_finds_in_the_same_texts(strings: set[str]) -> N
 @pytest.mark.parametrize(
     ("pattern", "groups"),
     [
-        (r"(?:ignore|forget)\s{1,4}[a-z]{0,9}rules", [{"forget ", "ignore "}, {"rules"}]),
+        (r"(?:ignore|forget)\s{1,4}[a-z]{0,9}rules", [{"forget ", "ignore "}, {"rules"}, {" "}]),
         (
             r"(?:ignore|forget)(?:\sthe)?\srules",
             [{"ignore rules", "forget rules", "ignore the rules", "forget the rules"}],
         ),
-        (r"(?:pink|cyan)\s{1,4}[a-z]{3}-\s{0,9}yellow", [{" yellow"}, {"pink ", "cyan "}]),
+        (r"(?:pink|cyan)\s{1,4}[a-z]{3}-\s{0,9}yellow", [{" yellow"}, {"pink ", "cyan "}, {" "}]),
         (r"don['’]t\s{1,2}tell", [{"don t tell"}]),
         (r"rôle", [{"r le"}]),
         (r"[a-z]{3}\s[0-9]", [{" "}]),
@@ -105,8 +113,31 @@ def test_every_match_of_a_branch_contains_a_string_of_each_of_its_groups(
     pattern = data.draw(st.sampled_from(example[0])).pattern
     branch = data.draw(st.sampled_from([*branches(parse_pattern(pattern.core, ignore_case=pattern.ignore_case))]))
     match = data.draw(match_of(branch))
-    for spelling, text in [(AS_WRITTEN, match), (FOLDED, fold(match)), (AS_WORDS, re.sub(" +", " ", spelled(match)))]:
+    for spelling, text in [
+        (AS_WRITTEN, match),
+        (FOLDED, fold(match)),
+        (AS_WORDS, re.sub(" +", " ", spelled(match).decode())),
+    ]:
         assert all(any(literal in text for literal in group) for group in required_groups(branch, spelling))
+
+
+def test_the_gaps_around_a_match_make_whole_words() -> None:
+    tree = parse_pattern(r"(?:ignore|forget)\s{1,4}[a-z]{1,9}(?:\s{1,4}rules?)?", ignore_case=True)
+    assert required_groups(tree, AS_WORDS)[0] == {"ignore ", "forget "}
+    assert required_groups(tree, AS_WORDS, Edges(before=True))[0] == {" ignore ", " forget "}
+    assert required_groups(parse_pattern("rules?"), AS_WORDS, Edges(True, True)) == (frozenset([" rule ", " rules "]),)
+
+
+@settings(max_examples=80, deadline=None)
+@given(samples_and_text(), st.sampled_from([Edges(True, True), Edges(True, False), Edges(False, True)]), st.data())
+def test_every_match_holds_its_strings_with_the_gaps_around_it(
+    example: tuple[list[Sample], str], around: Edges, data: st.DataObject
+) -> None:
+    pattern = data.draw(st.sampled_from(example[0])).pattern
+    tree = parse_pattern(pattern.core, ignore_case=pattern.ignore_case)
+    match = (" " if around.before else "x") + data.draw(match_of(tree)) + (" " if around.behind else "x")
+    letters = re.sub(" +", " ", spelled(match).decode())
+    assert all(any(phrase in letters for phrase in group) for group in required_groups(tree, AS_WORDS, around))
 
 
 def test_the_options_of_a_choice_are_branches_and_so_are_theirs() -> None:

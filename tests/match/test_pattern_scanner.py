@@ -3,6 +3,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from guardproxy.match.automaton import Automaton
+from guardproxy.match.parts import parts_of
 from guardproxy.match.pattern_scanner import PatternScanner
 from guardproxy.match.pattern_set import Pattern, PatternSet
 from guardproxy.match.scanner import Span
@@ -30,19 +32,30 @@ def test_how_a_text_is_cut_changes_neither_what_is_found_nor_its_order(
             assert clusters(of_rule(whole, rule)) == clusters(of_rule(found, rule))
 
 
-@settings(max_examples=60, deadline=None)
-@given(samples_and_text(), st.data())
-def test_it_can_begin_inside_a_text(example: tuple[list[Sample], str], data: st.DataObject) -> None:
-    samples, text = example
-    begin = data.draw(st.integers(0, len(text)))
-    patterns = PatternSet([sample.pattern for sample in samples])
-    rules = [sample.pattern.rule for sample in samples]
-    before = text[begin - 1] if begin else ""
-    inside = PatternScanner(patterns._automaton, rules, offset=begin, before=before)
-    found = read(inside, [text[begin:]])
-    for sample in samples:
-        expected = [span for span in sample.matches(text) if span[0] >= begin]
-        assert clusters(expected) == clusters(of_rule(found, sample.pattern.rule))
+def test_patterns_kept_apart_are_not_reported_but_put_down_one_by_one() -> None:
+    automaton = Automaton([part.program for core in ("ab{1,3}", "b{2}") for part in parts_of(Pattern("r", core))])
+    scanner = PatternScanner(automaton, ["one", "two"], apart=[0])
+    assert [Span(1, 3, "two"), Span(2, 4, "two")] == scanner.feed("abbb")
+    assert scanner.matches == [(0, 2, 0), (0, 3, 0), (0, 4, 0)]
+    assert scanner.position == 4
+
+
+def test_what_is_read_waits_until_it_is_taken() -> None:
+    scanner = PatternSet([Pattern("key", "sk-[a-z]{2,}", not_after="0-9")]).scanner()
+    scanner.read("sk-abc")
+    scanner.read("d sk-xy")
+    assert [Span(0, 7, "key")] == scanner.take()
+    scanner.end()
+    assert [Span(8, 13, "key")] == scanner.take()
+
+
+def test_it_knows_where_what_is_open_began() -> None:
+    scanner = PatternSet([Pattern("key", "sk-[a-z]{2,}"), Pattern("word", "[a-z]{9}!")]).scanner()
+    scanner.feed("a word sk-abcd")
+    assert scanner.open_from(frozenset([0])) == 7
+    assert scanner.open_from(frozenset([1])) == 10
+    scanner.feed(". ")
+    assert scanner.open_from(frozenset([0, 1])) == scanner.position
 
 
 def test_plain_text_is_safe_at_once() -> None:
@@ -65,6 +78,15 @@ def test_a_match_that_grows_holds_nothing_back() -> None:
     assert scanner.safe == 5
     assert [Span(0, 8, "key")] == scanner.feed("cde")
     assert scanner.safe == 8
+
+
+def test_a_match_without_end_holds_nothing_back_once_it_matches() -> None:
+    scanner = PatternSet([Pattern("url", "https?://[^ ]+")]).scanner()
+    assert scanner.feed("see https:/") == []
+    assert scanner.safe == 4
+    assert [Span(4, 13, "url")] == scanner.feed("/x")
+    assert [Span(4, 15, "url")] == scanner.feed("yz")
+    assert scanner.safe == 15
 
 
 def test_the_end_of_the_text_confirms_what_is_open() -> None:

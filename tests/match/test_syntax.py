@@ -4,16 +4,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardproxy.match.syntax import DEEPEST_GROUP, PatternSyntaxError, parse_pattern
-from guardproxy.match.tree import positions
+from guardproxy.match.alternatives import NOTHING
+from guardproxy.match.charset import WORD
+from guardproxy.match.syntax import DEEPEST_GROUP, PatternSyntaxError, parse_pattern, parse_programs
+from guardproxy.match.tree import UNBOUNDED, longest, positions
 
 
 @pytest.mark.parametrize(
     ("pattern", "offset", "cure"),
     [
-        ("a*", 1, "write {0,200}"),
-        ("[ab]+", 4, "write {1,200}"),
-        ("a{3,}", 1, "write {3,200}"),
+        ("a*", 0, "empty text"),
+        ("a*b", 1, "write {0,200}"),
+        ("[ab]+c", 4, "write {1,200}"),
+        ("a{3,}b", 1, "write {3,200}"),
+        ("a{150,}b", 1, "write {150,300}"),
+        ("x(?:a+b?)+c", 5, "end the pattern with it"),
+        ("x(?:a+b)*", 5, "end the pattern with it"),
+        ("(?:ab*){2}", 5, "write {0,200}"),
+        ("(?:ab+|c)d|e", 5, "write {1,200}"),
+        (r"a\w+\b", 3, "out of not_after"),
         ("a{,3}", 1, "write {0,3}"),
         ("a{}", 1, "write \\{"),
         ("a{x}", 1, "write \\{"),
@@ -30,11 +39,18 @@ from guardproxy.match.tree import positions
         ("a|?", 2, "write \\?"),
         ("^a", 0, "use not_before / not_after"),
         ("a$", 1, "write \\$"),
-        (r"\bkey", 0, "use not_before / not_after"),
+        (r"a\bkey", 1, "use not_before / not_after"),
+        (r"(?:\bkey)", 3, "use not_before / not_after"),
+        (r"key\b{2}", 3, "use not_before / not_after"),
+        (r"\b\bkey", 2, "use not_before / not_after"),
+        (r"key|\b-", 4, "use not_before"),
+        (r"[\w-]\b", 5, "use not_after"),
+        (r"\b", 0, "empty text"),
         (r"key\B", 3, "use not_before / not_after"),
         (r"\Akey", 0, "use not_before / not_after"),
         (r"(a)\1", 3, "write the text out"),
-        (r"\pL", 0, "class of ranges"),
+        (r"\pL", 0, "such as \\p{L}"),
+        (r"a\p{Greek}", 1, "known are L Lu"),
         (r"\0", 0, r"write \x00"),
         (r"\y", 0, "write y"),
         ("a\\", 1, "write \\\\"),
@@ -66,7 +82,28 @@ def test_what_is_not_in_the_language_is_refused_with_its_offset_and_what_to_writ
     assert cure in refused.value.message
 
 
-@given(st.text(r"ab\dwx41[]^-(){},0129|?*+.:", max_size=20), st.booleans())
+@pytest.mark.parametrize(
+    "pattern",
+    ["a+", "ab*", "ab{3,}", "a(?:b|c+)", "(?:a|b+)+", "x(?:ab*)*", "(?:ab*){1,3}", "a(?:-b+)*c?", "a+|bc*"],
+)
+def test_a_repeat_without_end_may_stand_where_nothing_must_follow(pattern: str) -> None:
+    assert longest(parse_pattern(pattern)) == UNBOUNDED
+
+
+def test_a_pattern_for_which_nothing_waits_may_repeat_anywhere() -> None:
+    (program,) = parse_programs(r"-+END[^-]*-+", holds=False)
+    assert positions(program.tree) == 6
+
+
+def test_a_word_boundary_is_a_condition_on_the_alternative_it_stands_in() -> None:
+    both, before, neither = parse_programs(r"\bkey\b|\bid-|\(x\)|\bno\b")
+    assert (both.not_before, both.not_after) == (WORD, WORD)
+    assert both.tree == parse_pattern("key|no")
+    assert (before.not_before, before.not_after) == (WORD, NOTHING)
+    assert (neither.not_before, neither.not_after) == (NOTHING, NOTHING)
+
+
+@given(st.text(r"abp\dwx41[]^-(){},0129|?*+.:", max_size=20), st.booleans())
 def test_every_text_is_a_pattern_or_refused_at_an_offset_in_it(text: str, ignore_case: bool) -> None:
     try:
         tree = parse_pattern(text, ignore_case=ignore_case)

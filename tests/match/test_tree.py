@@ -6,9 +6,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from guardproxy.match.charset import CharSet
+from guardproxy.match.layout import MATCHED, Layout
 from guardproxy.match.syntax import parse_pattern
-from guardproxy.match.tree import longest, positions, shortest
-from tests.match.oracle import REALISTIC, Sample, match_of
+from guardproxy.match.tree import (
+    UNBOUNDED,
+    Node,
+    first_characters,
+    first_match,
+    last_characters,
+    longest,
+    positions,
+    shortest,
+)
+from tests.match.oracle import REALISTIC, Sample, match_of, samples_and_text
 
 
 @pytest.mark.parametrize(
@@ -19,6 +30,9 @@ from tests.match.oracle import REALISTIC, Sample, match_of
         ("a(?:bc)?", 1, 3, 3),
         ("(?:a{2,5}|b){3}c", 4, 16, 19),
         ("a(|b)", 1, 2, 2),
+        ("ab+", 2, UNBOUNDED, 2),
+        ("a{3,}", 3, UNBOUNDED, 3),
+        ("a(?:b{2}c*)*", 1, UNBOUNDED, 4),
     ],
 )
 def test_lengths_and_size_of_a_pattern(pattern: str, least: int, most: int, size: int) -> None:
@@ -33,3 +47,42 @@ def test_matches_are_as_long_as_the_tree_says(sample: Sample, data: st.DataObjec
     match = data.draw(match_of(tree))
     assert shortest(tree) <= len(match) <= longest(tree)
     assert re.fullmatch(sample.python, match)
+
+
+@settings(max_examples=80, deadline=None)
+@given(samples_and_text(), st.data())
+def test_the_beginning_of_a_match_is_a_match_within_the_length_the_tree_says(
+    example: tuple[list[Sample], str], data: st.DataObject
+) -> None:
+    pattern = data.draw(st.sampled_from(example[0])).pattern
+    tree = parse_pattern(pattern.core, ignore_case=pattern.ignore_case)
+    match = data.draw(match_of(tree))
+    assert first_match(tree) < UNBOUNDED
+    assert any(_matches(tree, match[:length]) for length in range(1, first_match(tree) + 1))
+
+
+def _matches(tree: Node, text: str) -> bool:
+    layout = Layout(tree)
+    expected = layout.first
+    for char in text:
+        hits = [q for q, allowed in enumerate(layout.allowed) if expected >> q & 1 and char in allowed]
+        expected = sum(1 << q for q in range(len(layout.allowed)) if any(layout.follow[hit] >> q & 1 for hit in hits))
+    return bool(expected & MATCHED)
+
+
+@settings(max_examples=80, deadline=None)
+@given(samples_and_text(), st.data())
+def test_a_match_begins_and_ends_with_characters_the_tree_says(
+    example: tuple[list[Sample], str], data: st.DataObject
+) -> None:
+    pattern = data.draw(st.sampled_from(example[0])).pattern
+    tree = parse_pattern(pattern.core, ignore_case=pattern.ignore_case)
+    match = data.draw(match_of(tree))
+    assert match[0] in first_characters(tree)
+    assert match[-1] in last_characters(tree)
+
+
+def test_parts_that_may_be_empty_let_the_next_one_begin_or_end() -> None:
+    tree = parse_pattern("a?(?:b|c{0,9})d(?:e?f)?g{0,2}")
+    assert first_characters(tree) == CharSet.of((ord(c), ord(c)) for c in "abcd")
+    assert last_characters(tree) == CharSet.of((ord(c), ord(c)) for c in "dfg")

@@ -107,7 +107,7 @@ def test_two_rules_of_one_id_are_refused_with_both_places(tmp_path: Path) -> Non
 def test_a_pattern_that_cannot_be_used_is_told_at_its_character(tmp_path: Path) -> None:
     path = tmp_path / "policy.yaml"
     text = write_policy(tmp_path, rules=[rule("own.one", "PATTERN")]).read_text(encoding="utf-8")
-    path.write_text(text.replace('"PATTERN"', "'abc*'"), encoding="utf-8")
+    path.write_text(text.replace('"PATTERN"', "'abc*d'"), encoding="utf-8")
     (problem,) = problems_of(path)
     assert problem.startswith(f"{path}:10:20: pattern: ")
 

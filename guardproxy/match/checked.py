@@ -1,0 +1,166 @@
+"""Matches that count only if a check says so: every start by itself, every end of it checked.
+
+For a pattern without a check the automaton reports for each end the match that starts first, which is enough for the
+union. With a check that match may fail and one inside of it pass. So all starts are run side by side
+(`guardproxy.match.starts`), and at each end the matches are checked from the first start on, until one passes: the
+others lie inside of it.
+
+A check may cost more than all the rest, and `1 2 3 4 5 ...` is a match of a card number's pattern at nearly every pair
+of digits. So checks are counted. In a run of matches that overlap, passed or not, as many are made as it has
+characters, and some that are free; from there on a match counts as passed. The bound depends on the text alone, so it
+is the same for every way of cutting it, and it errs towards hiding.
+
+Where a tracker begins. The automaton has seen a match end. All that was alive from an earlier or later start began no
+earlier than the automaton's own live threads or the match itself, so the tracker begins at the least of these. It
+ends when no start is alive.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from guardproxy.match.starts import Matches, StartMachine, State
+from guardproxy.match.tracker import Found, Reading, Reported
+from guardproxy.match.tree import UNBOUNDED
+
+FREE_CHECKS: Final = 32
+
+Check = Callable[[str], bool]
+
+
+class _Run:
+    """Overlapping matches of one pattern, passed or not: their bounds, and how many were checked."""
+
+    __slots__ = ("checks", "end", "start")
+
+    def __init__(self, start: int) -> None:
+        self.start = self.end = start
+        self.checks = 0
+
+
+class CheckedTracker:
+    """`parts[p]` and `checks[p]` belong to pattern p of the machine; None as a check passes everything."""
+
+    __slots__ = (
+        "_begin",
+        "_checks",
+        "_free",
+        "_machine",
+        "_parts",
+        "_position",
+        "_reported",
+        "_runs",
+        "_settled",
+        "_threads",
+    )
+
+    def __init__(self, machine: StartMachine, parts: Sequence[int], checks: Sequence[Check | None], free: int) -> None:
+        self._machine = machine
+        self._parts = parts
+        self._checks = checks
+        self._free = free
+        self._position = 0
+        self._begin = machine[""]  # the state of a start at `_position`
+        self._threads: list[tuple[int, State]] = []  # by start
+        self._runs: dict[int, _Run] = {}
+        self._settled: dict[int, int] = {}  # pattern -> the last end that needs no more checks
+        self._reported: defaultdict[int, Reported] = defaultdict(Reported)  # by pattern
+
+    @property
+    def alive(self) -> bool:
+        return bool(self._threads)
+
+    def read(self, reading: Reading, matches: Sequence[tuple[int, int]], live: Sequence[int]) -> list[Found]:
+        found: list[Found] = []
+        if self._threads:
+            self._run(reading, found)
+        if matches:
+            latest = max(start for start, _ in matches)
+            for start in sorted({*(start for start, _ in matches), *live}):
+                if self._position <= start <= latest and not self._threads:
+                    self._position = start
+                    at = start - reading.base
+                    self._begin = self._machine[reading.text[at - 1] if at else ""]
+                    self._run(reading, found)
+        self._forget()
+        return found
+
+    def finish(self, reading: Reading) -> list[Found]:
+        found: list[Found] = []
+        hits = [(start, state.matched_at_end()) for start, state in self._threads]
+        self._judge(hits, reading.end, reading, found)
+        self._threads = []
+        return found
+
+    def _run(self, reading: Reading, found: list[Found]) -> None:
+        """Read on to the end of the text, or until no start is alive."""
+        text, base, machine = reading.text, reading.base, self._machine
+        begin, threads, position = self._begin, self._threads, self._position
+        for char in text[position - base :]:
+            threads.append((position, begin))
+            moved: list[tuple[int, State]] = []
+            hits: list[tuple[int, Matches]] = []
+            for start, state in threads:
+                following, matches = state[char]
+                if following is not None:
+                    moved.append((start, following))
+                if matches:
+                    hits.append((start, matches))
+            if hits:
+                self._judge(hits, position, reading, found)
+            begin, threads = machine[char], moved
+            position += 1
+            if not threads:
+                break
+        self._begin, self._threads, self._position = begin, threads, position
+
+    def _judge(self, hits: Sequence[tuple[int, Matches]], position: int, reading: Reading, found: list[Found]) -> None:
+        """Matches that end before or behind the same character, earliest start first."""
+        settled = self._settled
+        for start, matches in hits:
+            for pattern, behind in matches:
+                end = position + behind
+                if settled.get(pattern) != end and self._passes(pattern, start, end, reading):
+                    settled[pattern] = end
+                    self._reported[pattern].add(start, end)
+                    found.append(Found(start, end, self._parts[pattern]))
+
+    def _passes(self, pattern: int, start: int, end: int, reading: Reading) -> bool:
+        check = self._checks[pattern]
+        if check is None:
+            return True
+        run = self._runs.get(pattern)
+        if run is None or start >= run.end:
+            run = self._runs[pattern] = _Run(start)
+        elif start < run.start:
+            run.start = start
+        run.end = end
+        run.checks += 1
+        if run.checks > self._free + end - run.start:
+            return True
+        return check(reading.text[start - reading.base : end - reading.base])
+
+    def _forget(self) -> None:
+        """What no live start lies in."""
+        if not self._threads:
+            self._reported.clear()
+            self._runs.clear()
+        for reported in self._reported.values():
+            reported.forget_before(self._threads[0][0])
+
+    def hold(self, start: int, hold: int) -> int:
+        return UNBOUNDED if self._threads else start
+
+    def safe(self, position: int) -> int:
+        for start, state in self._threads:
+            if start >= position:
+                break
+            for pattern, _ in state.threads:
+                reported = self._reported.get(pattern)
+                position = min(position, reported.sure(start) if reported else start)
+        return position
+
+    def open_from(self, position: int) -> int:
+        return position

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from guardproxy.match.pattern_set import Pattern, PatternSet
+from guardproxy.match.scanner import Span
+from tests.match.oracle import clusters, cuts, of_rule, read
+
+NUMBER = r"\d(?:[ -]?\d){3,6}"
+soups = st.lists(st.sampled_from(["1", "2", "7", "1 ", "5-", "9 ", "x"]), min_size=20, max_size=120).map("".join)
+
+
+def _never(_: str) -> bool:
+    return False
+
+
+def test_a_match_that_fails_its_check_does_not_hide_one_inside_of_it() -> None:
+    patterns = PatternSet([Pattern("even", "[a-z]{2,4}", not_after="0-9", check=lambda text: text in ("bc", "bcd"))])
+    assert [Span(1, 4, "even")] == patterns.scan("abcd.")
+
+
+def test_what_failed_its_check_is_let_go() -> None:
+    scanner = PatternSet([Pattern("r", r"\d{4}", check=_never), Pattern("s", "key[a-z]{4}", check=_never)]).scanner()
+    assert scanner.feed("1234") == []
+    assert scanner.safe == 1
+    assert scanner.feed(" keyabcd") == []
+    assert scanner.safe == 12
+
+
+def test_a_check_sees_the_text_as_it_is_matched_also_across_pieces() -> None:
+    seen: list[str] = []
+
+    def check(text: str) -> bool:
+        seen.append(text)
+        return True
+
+    patterns = PatternSet([Pattern("card", NUMBER, "0-9", "0-9", check=check)])
+    assert [Span(3, 9, "card")] == read(patterns.scanner(), list("no 12 456."))
+    assert seen == ["12 456"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(soups, st.data())
+def test_the_bound_on_checks_hides_more_and_the_same_for_every_way_of_cutting(text: str, data: st.DataObject) -> None:
+    calls = 0
+
+    def check(match: str) -> bool:
+        nonlocal calls
+        calls += 1
+        return len(match) == 5 and match.startswith("7")
+
+    pattern = Pattern("card", NUMBER, "0-9", "0-9", check=check)
+    bounded, free = PatternSet([pattern], free_checks=3), PatternSet([pattern], free_checks=10_000)
+    whole = bounded.scan(text)
+    assert calls <= 3 * len(text) / 4 + len(text)
+    assert clusters(of_rule(whole, "card")) == clusters(of_rule(read(bounded.scanner(), data.draw(cuts(text))), "card"))
+    assert read(bounded.scanner(), [text]) == whole
+    hidden = {i for span in whole for i in range(span.start, span.end)}
+    assert {i for span in free.scan(text) for i in range(span.start, span.end)} <= hidden
+
+
+def test_digits_in_any_grouping_cost_a_bounded_number_of_checks_and_of_steps() -> None:
+    calls = 0
+
+    def check(match: str) -> bool:
+        nonlocal calls
+        calls += 1
+        return False
+
+    patterns = PatternSet([Pattern("card", r"\d(?:[ -]?\d){12,18}", "0-9", "0-9", check=check)])
+    chance = random.Random(3)
+    text = "".join(chance.choice("0123456789") + chance.choice(["", "", " ", "-"]) for _ in range(5000))
+    read(patterns.scanner(), [text])
+    assert calls <= len(text) + 32
+    assert patterns.transitions_built < 1000
+    calls = 0
+    patterns.scan("7" * 50_000)
+    assert calls == 0
+
+
+def test_for_each_end_only_the_first_start_that_passes_is_reported() -> None:
+    every = PatternSet([Pattern("r", r"\d{2,3}", not_after="x", check=str.isdigit)])
+    assert every.scan("123 ") == [Span(0, 3, "r")]
+    some = PatternSet([Pattern("r", r"\d{2,3}", not_after="x", check=lambda text: text in ("23", "3 "))])
+    assert some.scan("123 ") == [Span(1, 3, "r")]
+
+
+def test_what_passed_is_sure_while_it_may_still_grow() -> None:
+    scanner = PatternSet([Pattern("r", r"\d{3,9}", not_after="x", check=str.isdigit)]).scanner()
+    assert scanner.feed("1234") == [Span(0, 3, "r")]
+    assert scanner.safe == 3
+
+
+def test_a_start_that_has_not_matched_yet_is_not_forgotten_when_a_later_one_has() -> None:
+    patterns = PatternSet([Pattern("r", "a-[a-z]{6}|[b-z]{2}", not_after="A-Z", check=str.islower)])
+    assert clusters(of_rule(read(patterns.scanner(), list("a-bcdefgh.")), "r")) == [(0, 9)]
+
+
+def test_numbers_that_share_a_machine_keep_their_own_edges() -> None:
+    patterns = PatternSet([Pattern("free", r"\d{3}"), Pattern("edged", r"\d{2}", "x")])
+    assert patterns.scan("x123") == [Span(1, 4, "free"), Span(2, 4, "edged")]
