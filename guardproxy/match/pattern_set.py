@@ -54,7 +54,7 @@ class PatternSet:
         return self._automaton.transitions_built + sum(machine.steps_built for machine in self._routes.machines)
 
     def may_match(self, text: str) -> bool:
-        """False only if nothing can match in the text or in any part of it."""
+        """False only if nothing can match in the text, nor in a part of it that is cut out where no letter stands."""
         return self._prefilter.may_match(text)
 
     def scan(self, text: str) -> list[Span]:

@@ -115,7 +115,7 @@ def test_a_pattern_that_cannot_be_used_is_told_at_its_character(tmp_path: Path) 
 def test_the_mistakes_of_all_rules_come_at_once(tmp_path: Path) -> None:
     rules = [
         rule("own.one", "(", applies_to=["user"]),
-        rule("own.two", "a{2,}", applies_to=["user"]),
+        rule("own.two", "a{2,}b", applies_to=["user"]),
         rule("own.good", "abc", applies_to=["user"]),
     ]
     assert len(problems_of(write_policy(tmp_path, rules=rules))) == 2
