@@ -19,7 +19,7 @@ class Detector(Protocol):
     """One technique, holding all the rules that use it. It finds; it never judges."""
 
     def may_match(self, text: str) -> bool:
-        """False only if no rule can match in the text, nor in a part of it that is cut out where no letter stands. Cheap."""
+        """False only if no rule can match in the text, nor in a part cut out of it where no letter stands. Cheap."""
 
     def scan(self, text: str) -> Sequence[Span]:
         """All spans of a whole text: exactly those that `scanner()` would report, in the same order."""
