@@ -118,7 +118,10 @@ class Connection(asyncio.Protocol):
             self._unsent = _unsent_of(transport)
         try:
             while not answer.has_head:
-                await self._wait()
+                try:
+                    await self._arrival()
+                finally:
+                    self._waiter = None
         except BaseException:
             self.abort()
             raise
@@ -132,7 +135,10 @@ class Connection(asyncio.Protocol):
         while not answer.pieces:
             if answer.complete:
                 return b""
-            await self._wait()
+            try:
+                await self._arrival()
+            finally:
+                self._waiter = None
         data = answer.take()
         if self._paused:
             self._paused = False
@@ -197,8 +203,11 @@ class Connection(asyncio.Protocol):
 
     # Waiting, and how waiting ends.
 
-    async def _wait(self) -> None:
-        """Returns when something has come; raises what made it impossible."""
+    def _arrival(self) -> asyncio.Future[None]:
+        """Done when something has come; raises what made it impossible. Who awaits it takes `_waiter` away.
+
+        No coroutine: every piece of every stream waits here.
+        """
         if self._failure is not None:
             raise self._failure
         self._deadline = min(self._loop.time() + self._read_timeout, self._limit)
@@ -207,10 +216,7 @@ class Connection(asyncio.Protocol):
                 self._timer.cancel()
             self._timer = self._loop.call_at(self._deadline, self._check_silence)
         self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        return self._waiter
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
