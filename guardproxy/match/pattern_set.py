@@ -88,9 +88,7 @@ class PatternSet:
                 found += scanner.finish()
         return found
 
-    def _read_on(
-        self, scanner: PatternScanner | TrackingScanner, text: str, end: int
-    ) -> Generator[None, None, None]:
+    def _read_on(self, scanner: PatternScanner | TrackingScanner, text: str, end: int) -> Generator[None, None, None]:
         """A window is as wide as a match before it may be over. What goes on behind the window is read to its end."""
         size = _FIRST_SLICE
         while scanner.position < len(text) and scanner.open_from(self._routes.endless) < end:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from guardproxy.core.context import KNOWN_ROLES, is_operator_role
 from guardproxy.core.exchange import ALONE, Opaque, OpaqueKind, Provenance, RequestReading, Segment, Turn
 from guardproxy.errors import InvalidRequest
-from guardproxy.surfaces.chat_completions.texts import read_call, walk
+from guardproxy.surfaces.texts import read_call, walk
 from guardproxy.wire.document import walk_strings
 from guardproxy.wire.path import Path, format_path
 

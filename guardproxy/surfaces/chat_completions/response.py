@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from guardproxy.core.exchange import Opaque, OpaqueKind, Provenance, ResponseReading, Segment
-from guardproxy.surfaces.chat_completions.texts import read_call, walk
+from guardproxy.surfaces.texts import read_call, walk
 from guardproxy.wire.path import Key, Path, is_word
 
 # Names that need no look: most of what an answer has.

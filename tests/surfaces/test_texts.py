@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from guardproxy.core.exchange import Provenance
-from guardproxy.surfaces.chat_completions.texts import read_call, walk
+from guardproxy.surfaces.texts import read_call, walk
 from guardproxy.wire.path import INSIDE_JSON, Key
 
 TOOL = Provenance.TOOL
