@@ -55,7 +55,7 @@ def test_the_problems_of_all_files_come_at_once(tmp_path: Path) -> None:
     assert [
         f"{one}:13:12: unknown action 'redcat'; use allow, flag, redact or block",
         f"{two}:12:14: unknown severity 'hgh'; use low, medium, high or critical",
-        f"{policy}:6:3: unknown pack 'nosuch'; known: injection, secrets "
+        f"{policy}:6:3: unknown pack 'nosuch'; known: injection, pii, secrets "
         "(a directory of your own is written './nosuch')",
     ] == problems_of(policy)
 
