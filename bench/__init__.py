@@ -9,6 +9,8 @@ same libraries: aiohttp on uvloop, passing everything through.
 Everything runs on 127.0.0.1, for a stated time: an upstream (`upstream`), a driver (`load`), and the subjects, each in
 its own process, the subject alone on its core where the system allows. A reply that is not complete and right ends the
 run with an error: there is no number for a proxy that failed.
+
+Behind the proxies comes the engine by itself: `bench.engine`.
 """
 
 

@@ -15,7 +15,7 @@ import json
 import re
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, cast
 
 import uvloop
@@ -28,6 +28,9 @@ LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 CHUNKED: Final = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 # The texts of a bench are plain ASCII without quotes or backslashes, so a content needs no JSON reader.
 CONTENT: Final = re.compile(rb'"content": ?"([^"]*)"')
+SOME_CONTENT: Final = re.compile(rb'"content": ?"[^"]')
+# Of each stream, how many pieces of content are noted when they arrive.
+NOTED: Final = 6
 
 
 class BadReply(BenchError):
@@ -36,12 +39,16 @@ class BadReply(BenchError):
 
 @dataclass(slots=True)
 class Report:
-    """What was done: complete `requests`, their `chunks` as the upstream sent them, `reads` that brought them."""
+    """What was done: complete `requests`, their `chunks` as the upstream sent them, `reads` that brought them.
+
+    `arrivals`: for each stream, when its first pieces of content arrived, in seconds since the request was sent.
+    """
 
     requests: int = 0
     chunks: int = 0
     reads: int = 0
     seconds: float = 0.0
+    arrivals: list[list[float]] = field(default_factory=list)
 
 
 def read_reply(buffer: bytes | bytearray) -> tuple[int, bytes] | None:
@@ -128,6 +135,8 @@ class Client(asyncio.Protocol):
         self._buffer = bytearray()
         self._done = 0
         self._tag = ""
+        self._sent_at = 0.0
+        self._arrived: list[float] = []
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -135,11 +144,15 @@ class Client(asyncio.Protocol):
 
     def start(self) -> None:
         self._tag, request = self._drive.next_request()
+        self._arrived = []
+        self._sent_at = time.monotonic()
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         self._drive.report.reads += 1
         self._buffer += data
+        if self._drive.scenario.streamed and len(self._arrived) < NOTED:
+            self._note()
         try:
             if reply := read_reply(self._buffer):
                 self._drive.check(self._tag, *reply)
@@ -151,8 +164,16 @@ class Client(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail(BadReply(f"the connection was closed after {len(self._buffer)} bytes of a reply ({exc})"))
 
+    def _note(self) -> None:
+        """Note when content arrived that was not there before."""
+        there = min(len(SOME_CONTENT.findall(self._buffer)), NOTED)
+        elapsed = round(time.monotonic() - self._sent_at, 6)
+        self._arrived += [elapsed] * (there - len(self._arrived))
+
     def _replied(self) -> None:
         self._done += 1
+        if self._arrived:
+            self._drive.report.arrivals.append(self._arrived)
         if self._drive.wants_more(self._done):
             self.start()
         elif not self.finished.done():
@@ -181,9 +202,10 @@ async def drive(scenario: Scenario, port: int, key: str, seconds: float, grace_s
             _, client = await loop.create_connection(lambda: Client(run), "127.0.0.1", port)
             clients.append(client)
         for client in clients:
-            # Spread over one gap, so that the streams do not all speak in the same millisecond.
+            # A gap and a bit apart: the streams do not all speak in the same millisecond, and no request queues behind
+            # fifty others, which would show as a late first chunk.
             client.start()
-            await asyncio.sleep(scenario.gap_s / scenario.clients)
+            await asyncio.sleep(scenario.gap_s * (1 + 1 / scenario.clients))
         nominal = max(seconds, scenario.chunks * scenario.gap_s)
         await asyncio.wait_for(asyncio.gather(*(client.finished for client in clients)), 3 * nominal + grace_s)
     except TimeoutError:

@@ -48,7 +48,7 @@ class Bench:
         time.sleep(SETTLE_S)
         used = server.cpu_seconds() - before
         units = report.chunks if scenario.streamed else report.requests
-        return Slice(scenario.name, server.name, turn, used, units, report.reads, report.seconds)
+        return Slice(scenario.name, server.name, turn, used, units, report.reads, report.seconds, report.arrivals)
 
 
 def measure(

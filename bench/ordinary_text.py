@@ -30,8 +30,8 @@ from typing import Final, NamedTuple
 
 MOST: Final = 4_000  # code points of a piece: a long message
 
-_DOCUMENTATION_SHARE: Final = 0.2
-_PROSE_SHARE: Final = 0.4
+DOCUMENTATION_SHARE: Final = 0.2
+PROSE_SHARE: Final = 0.4
 # No single file may make up the text.
 _LONGEST_FILE: Final = 200_000
 _SHORTEST_PIECE: Final = 20
@@ -111,10 +111,10 @@ def installed(limit: int, say: Callable[[str], None]) -> list[Piece]:
     if limit <= 0:
         return []
     seen: set[bytes] = set()
-    documentation = Shelf(Kind.DOCUMENTATION, limit * _DOCUMENTATION_SHARE, seen)
-    prose = Shelf(Kind.PROSE, limit * _PROSE_SHARE, seen)
+    documentation = Shelf(Kind.DOCUMENTATION, limit * DOCUMENTATION_SHARE, seen)
+    prose = Shelf(Kind.PROSE, limit * PROSE_SHARE, seen)
     code_files = _read_distributions(documentation)
-    code = Shelf(Kind.CODE, limit * (1 - _PROSE_SHARE) - documentation.characters, seen)
+    code = Shelf(Kind.CODE, limit * (1 - PROSE_SHARE) - documentation.characters, seen)
     for name, text in _topics().items():
         prose.add(f"pydoc {name}", text)
     library = Path(sysconfig.get_paths()["stdlib"])

@@ -15,7 +15,10 @@ FEWER_READS: Final = 1.25
 
 
 class Slice(NamedTuple):
-    """One measured turn of a subject: `units` are requests, or chunks of streams; `cpu_s` is what the subject used."""
+    """One measured turn of a subject: `units` are requests, or chunks of streams; `cpu_s` is what the subject used.
+
+    `arrivals`: for each stream, when its first pieces of content arrived, in seconds since the request was sent.
+    """
 
     scenario: str
     subject: str
@@ -24,6 +27,7 @@ class Slice(NamedTuple):
     units: int
     reads: int
     wall_s: float
+    arrivals: Sequence[Sequence[float]] = ()
 
     @property
     def cpu_us(self) -> float:

@@ -1,7 +1,7 @@
-"""What is measured: the floor and guardproxy under two policies. `SUBJECTS` is the whole list.
+"""What is measured: the floor and guardproxy under three policies. `SUBJECTS` is the whole list.
 
-A subject is a name, the largest ratio to the floor it may reach, and how to start it. guardproxy runs as a user runs
-it: `guardproxy serve` with a configuration file, a caller's key, and its log, which goes to a file.
+A subject is a name, what it may reach, and how to start it. guardproxy runs as a user runs it: `guardproxy serve` with
+a configuration file, a caller's key, and its log, which goes to a file.
 """
 
 from __future__ import annotations
@@ -33,9 +33,12 @@ class Place(NamedTuple):
 
 
 class Subject(NamedTuple):
+    """`target`: the largest ratio to the floor it may reach; `first_token`: how many chunks its first content waits."""
+
     name: str
     target: float | None
     start: Callable[[str, Place], AbstractContextManager[Server]]
+    first_token: float | None = None
 
 
 def start_upstream(folder: Path, cores: frozenset[int] | None) -> AbstractContextManager[Server]:
@@ -63,14 +66,24 @@ def unlimited(source: Path) -> dict[str, Any]:
     return {**policy, "quotas": quotas}
 
 
-def start_guardproxy(policy: Path) -> Callable[[str, Place], AbstractContextManager[Server]]:
-    """How to start guardproxy under that policy."""
+def with_packs(policy: dict[str, Any], name: str, packs: list[str]) -> dict[str, Any]:
+    """The same policy under another name, with these packs in place of its own."""
+    return {**policy, "name": name, "packs": packs}
+
+
+def both_packs() -> dict[str, Any]:
+    """The default policy with all shipped packs. The pack `pii` needs the packages of the extra of that name."""
+    return with_packs(unlimited(POLICIES / "default.yaml"), "both-packs", ["secrets", "pii", "injection"])
+
+
+def start_guardproxy(policy: Callable[[], dict[str, Any]]) -> Callable[[str, Place], AbstractContextManager[Server]]:
+    """How to start guardproxy under the policy that this gives."""
 
     def start(name: str, place: Place) -> AbstractContextManager[Server]:
         folder = place.folder / name
         folder.mkdir()
         port, admin = free_port(), free_port()
-        policy_file = _write_yaml(folder / "policy.yaml", unlimited(policy))
+        policy_file = _write_yaml(folder / "policy.yaml", policy())
         settings = {
             "listen": {"host": "127.0.0.1", "port": port},
             "admin": {"host": "127.0.0.1", "port": admin},
@@ -101,8 +114,9 @@ SUBJECTS: Final = {
     subject.name: subject
     for subject in (
         Subject(FLOOR, None, start_floor),
-        Subject("empty-policy", 1.3, start_guardproxy(POLICIES / "empty.yaml")),
-        Subject("default-policy", 2.0, start_guardproxy(POLICIES / "default.yaml")),
+        Subject("empty-policy", 1.3, start_guardproxy(lambda: unlimited(POLICIES / "empty.yaml"))),
+        Subject("default-policy", 2.0, start_guardproxy(lambda: unlimited(POLICIES / "default.yaml"))),
+        Subject("both-packs", None, start_guardproxy(both_packs), first_token=1.0),
         # The floor once more: how far from 1.00 it comes out is the noise of the run.
         Subject("control", None, start_floor),
     )

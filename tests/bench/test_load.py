@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.load import BadReply, check_reply, drive, read_reply, run_job
+from bench.load import NOTED, BadReply, check_reply, drive, read_reply, run_job
 from bench.processes import free_port
 from bench.scenarios import SCENARIOS, reply_text
 from bench.upstream import Endpoint, Replies
@@ -52,6 +52,7 @@ async def test_whole_replies_are_checked_and_counted() -> None:
         report = await drive(WHOLE, port, "key", seconds=0.05)
     assert report.requests >= WHOLE.clients
     assert report.chunks == 0
+    assert report.arrivals == []
 
 
 async def test_every_client_gets_its_streams_complete() -> None:
@@ -59,6 +60,16 @@ async def test_every_client_gets_its_streams_complete() -> None:
         report = await drive(STREAM, port, "key", seconds=0.2)
     assert report.requests == 2 * STREAM.clients
     assert report.chunks == 2 * STREAM.clients * STREAM.chunks
+
+
+async def test_of_every_stream_it_is_noted_when_its_first_content_came() -> None:
+    async with serving(upstream()) as port:
+        report = await drive(STREAM, port, "key", seconds=0.1)
+    assert len(report.arrivals) == STREAM.clients
+    for arrived in report.arrivals:
+        assert len(arrived) == NOTED
+        assert arrived == sorted(arrived)
+        assert arrived[0] > 0
 
 
 RIGHT_LENGTH = b"HTTP/1.1 200 OK\r\ncontent-length: 26\r\n\r\n" + b'{"content":"a wrong text."}'[:26]

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from bench import BenchError
-from bench.subjects import NEVER_REACHED, POLICIES, SUBJECTS, unlimited
+from bench.subjects import NEVER_REACHED, POLICIES, SUBJECTS, both_packs, unlimited
 
 
 def test_a_policy_is_measured_with_all_it_has_but_quotas_that_never_refuse(tmp_path: Path) -> None:
@@ -31,6 +31,18 @@ def test_the_measured_policies_are_there() -> None:
     assert unlimited(POLICIES / "default.yaml")["packs"]
 
 
+def test_both_packs_stand_in_the_default_policy_with_all_else_it_has() -> None:
+    default, both = unlimited(POLICIES / "default.yaml"), both_packs()
+    assert {"secrets", "pii"} < set(both["packs"])
+    assert both | {"name": "", "packs": []} == default | {"name": "", "packs": []}
+
+
 def test_guardproxy_has_targets_and_the_floor_has_none() -> None:
-    targets = {name: subject.target for name, subject in SUBJECTS.items()}
-    assert targets == {"floor": None, "empty-policy": 1.3, "default-policy": 2.0, "control": None}
+    targets = {name: (subject.target, subject.first_token) for name, subject in SUBJECTS.items()}
+    assert targets == {
+        "floor": (None, None),
+        "empty-policy": (1.3, None),
+        "default-policy": (2.0, None),
+        "both-packs": (None, 1.0),
+        "control": (None, None),
+    }
