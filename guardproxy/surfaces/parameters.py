@@ -1,0 +1,174 @@
+"""Which members of a request may go on: those a guard can vouch for, and of the rest what the policy says.
+
+Three kinds. Denied ones (`parameter_tables.DENIED`) would defeat the guard and are refused in every mode, unless they
+say no more than leaving them out would, or the policy allows them by name. Known ones pass. For the unknown the policy
+chooses: `pass` them on (they are inspected like everything else), `strip` them, or `reject` the request.
+
+A name that differs from one of ours only in the case of its letters is always refused: some servers (Go's and .NET's
+JSON readers) take it for the real one, so `Messages` would speak past a guard that looked at `messages`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from guardproxy.errors import InvalidRequest
+from guardproxy.surfaces.parameter_tables import DENIED, DIALECTS, OFFICIAL, Denied
+from guardproxy.wire.path import Path, format_path
+
+# The codes OpenAI uses for the same two cases.
+UNSUPPORTED: Final = "unsupported_parameter"
+UNKNOWN: Final = "unknown_parameter"
+
+
+class UnknownParameters(StrEnum):
+    """What becomes of a parameter nobody here has heard of."""
+
+    PASS = "pass"  # noqa: S105 - no password
+    STRIP = "strip"
+    REJECT = "reject"
+
+
+class ParameterRules(NamedTuple):
+    """A policy's say about parameters. Names as in `parameter_tables`; `deny` comes before `allow`.
+
+    A name allows or denies all that stands below it, too.
+    """
+
+    unknown: UnknownParameters = UnknownParameters.PASS
+    allow: frozenset[str] = frozenset()
+    deny: frozenset[str] = frozenset()
+
+
+class RefusedParameter(NamedTuple):
+    """One parameter that may not go on, and why, in words for the caller. It never quotes what the caller wrote."""
+
+    path: Path
+    message: str
+    code: str
+
+
+class ParameterVerdict(NamedTuple):
+    """`strip` are the paths to take out of the request, `refused` the reasons it may not go on at all, in order."""
+
+    strip: tuple[Path, ...] = ()
+    refused: tuple[RefusedParameter, ...] = ()
+
+    def error(self) -> InvalidRequest | None:
+        """What the caller is told, about the first refused parameter; None if nothing was refused."""
+        if not self.refused:
+            return None
+        path, message, code = self.refused[0]
+        return InvalidRequest(message, param=format_path(path), code=code)
+
+
+NO_RULES: Final = ParameterRules()
+
+
+def judge_parameters(document: Any, surface: str, rules: ParameterRules = NO_RULES) -> ParameterVerdict:
+    """What is to become of a request's parameters; nothing, if it is no object, which its surface will refuse.
+
+    Raises `LookupError` for a surface without a table.
+    """
+    judge = _Judge(surface, rules)
+    if isinstance(document, dict):
+        judge.look(document, (), "")
+    return ParameterVerdict(tuple(judge.strip), tuple(judge.refused))
+
+
+def strip_parameters(document: Any, verdict: ParameterVerdict) -> None:
+    """Take out of a request, in place, what the verdict strips."""
+    for path in verdict.strip:
+        holder = document
+        for step in path[:-1]:
+            holder = holder[step]
+        del holder[path[-1]]
+
+
+class _Table(NamedTuple):
+    """What is known of one surface. `holders` are objects whose members are judged one by one.
+
+    Of a holder in `closed` all members are known, so any other one is an unknown parameter.
+    """
+
+    known: frozenset[str]
+    denied: Mapping[str, Denied]
+    holders: frozenset[str]
+    closed: frozenset[str]
+
+
+def _table(surface: str) -> _Table:
+    known, denied = OFFICIAL[surface] | DIALECTS[surface], DENIED[surface]
+    closed = frozenset(_holder(name) for name in known) - {""}
+    nested = frozenset(_holder(name) for name in denied) - {""}
+    return _Table(known | closed | nested, denied, closed | nested, closed)
+
+
+def _holder(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
+def _holders_of(name: str) -> Iterator[str]:
+    """`a` and `a.b` for `a.b.c`."""
+    while name := _holder(name):
+        yield name
+
+
+_TABLES: Final = {surface: _table(surface) for surface in OFFICIAL}
+
+
+class _Judge:
+    def __init__(self, surface: str, rules: ParameterRules) -> None:
+        self._table = _TABLES[surface]
+        self._rules = rules
+        self._holders = self._table.holders | {above for name in rules.deny for above in _holders_of(name)}
+        self.strip: list[Path] = []
+        self.refused: list[RefusedParameter] = []
+
+    def look(self, members: Mapping[str, Any], above: Path, prefix: str) -> None:
+        """Judge the members of an object that stands at `above`; `prefix` is its name in the tables and a dot."""
+        table, rules = self._table, self._rules
+        for member, value in members.items():
+            path, name = (*above, member), prefix + member.casefold()
+            denied = table.denied.get(name) or (None if name in table.known else table.denied.get(prefix + "*"))
+            if name in rules.deny:
+                if value is not None:
+                    self._refuse(path, "the policy denies it")
+            elif name in rules.allow and name == prefix + member:
+                continue
+            elif denied is not None:
+                if not _is_harmless(value, denied):
+                    self._refuse(path, f"{denied.reason}; a policy can allow it under parameters.allow")
+            elif name not in table.known and name not in self._holders:
+                self._judge_unknown(path, prefix)
+            elif name != prefix + member:
+                self._refuse(path, f"it differs from '{name}' only in the case of its letters")
+            elif name in self._holders and isinstance(value, dict):
+                self.look(value, path, f"{name}.")
+
+    def _judge_unknown(self, path: Path, prefix: str) -> None:
+        if prefix and prefix[:-1] not in self._table.closed:
+            return
+        match self._rules.unknown:
+            case UnknownParameters.STRIP:
+                self.strip.append(path)
+            case UnknownParameters.REJECT:
+                message = f"the parameter '{format_path(path)}' is not known here, and the policy refuses such"
+                self.refused.append(RefusedParameter(path, message, UNKNOWN))
+            case UnknownParameters.PASS:
+                pass
+
+    def _refuse(self, path: Path, reason: str) -> None:
+        message = f"the parameter '{format_path(path)}' is refused: {reason}"
+        self.refused.append(RefusedParameter(path, message, UNSUPPORTED))
+
+
+def _is_harmless(value: Any, denied: Denied) -> bool:
+    """Whether the value says no more than leaving the parameter out."""
+    if value is None or value == [] or value == {}:
+        return True
+    if denied.only:
+        return value not in denied.only
+    return any(type(value) is type(harmless) and value == harmless for harmless in denied.harmless)

@@ -1,0 +1,165 @@
+"""The growing texts of one stream.
+
+A text of the model goes out as it becomes safe. A text that is part of a call is held until the call is whole: a
+client acts on a call, and some repair a truncated one into one that runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from guardproxy.core.inspection import OutputGuard
+from guardproxy.core.stream import StreamGuard
+from guardproxy.errors import UpstreamUnavailable
+from guardproxy.surfaces.responses.cleaning import Cleaner, is_whole_json
+from guardproxy.surfaces.responses.families import CONTENT, SUMMARY, ChannelKey, Family, family_of
+from guardproxy.wire.path import Path
+
+# What one stream may make us keep: characters of all its texts, and texts.
+MOST_CHARACTERS: Final = 8 * 1024 * 1024
+MOST_CHANNELS: Final = 10_000
+_NOT_REPEATED: Final = frozenset({"delta", "logprobs", "obfuscation", "sequence_number"})
+
+
+class Channel:
+    """One text. `shown` is what of it went out; `form` is an event without its text, for more of it."""
+
+    __slots__ = ("_guard", "_raw", "_shown", "cut", "family", "finished", "form", "key", "path")
+
+    def __init__(self, key: ChannelKey, family: Family, path: Path, guard: StreamGuard | None) -> None:
+        self.key = key
+        self.family = family
+        self.path = path
+        self.form: dict[str, Any] = {}
+        self.finished = False
+        self.cut = False  # a call that broke off
+        self._guard = guard
+        self._raw: list[str] = []
+        self._shown: list[str] = []
+
+    @property
+    def raw(self) -> str:
+        """The upstream's text so far; empty once the text has ended."""
+        return "".join(self._raw)
+
+    @property
+    def shown(self) -> str:
+        return "".join(self._shown)
+
+    @property
+    def part(self) -> tuple[str, int] | None:
+        """The list and the position of the part it is the text of, if it is one."""
+        lists = [(step, self.family.place[0]) for step in self.family.place if step in (CONTENT, SUMMARY)]
+        return next(((member, dict(self.key.indexes).get(step, 0)) for step, member in lists), None)
+
+    def feed(self, text: str) -> str:
+        """More of the text; what may go out now. Raises `UpstreamUnavailable` for a text that had ended."""
+        if self.finished:
+            if text:
+                raise UpstreamUnavailable("the upstream went on with a text that it had finished", reason="bad_event")
+            return text
+        self._raw.append(text)
+        return "" if self._guard is None else self._show(self._guard.feed(text))
+
+    def finish(self, cleaner: Cleaner) -> str:
+        """The text ends here; what was still held of it. Nothing of a call, whose end only `settle` can tell."""
+        if self.finished or self._guard is None:
+            return ""
+        self.finished = True
+        rest = self._show(self._guard.finish())
+        if self._guard.blocked is None:
+            cleaner.remember(self.raw, self.shown)
+        self._raw.clear()
+        return rest
+
+    def settle(self, cleaner: Cleaner, text: str | None = None) -> str:
+        """The call is whole; its text, which goes out as one. `text` is what its end said the text was, if it did."""
+        text = text or self.raw
+        self.finished = True
+        self._raw.clear()
+        return self._show(
+            cleaner.arguments(text, self.path) if self.family.arguments else cleaner.text(text, self.path)
+        )
+
+    def event(self, text: str) -> dict[str, Any]:
+        """An event that brings `text`."""
+        delta: Any = text
+        for step in reversed(self.key.below):
+            delta = [delta] if isinstance(step, int) else {step: delta}
+        return {**self.form, "delta": delta}
+
+    def looks_whole(self, text: str | None = None) -> bool:
+        """Whether the text could be all of a call: for arguments, that they are JSON."""
+        return not self.family.arguments or is_whole_json(text or self.raw)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the text of a call shows by itself that nothing is missing, as JSON does."""
+        return self.family.arguments and is_whole_json(self.raw)
+
+    def cut_off(self) -> None:
+        """The call will not be whole any more."""
+        self.finished = self.cut = True
+        self._raw.clear()
+
+    def _show(self, text: str) -> str:
+        self._shown.append(text)
+        return text
+
+
+class Channels:
+    """All channels of one stream, in the order in which they began."""
+
+    def __init__(self, guard: OutputGuard) -> None:
+        self._guard = guard
+        self._channels: dict[ChannelKey, Channel] = {}
+        self._characters = 0
+
+    def __iter__(self) -> Iterator[Channel]:
+        return iter(self._channels.values())
+
+    def get(self, key: ChannelKey) -> Channel | None:
+        return self._channels.get(key)
+
+    def open(self, key: ChannelKey, form: Mapping[str, Any]) -> Channel:
+        """The channel of that key, new if there is none. `form` is an event about it. Raises `UpstreamUnavailable`."""
+        channel = self._channels.get(key)
+        if channel is None:
+            family = family_of(key.family)
+            path = _path(key, family)
+            channel = Channel(key, family, path, None if family.held else self._guard.open(path))
+            channel.form = _form(form, family)
+            self._channels[key] = channel
+            if len(self._channels) > MOST_CHANNELS:
+                raise _too_large()
+        return channel
+
+    def feed(self, channel: Channel, text: str) -> str:
+        """`Channel.feed`, within what one stream may make us keep."""
+        self._characters += len(text)
+        if self._characters > MOST_CHARACTERS:
+            raise _too_large()
+        return channel.feed(text)
+
+
+def _form(event: Mapping[str, Any], family: Family) -> dict[str, Any]:
+    """What an event of the text looks like without its text."""
+    form = {name: value for name, value in event.items() if name not in _NOT_REPEATED and name != family.done}
+    kind = form.get("type")
+    if isinstance(kind, str):
+        form["type"] = f"{kind.rpartition('.')[0]}.delta"
+    return {**form, "logprobs": []} if "logprobs" in event else form
+
+
+def _path(key: ChannelKey, family: Family) -> Path:
+    """Where the text will stand in the response, as a finding names it."""
+    if not family.place or not isinstance(key.owner, int):
+        return (key.family, *key.below)
+    indexes = dict(key.indexes)
+    steps = (indexes.get(step, 0) if step.endswith("_index") else step for step in family.place)
+    return ("output", key.owner, *steps, *key.below)
+
+
+def _too_large() -> UpstreamUnavailable:
+    return UpstreamUnavailable("the upstream's answer is too large to be looked at", reason="too_large")

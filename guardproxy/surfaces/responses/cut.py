@@ -1,0 +1,35 @@
+"""Calls that were cut off, in what ends them.
+
+An item that is incomplete holds the beginning of a call. It is shown without that beginning, as in the deltas, of which
+none came: half a command line is a command line.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from guardproxy.surfaces.responses.families import FAMILIES
+from guardproxy.surfaces.responses.leaves import read_leaves
+from guardproxy.wire.document import replace
+
+_UNFINISHED: Final = frozenset({"incomplete", "in_progress"})
+_CALLS: Final = {family.item: family.place[0] for family in FAMILIES.values() if family.held}
+"""By type of a call's item, the member below which its texts stand."""
+
+
+def cut_off(item: dict[str, Any], *, whole: bool) -> bool:
+    """Whether an item that has ended is a call that broke off. `whole`: nothing says so of the response it is in."""
+    kind, status = item.get("type"), item.get("status")
+    if not isinstance(kind, str) or kind not in _CALLS:
+        return False
+    return status in _UNFINISHED or (not whole and status is None)
+
+
+def blank_call(item: dict[str, Any]) -> None:
+    """Take a call's texts out of its item, in place."""
+    member = _CALLS.get(str(item.get("type")))
+    value = item.get(member) if member is not None else None
+    if member is not None and isinstance(value, str):
+        item[member] = ""
+    elif isinstance(value, (dict, list)):
+        replace(value, {leaf.path: "" for leaf in read_leaves(value).texts})

@@ -1,0 +1,141 @@
+"""The growing texts of a stream, from their beginning to their end.
+
+Edits the places of an event where such a text stands, and collects the events of our own that have to go out before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from guardproxy.core.inspection import OutputGuard
+from guardproxy.surfaces.responses.channels import Channel, Channels
+from guardproxy.surfaces.responses.cleaning import Cleaner
+from guardproxy.surfaces.responses.cut import blank_call, cut_off
+from guardproxy.surfaces.responses.families import family_of, growing_texts, key_of, owner_of, part_of
+from guardproxy.surfaces.responses.sealed import SEAL, is_sealed
+from guardproxy.wire.document import replace, walk_strings
+from guardproxy.wire.path import Key, Path, is_word
+
+_WHERE: Final = "output_index", "item_id", "content_index", "summary_index", "command_index"
+
+
+class TextFlow:
+    """`before` are the events to send before the one at hand. `characters`: how many of text were released."""
+
+    def __init__(self, guard: OutputGuard, cleaner: Cleaner) -> None:
+        self.channels = Channels(guard)
+        self.before: list[dict[str, Any]] = []
+        self.characters = 0
+        self._guard = guard
+        self._cleaner = cleaner
+        self._waiting: dict[int, dict[str, Any]] = {}  # by channel, ends of calls that may have been cut off
+
+    def grow(self, family: str, document: dict[str, Any]) -> None:
+        """A delta: a text, or an object of several. What may not go out yet is taken out of it."""
+        holder = {"delta": document["delta"]}
+        edits: dict[Path, str] = {}
+        for path, text in walk_strings(holder, names=True):
+            if isinstance(path[-1], Key):
+                if not is_word(text):
+                    edits[path] = self._cleaner.text(text, path)
+            else:
+                channel = self.channels.open(key_of(family, document, path[1:]), document)
+                edits[path] = self._released(self.channels.feed(channel, text))
+        replace(holder, edits)
+        document["delta"] = holder["delta"]
+
+    def begin(self, family: str, where: Mapping[str, Any], text: str, below: Path = ()) -> str:
+        """A text that an announcement holds: its beginning, or when it is announced again, what is known of it."""
+        if not text:
+            return text
+        form = {name: where[name] for name in _WHERE if name in where}
+        key = key_of(family, form, below)
+        known = self.channels.get(key)
+        if known is not None:
+            return known.shown
+        more: dict[str, Any] = {"logprobs": []} if family == "output_text" else {}
+        channel = self.channels.open(key, {"type": f"response.{family}.delta", **form, **more})
+        return self._released(self.channels.feed(channel, text))
+
+    def begin_item(self, item: dict[str, Any], where: Mapping[str, Any]) -> set[Path]:
+        """An item that is announced; the places of the texts that may still grow. A seal over a text held back goes."""
+        at = {"output_index": where["output_index"]} if "output_index" in where else {}
+        if isinstance(item.get("id"), str):
+            at["item_id"] = item["id"]
+        edits = {
+            growing.path: self.begin(growing.family, {**at, **growing.indexes}, growing.text, growing.below)
+            for growing in growing_texts(item)
+        }
+        if is_sealed(item) and any(growing.text != edits[growing.path] for growing in growing_texts(item)):
+            item[SEAL] = None
+        replace(item, edits)
+        return set(edits)
+
+    def end_text(self, family: str, document: dict[str, Any]) -> bool:
+        """The event that ends a text. False if it has to wait: arguments that are no JSON may have been cut off."""
+        key, member = key_of(family, document), family_of(family).done
+        text = document.get(member)
+        text = text if isinstance(text, str) and text else None
+        if not family_of(family).held:
+            self._end(channel for channel in self.channels if channel.key._replace(below=()) == key)
+            return True
+        channel = self.channels.get(key) if text is None else self.channels.open(key, document)
+        if channel is None:
+            return True
+        if not channel.finished:
+            if not channel.looks_whole(text) and (text or channel.raw):
+                self._waiting[id(channel)] = document
+                return False
+            self._settle(channel, text)
+        if isinstance(document.get(member), str):
+            document[member] = channel.shown
+        return True
+
+    def end_part(self, document: Mapping[str, Any]) -> None:
+        """A part has ended, and its text with it."""
+        owner, part = owner_of(document), part_of(document)
+        self._end(channel for channel in self.channels if channel.key.owner == owner and channel.part == part)
+
+    def end_item(self, item: dict[str, Any], owner: int | str | None, *, whole: bool) -> None:
+        """An item has ended, and with it all its texts. Calls are shown now or never."""
+        mine = [channel for channel in self.channels if channel.key.owner in (owner, item.get("id"))]
+        self._end(mine)
+        calls = [channel for channel in mine if channel.family.held]
+        cut = cut_off(item, whole=whole)
+        for channel in calls:
+            if not channel.finished and self._guard.blocked is None:
+                ended = self._waiting.pop(id(channel), None)
+                if cut or not (item.get("status") == "completed" or ended is not None or channel.is_complete):
+                    channel.cut_off()
+                else:
+                    self._settle_late(channel, ended)
+        if any(channel.cut for channel in calls) or (cut and not calls):
+            blank_call(item)
+
+    def end_all(self) -> None:
+        """The response has ended, or its stream has. Calls that did not end are not shown."""
+        self._end(self.channels)
+
+    def _end(self, channels: Iterable[Channel]) -> None:
+        for channel in channels:
+            text = self._released(channel.finish(self._cleaner))
+            if text:
+                self.before.append(channel.event(text))
+
+    def _settle(self, channel: Channel, text: str | None) -> None:
+        """A call is whole. Unless the policy stops it, it goes out before the event at hand."""
+        shown = channel.settle(self._cleaner, text)
+        if self._guard.blocked is None and shown:
+            self.before.append(channel.event(self._released(shown)))
+
+    def _settle_late(self, channel: Channel, ended: dict[str, Any] | None) -> None:
+        """The same at the end of the item, with the event that had to wait for it, if there was one."""
+        member = channel.family.done
+        self._settle(channel, None if ended is None else ended.get(member))
+        if ended is not None and self._guard.blocked is None:
+            self.before.append({**ended, member: channel.shown})
+
+    def _released(self, text: str) -> str:
+        self.characters += len(text)
+        return text

@@ -1,0 +1,75 @@
+"""What a request refers to on the server: conversations, stored prompts, files, containers.
+
+The guard has not seen what stands there, and where keys share an account it may be somebody else's. So a policy has to
+allow it by name; here is only said where a request does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from guardproxy.wire.path import Path
+
+_TOP: Final[tuple[Path, ...]] = (
+    ("previous_response_id",),
+    ("conversation",),
+    ("prompt", "id"),
+    ("background_options", "continuation_id"),
+    ("prompt_cache_options", "comparison_response_id"),
+)
+_WITHIN: Final = ("input", "tools", "prompt")
+_IDS: Final = frozenset(
+    {"file_id", "file_ids", "vector_store_id", "vector_store_ids", "container", "container_id", "skill_id"}
+)
+# Members below which a name is the caller's own, or a quotation of what the server said.
+_OTHERS: Final = frozenset(
+    {"arguments", "parameters", "schema", "input_schema", "metadata", "attributes", "filters", "annotations", "results"}
+)
+
+
+def server_state(document: Any) -> list[Path]:
+    """The places of a request that refer to something stored on the server. Empty if it says all by itself."""
+    if not isinstance(document, dict):
+        return []
+    found = [path for path in _TOP if _at(document, path) is not None]
+    items = document.get("input")
+    for index, item in enumerate(items if isinstance(items, list) else ()):
+        if is_reference(item):
+            found.append(("input", index))
+    for name in _WITHIN:
+        found += _ids(document.get(name), (name,))
+    return found
+
+
+def is_reference(item: Any) -> bool:
+    """Whether an input item stands for a stored one. The type of such an item may be left out."""
+    if not isinstance(item, dict):
+        return False
+    kind = item.get("type")
+    return kind == "item_reference" or (kind is None and "role" not in item and isinstance(item.get("id"), str))
+
+
+def _at(document: dict[str, Any], path: Path) -> Any:
+    value: Any = document
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def _ids(value: Any, path: Path) -> Iterator[Path]:
+    waiting = [(path, value)]
+    while waiting:
+        here, holder = waiting.pop()
+        if isinstance(holder, list):
+            waiting += [((*here, index), child) for index, child in reversed(list(enumerate(holder)))]
+        elif isinstance(holder, dict):
+            for name, child in holder.items():
+                if name in _IDS and (isinstance(child, str) or _names_something(child)):
+                    yield (*here, name)
+                elif name not in _OTHERS:
+                    waiting.append(((*here, name), child))
+
+
+def _names_something(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(one, str) for one in value)

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from guardproxy.surfaces.responses import server_state
+from guardproxy.surfaces.responses.state import is_reference
+from guardproxy.wire.document import get
+from guardproxy.wire.path import Path
+from tests.support.strategies import json_values
+
+
+@pytest.mark.parametrize(
+    ("path", "document"),
+    [
+        (("previous_response_id",), {"previous_response_id": "resp_1"}),
+        (("conversation",), {"conversation": "conv_1"}),
+        (("conversation",), {"conversation": {"id": "conv_1"}}),
+        (("prompt", "id"), {"prompt": {"id": "pmpt_1", "variables": {"x": "y"}}}),
+        (("prompt", "variables", "x", "file_id"), {"prompt": {"variables": {"x": {"file_id": "f"}}}}),
+        (("background_options", "continuation_id"), {"background_options": {"continuation_id": "c"}}),
+        (("prompt_cache_options", "comparison_response_id"), {"prompt_cache_options": {"comparison_response_id": "r"}}),
+        (("input", 0), {"input": [{"type": "item_reference", "id": "msg_1"}]}),
+        (("input", 0), {"input": [{"id": "msg_1"}]}),
+        (("input", 0, "content", 0, "file_id"), {"input": [{"content": [{"type": "input_image", "file_id": "f"}]}]}),
+        (("input", 0, "container_id"), {"input": [{"type": "code_interpreter_call", "container_id": "c"}]}),
+        (("tools", 0, "vector_store_ids"), {"tools": [{"type": "file_search", "vector_store_ids": ["vs_1"]}]}),
+        (("tools", 0, "container"), {"tools": [{"type": "code_interpreter", "container": "cntr_1"}]}),
+        (("tools", 0, "container", "file_ids"), {"tools": [{"container": {"type": "auto", "file_ids": ["f"]}}]}),
+        (("tools", 0, "environment", "container_id"), {"tools": [{"environment": {"container_id": "c"}}]}),
+        (("input", 0, "tools", 0, "vector_store_ids"), {"input": [{"tools": [{"vector_store_ids": ["v"]}]}]}),
+    ],
+)  # fmt: skip
+def test_what_is_stored_on_the_server_is_named(path: Path, document: dict[str, Any]) -> None:
+    assert server_state({"model": "m", **document}) == [path]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"input": "text", "previous_response_id": None, "conversation": None},
+        {"input": [{"role": "user", "content": "x", "id": "msg_1"}]},
+        {"tools": [{"type": "function", "parameters": {"properties": {"file_id": {"type": "string"}}}}]},
+        {"tools": [{"type": "code_interpreter", "container": {"type": "auto", "file_ids": []}}]},
+        {"input": [{"type": "tool_search_call", "arguments": {"file_id": "f"}}]},
+        {"input": [{"content": [{"type": "output_text", "text": "x", "annotations": [{"file_id": "f"}]}]}]},
+        {"metadata": {"file_id": "f"}},
+    ],
+)
+def test_a_request_that_says_all_by_itself_names_nothing(document: dict[str, Any]) -> None:
+    assert server_state(document) == []
+
+
+@given(json_values)
+def test_any_document_can_be_asked(document: Any) -> None:
+    assert all(get(document, path) is not None for path in server_state(document))
+    assert not is_reference(document) or isinstance(document, dict)
