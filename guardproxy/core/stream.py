@@ -186,7 +186,8 @@ class StreamGuard:
         if (rule.id, span.start) in self._reported:
             return
         self._reported.add((rule.id, span.start))
-        begin = min(max(span.start, self._at), span.end)  # inside a cluster that is out it has lost its beginning
+        # Inside a cluster that is out it has lost its beginning, or all of it.
+        begin = max(min(max(span.start, self._at), span.end), self._base)
         before = self._text_before(begin, out)
         match = self._buffer[begin - self._base : max(span.end - self._base, 0)]
         self._on_hit(Hit(rule, span.start, span.end, before + match, len(before)))

@@ -14,6 +14,7 @@ from guardproxy.detectors.reading import check_class, read_option
 from guardproxy.errors import RuleError
 from guardproxy.match.parts import MOST_BLOCK, Block, end_of_block, starts_of_block
 from guardproxy.match.pattern_set import PatternSet
+from guardproxy.match.readings import Readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class BlockOptions:
 
 def build(rules: Sequence[tuple[str, BlockOptions]]) -> Detector:
     """One detector for all rules, given as (rule id, options). Raises `RuleError` for what is not in the language."""
-    return PatternSet([_block(rule, options) for rule, options in rules])
+    return Readings(PatternSet([_block(rule, options) for rule, options in rules]))
 
 
 def _block(rule: str, options: BlockOptions) -> Block:

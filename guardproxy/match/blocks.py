@@ -13,6 +13,7 @@ beginning: what it finds begins behind the last start.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 from guardproxy.match.automaton import Automaton
 from guardproxy.match.tracker import Found, Reading, Reported
@@ -73,6 +74,11 @@ class BlockTracker:
 
     def finish(self, reading: Reading) -> list[Found]:
         return []
+
+    def fork(self) -> BlockTracker:
+        other = copy(self)
+        other._hidden = self._hidden.fork()
+        return other
 
     def hold(self, start: int, hold: int) -> int:
         """A start that lies in what is hidden can only make it longer."""

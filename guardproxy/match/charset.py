@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 LAST_CODE_POINT: Final = 0x10FFFF
@@ -21,12 +22,28 @@ Interval = tuple[int, int]
 # Every letter with an upper or lower case stands before this plane (a test asks the running Python).
 _LAST_CASED: Final = 0x1FFFF
 
+OTHERS: Final = 1 << 128
+"""The bit of a mask that stands for all characters outside of ASCII."""
+
 
 @dataclass(frozen=True, slots=True)
 class CharSet:
-    """Characters. `intervals` are sorted, disjoint and do not touch, so equal sets are equal values."""
+    """Characters. `intervals` are sorted, disjoint and do not touch, so equal sets are equal values.
+
+    `mask` is the set in short: bit c for the ASCII character c, and `OTHERS` if it has any other.
+    """
 
     intervals: tuple[Interval, ...]
+    mask: int = field(init=False, repr=False, compare=False)
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Sets are compared and combined some 100,000 times while a policy is loaded, and there are a few hundred.
+        object.__setattr__(self, "mask", _mask(self.intervals))
+        object.__setattr__(self, "_hash", hash(self.intervals))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @staticmethod
     def of(intervals: Iterable[Interval]) -> CharSet:
@@ -41,7 +58,7 @@ class CharSet:
 
     @staticmethod
     def single(char: str) -> CharSet:
-        return CharSet(((ord(char), ord(char)),))
+        return _single(char)
 
     def __bool__(self) -> bool:
         return bool(self.intervals)
@@ -58,7 +75,13 @@ class CharSet:
         return CharSet.of(self.intervals + other.intervals)
 
     def __and__(self, other: CharSet) -> CharSet:
-        return ~(~self | ~other)
+        return ~(~self | ~other) if self.mask & other.mask else _EMPTY
+
+    def within(self, other: CharSet) -> bool:
+        """Whether every character of the set is in the other."""
+        if self.mask & ~other.mask:
+            return False
+        return self.mask < OTHERS or not self & ~other
 
     def __invert__(self) -> CharSet:
         """Every character that is not in the set."""
@@ -77,11 +100,32 @@ class CharSet:
 
     def with_cases(self) -> CharSet:
         """The set, and for each character `c` of it `c.lower()` and `c.upper()` where these are one character."""
-        below = (chr(c) for first, last in self.intervals for c in range(first, min(last, _LAST_CASED) + 1))
-        cased = {other for char in below for other in (char.lower(), char.upper()) if len(other) == 1}
-        return CharSet.of((*self.intervals, *((ord(char), ord(char)) for char in cased)))
+        return _with_cases(self)
 
 
+@lru_cache(maxsize=1024)
+def _single(char: str) -> CharSet:
+    return CharSet(((ord(char), ord(char)),))
+
+
+@lru_cache(maxsize=1024)
+def _with_cases(chars: CharSet) -> CharSet:
+    below = (chr(c) for first, last in chars.intervals for c in range(first, min(last, _LAST_CASED) + 1))
+    cased = {other for char in below for other in (char.lower(), char.upper()) if len(other) == 1}
+    return CharSet.of((*chars.intervals, *((ord(char), ord(char)) for char in cased)))
+
+
+def _mask(intervals: Iterable[Interval]) -> int:
+    mask = 0
+    for first, last in intervals:
+        if last > 127:
+            mask |= OTHERS
+        if first < 128:
+            mask |= (1 << min(last, 127) + 1) - (1 << first)
+    return mask
+
+
+_EMPTY: Final = CharSet(())
 DIGITS: Final = CharSet.of([(0x30, 0x39)])
 WORD: Final = CharSet.of([(0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A)])
 # The characters for which str.isspace() is true (a test compares): Unicode white space and the separators U+001C-1F.

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Final
 
 from guardproxy.match.starts import Matches, StartMachine, State
@@ -149,6 +150,13 @@ class CheckedTracker:
             self._runs.clear()
         for reported in self._reported.values():
             reported.forget_before(self._threads[0][0])
+
+    def fork(self) -> CheckedTracker:
+        other = copy(self)
+        other._threads, other._settled = [*self._threads], {**self._settled}
+        other._runs = {pattern: copy(run) for pattern, run in self._runs.items()}
+        other._reported = defaultdict(Reported, {pattern: known.fork() for pattern, known in self._reported.items()})
+        return other
 
     def hold(self, start: int, hold: int) -> int:
         return UNBOUNDED if self._threads else start

@@ -15,10 +15,12 @@ from typing import Final, NamedTuple
 from guardproxy.match.charset import CharSet
 from guardproxy.match.tree import Chars, Choice, Node, Repeat, Series
 
+_LETTERS: Final = CharSet.of((ord(letter), ord(letter)) for letter in string.ascii_letters).mask
+
 
 def apart(chars: CharSet) -> bool:
     """Whether a character that is none of these is surely a gap."""
-    return all(letter in chars for letter in string.ascii_letters)
+    return not _LETTERS & ~chars.mask
 
 
 class Edges(NamedTuple):
@@ -58,7 +60,7 @@ class _Shape(NamedTuple):
 def _shape(node: Node) -> _Shape:
     match node:
         case Chars(allowed):
-            gap = not any(letter in allowed for letter in string.ascii_letters)
+            gap = not allowed.mask & _LETTERS
             return _Shape(gap, gap, False)
         case Series(parts):
             shapes = [_shape(part) for part in parts]

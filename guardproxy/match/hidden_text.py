@@ -3,9 +3,12 @@
 `guardproxy.match.view` drops these characters, so none of them hides a match in the text around it. But they can be a
 text of their own: U+E0020 to U+E007E repeat ASCII, and the 256 variation selectors carry any byte behind some emoji.
 Nobody sees it, and models read it. No single reading can show both: between the letters of a visible word such a
-character must vanish, inside of a message made of them it must not. So this is the second reading, in which all the
+character must vanish, inside of a message made of them it must not. So this is a reading of its own, in which all the
 rest vanishes. In ordinary text it is empty: the selectors of emoji (bytes 14 and 15) spell nothing here. A flag such as
 that of Scotland spells its region, `gbsct`.
+
+A hidden text may be strewn over a visible one, a letter of it behind each word. Behind `MOST_BETWEEN` other characters
+it is over and the next one begins: who reads a stream must not wait for what never comes.
 
 Out of reach: a match half of which is written in visible and half in hidden characters; bytes above 126 and other codes
 (bits as two kinds of zero-width characters), which are somebody's private convention.
@@ -14,9 +17,12 @@ Out of reach: a match half of which is written in visible and half in hidden cha
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from guardproxy.match.view import SourceMap, View
+
+MOST_BETWEEN: Final = 16
 
 _SPELLS: Final = {
     **{0xE0000 + code: code for code in range(0x20, 0x7F)},
@@ -31,11 +37,10 @@ def reveal_onto(source: SourceMap, text: str) -> str:
     """What is hidden in the next piece of a source."""
     out = []
     at = 0
-    for found in _HIDDEN.finditer(text) if not text.isascii() else ():
-        start, end = found.span()
+    for start, end in () if text.isascii() else hidden_runs(text):
         if start > at:
             source.drop(start - at)
-        out.append(found[0].translate(_SPELLS))
+        out.append(text[start:end].translate(_SPELLS))
         source.keep(end - start)
         at = end
     if at < len(text):
@@ -43,7 +48,29 @@ def reveal_onto(source: SourceMap, text: str) -> str:
     return "".join(out)
 
 
-def hidden_text(text: str) -> View:
-    """All that is hidden in a whole text, nearly always nothing."""
-    source = SourceMap()
-    return View(reveal_onto(source, text), source)
+def is_hiding(text: str) -> bool:
+    """Whether any character of the text spells something."""
+    return not text.isascii() and _HIDDEN.search(text) is not None
+
+
+def hidden_runs(text: str) -> Iterator[tuple[int, int]]:
+    """Begin and end of each row of characters that spell something."""
+    return (found.span() for found in _HIDDEN.finditer(text))
+
+
+def hidden_texts(text: str) -> Iterator[View]:
+    """Each hidden text of a whole text; nearly always there is none."""
+    begin = end = -1
+    for start, behind in () if text.isascii() else hidden_runs(text):
+        if begin < 0 or start - end > MOST_BETWEEN:
+            if begin >= 0:
+                yield _revealed(text, begin, end)
+            begin = start
+        end = behind
+    if begin >= 0:
+        yield _revealed(text, begin, end)
+
+
+def _revealed(text: str, begin: int, end: int) -> View:
+    source = SourceMap(begin)
+    return View(reveal_onto(source, text[begin:end]), source)

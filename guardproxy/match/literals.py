@@ -7,78 +7,28 @@ few strings gives the set of these strings as a group; an alternation gives the 
 series has a group for each of its parts that gives one. A good group is long (so it is rare in ordinary text) and
 small (so it is cheap to look for).
 
-How a character is spelled in these strings is up to the `Spelling`: as written, in lower case, or as one of the
-letters a-z or the gap between them (`guardproxy.match.words`).
+How a character is spelled in these strings is up to the `Spelling` (`guardproxy.match.spelling`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, islice
 from typing import Final, NamedTuple
 
 from guardproxy.match import edges
-from guardproxy.match.charset import CharSet
 from guardproxy.match.edges import NO_GAPS, Edges
+from guardproxy.match.extents import NOTHING, Clue, Extent, chained
+from guardproxy.match.spelling import Literals, Spelling, commonness, minimal
 from guardproxy.match.tree import Chars, Choice, Node, Repeat, Series
-
-Literals = frozenset[str]
 
 _MOST_STRINGS: Final = 32
 _MOST_IN_GROUP: Final = 128
 _MOST_GROUPS: Final = 8
-_LARGEST_CLASS: Final = 6
 _LONGEST: Final = 64
-# Roughly by how often they stand in prose, code and mark-up; a character that is not listed is rare.
-_MOST_COMMON_FIRST: Final = " etaoinshrdlucmfwygpbv\n,.k-TIASx0123CMPHWBDNEFRLGO'456789\"jqz:/()YUVJKXQZ"
 
 
-def commonness(char: str) -> int:
-    """0 for a rare character, the larger the more often it stands in ordinary text."""
-    at = _MOST_COMMON_FIRST.find(char)
-    return len(_MOST_COMMON_FIRST) - at if at >= 0 else 0
-
-
-def fold(text: str) -> str:
-    """Lower case, one character for each character, so that offsets stay what they are.
-
-    `str.lower()` alone would make two characters of U+0130, and of a capital sigma one that depends on its
-    neighbours (a test asks the running Python that these are the only two).
-    """
-    return text.replace("\u0130", "i").replace("\u03a3", "\u03c3").lower()
-
-
-class Spelling(NamedTuple):
-    """How strings are written. `one` spells the characters of a set, or gives None for too many; `join` puts two
-    strings together; `worth` is the larger the more rarely any of the strings stands in ordinary text. `gap` is how
-    the end of a word is written, if it is.
-    """
-
-    one: Callable[[CharSet], Literals | None]
-    join: Callable[[str, str], str]
-    worth: Callable[[Literals], float]
-    gap: str = ""
-
-
-def _few_characters(allowed: CharSet) -> Literals | None:
-    return frozenset(allowed.characters()) if len(allowed) <= _LARGEST_CLASS else None
-
-
-def _few_folded(allowed: CharSet) -> Literals | None:
-    few = _few_characters(allowed)
-    return few and frozenset(map(fold, few))
-
-
-def _long_and_few(strings: Literals) -> float:
-    """Length is good up to a point, each further string costs."""
-    return min(*map(len, strings), 8) - (len(strings) - 1) / 4
-
-
-AS_WRITTEN: Final = Spelling(_few_characters, str.__add__, _long_and_few)
-FOLDED: Final = Spelling(_few_folded, str.__add__, _long_and_few)
-
-
-def required_groups(node: Node, spelling: Spelling, around: Edges = NO_GAPS) -> tuple[Literals, ...]:
+def required_groups(node: Node, spelling: Spelling, around: Edges = NO_GAPS) -> tuple[Clue, ...]:
     """Groups of strings, the best first: every match, spelled like them, contains a string of each group.
 
     With `around`, the gaps that surely stand next to a match count as part of it.
@@ -102,8 +52,9 @@ def branches(node: Node) -> Iterator[Node]:
 class _Finding(NamedTuple):
     """What is known about a part: all its strings if they are few, else groups it must contain a string of each."""
 
+    extent: Extent
     exact: Literals | None
-    required: tuple[Literals, ...] = ()
+    required: tuple[Clue, ...] = ()
 
 
 class _Placed(NamedTuple):
@@ -111,6 +62,14 @@ class _Placed(NamedTuple):
 
     finding: _Finding
     at: Edges
+
+
+class _Run(NamedTuple):
+    """Strings of neighbouring parts, and what they are worth."""
+
+    worth: float
+    parts: range
+    strings: Literals
 
 
 class _Analysis(NamedTuple):
@@ -121,19 +80,27 @@ class _Analysis(NamedTuple):
     def of(self, node: Node, around: Edges) -> _Finding:
         match node:
             case Chars(allowed):
-                return _Finding(self.spelling.one(allowed))
+                return _Finding(Extent(1, 1, allowed.mask), self.spelling.one(allowed))
             case Choice(options):
                 return self._choice([self.of(option, around) for option in options], around)
             case Series(parts):
-                return self._series([_Placed(self.of(part, at), at) for part, at in edges.inside(parts, around)])
+                return self._series([_Placed(self.of(part, at), at) for part, at in self._inside(parts, around)])
             case Repeat(part, low, high):
-                at = edges.between(part, around)
+                at = edges.between(part, around) if self.spelling.gap else NO_GAPS
                 return self._repeat(_Placed(self.of(part, at), at), low, high)
 
-    def best(self, finding: _Finding, around: Edges) -> tuple[Literals, ...]:
+    def _inside(self, parts: Sequence[Node], around: Edges) -> Iterable[tuple[Node, Edges]]:
+        if self.spelling.gap:
+            return edges.inside(parts, around)
+        return ((piece, NO_GAPS) for part in parts for piece in _required_first(part))
+
+    def best(self, finding: _Finding, around: Edges) -> tuple[Clue, ...]:
         if finding.exact is None:
             return finding.required
-        return (self._group(finding.exact, around),) if finding.exact and "" not in finding.exact else ()
+        if not finding.exact or "" in finding.exact:
+            return ()
+        extent = finding.extent._replace(least=0)
+        return (Clue(self._group(finding.exact, around), extent, extent),)
 
     def _group(self, strings: Literals, around: Edges) -> Literals:
         """Strings with the gaps around them."""
@@ -145,74 +112,108 @@ class _Analysis(NamedTuple):
 
     def _choice(self, findings: Sequence[_Finding], around: Edges) -> _Finding:
         """All strings of all options, or one of the best strings of each option."""
+        extent = findings[0].extent
+        for finding in findings:
+            extent = extent.either(finding.extent)
         if all(finding.exact is not None for finding in findings):
             exact = frozenset().union(*(finding.exact or () for finding in findings))
             if len(exact) <= _MOST_STRINGS:
-                return _Finding(exact)
+                return _Finding(extent, exact)
         bests = [self.best(finding, around) for finding in findings]
         if not all(bests):
-            return _Finding(None)
-        group = minimal(string for best in bests for string in best[0])
-        return _Finding(None, (group,) if len(group) <= _MOST_IN_GROUP else ())
+            return _Finding(extent, None)
+        clue = bests[0][0]
+        for best in bests:
+            clue = Clue(
+                clue.strings | best[0].strings, clue.before.either(best[0].before), clue.behind.either(best[0].behind)
+            )
+        clue = clue._replace(strings=minimal(clue.strings))
+        return _Finding(extent, None, (clue,) if len(clue.strings) <= _MOST_IN_GROUP else ())
 
     def _repeat(self, part: _Placed, low: int, high: int) -> _Finding:
         finding, at = part
+        extent = finding.extent.times(low, high)
+
+        def first_of(clues: Iterable[Clue], copies: int) -> _Finding:
+            """So much is known of the first copies, which there always are."""
+            others = finding.extent.times(low - copies, high - copies)
+            return _Finding(extent, None, tuple(clue.within(NOTHING, others) for clue in clues))
+
         if finding.exact is None:
-            return _Finding(None, finding.required if low else ())
-        copies = self._series([part] * min(low, _LONGEST + 1))
+            return first_of(finding.required, 1) if low else _Finding(extent, None)
+        copied = min(low, _LONGEST + 1)
+        copies = self._series([part] * copied)
         if copies.exact is None or low > _LONGEST:
-            return _Finding(None, self.best(copies, at))
+            return first_of(self.best(copies, at), copied)
         exact = longer = copies.exact
-        copied = low
-        while copied < high:
-            copied += 1
+        for _ in range(high - low):
             known, longer = longer, self._joined(longer, finding.exact)
             if longer == known:  # any number of gaps is a gap
                 break
             exact |= longer
             if len(exact) > _MOST_STRINGS:
-                return _Finding(None, self.best(copies, at))
-        return _Finding(exact)
+                return first_of(self.best(copies, at), low)
+        return _Finding(extent, exact)
 
     def _series(self, parts: Sequence[_Placed]) -> _Finding:
         """All strings, or groups from parts that do not overlap: the best group, the best beside it, and so on."""
         joined = list(self._join_single_strings(parts))
-        if not joined:
-            return _Finding(frozenset([""]))
-        found = [(group, range(0)) for part in joined for group in part.finding.required]
+        extents = [part.finding.extent for part in joined]
+        runs = []
         for first in range(len(joined)):
-            for last, strings in enumerate(self._runs(joined[first:]), first):
+            best: _Run | None = None
+            for last, strings in enumerate(self._strings_from(joined[first:]), first):
                 if last - first == len(joined) - 1:
-                    return _Finding(strings)
+                    return _Finding(chained(extents), strings)
                 if "" not in strings:
-                    around = Edges(joined[first].at.before, joined[last].at.behind)
-                    found.append((self._group(strings, around), range(first, last + 1)))
-        found.sort(key=lambda candidate: self._worth(candidate[0]), reverse=True)
+                    group = self._group(strings, Edges(joined[first].at.before, joined[last].at.behind))
+                    run = _Run(self.spelling.worth(group), range(first, last + 1), group)
+                    best = run if best is None or run.worth > best.worth else best
+            runs += [best] if best else []
+        if not joined:
+            return _Finding(NOTHING, frozenset([""]))
+        return _Finding(chained(extents), None, self._best_apart(joined, extents, runs))
+
+    def _best_apart(
+        self, parts: Sequence[_Placed], extents: Sequence[Extent], runs: Iterable[_Run]
+    ) -> tuple[Clue, ...]:
+        before = list(accumulate(extents, Extent.then, initial=NOTHING))
+        behind = list(accumulate(reversed(extents), lambda known, one: one.then(known), initial=NOTHING))[::-1]
+        found = [
+            (clue.within(before[at], behind[at + 1]), range(0))
+            for at, part in enumerate(parts)
+            for clue in part.finding.required
+        ]
+        for _, at, strings in runs:
+            up_to = before[at.stop]._replace(least=before[at.start].least)
+            found.append((Clue(strings, up_to, behind[at.start]._replace(least=behind[at.stop].least)), at))
+        found.sort(key=lambda candidate: self._worth(candidate[0].strings), reverse=True)
         taken: set[int] = set()
-        groups: list[Literals] = []
-        for group, parts_of_it in found:
+        clues: list[Clue] = []
+        for clue, parts_of_it in found:
             if taken.isdisjoint(parts_of_it):
                 taken.update(parts_of_it)
-                groups.append(group)
-        return _Finding(None, tuple(groups[:_MOST_GROUPS]))
+                clues.append(clue)
+        return tuple(clues[:_MOST_GROUPS])
 
     def _join_single_strings(self, parts: Iterable[_Placed]) -> Iterator[_Placed]:
         """Neighbours that allow exactly one string each, as one; so a word is one part."""
-        word, around = "", Edges()
+        word, extent, around = "", NOTHING, Edges()
         for part in parts:
             single = next(iter(part.finding.exact)) if part.finding.exact and len(part.finding.exact) == 1 else ""
             if single and word and len(word) <= _LONGEST:
-                word, around = self.spelling.join(word, single), Edges(around.before, part.at.behind)
+                word, extent = self.spelling.join(word, single), extent.then(part.finding.extent)
+                around = Edges(around.before, part.at.behind)
                 continue
             if word:
-                yield _Placed(_Finding(frozenset([word])), around)
-            word, around = single, part.at
+                yield _Placed(_Finding(extent, frozenset([word])), around)
+            word, extent, around = single, part.finding.extent, part.at
             if not word:
                 yield part
         if word:
-            yield _Placed(_Finding(frozenset([word])), around)
+            yield _Placed(_Finding(extent, frozenset([word])), around)
 
-    def _runs(self, parts: Sequence[_Placed]) -> Iterator[Literals]:
+    def _strings_from(self, parts: Sequence[_Placed]) -> Iterator[Literals]:
         """The strings of the first part, of the first two parts, ... as long as they are few and not too long."""
         strings = frozenset([""])
         for part in islice(parts, _LONGEST):
@@ -225,16 +226,14 @@ class _Analysis(NamedTuple):
     def _joined(self, before: Literals, behind: Literals) -> Literals:
         return frozenset(self.spelling.join(a, b) for a in before for b in behind)
 
-    def _worth(self, strings: Literals) -> tuple[float, int, list[str]]:
+    def _worth(self, strings: Literals) -> tuple[float, int, str]:
         """The spelling's worth; then rare characters; then any fixed order."""
         common = max(min(map(commonness, string)) for string in strings)
-        return self.spelling.worth(strings), -common, sorted(strings)
+        return self.spelling.worth(strings), -common, min(strings)
 
 
-def minimal(strings: Iterable[str]) -> Literals:
-    """Without the strings that contain another one: where they occur, the other occurs."""
-    kept: list[str] = []
-    for string in sorted(strings, key=len):
-        if not any(shorter in string for shorter in kept):
-            kept.append(string)
-    return frozenset(kept)
+def _required_first(part: Node) -> tuple[Node, ...]:
+    """What a repeat has at least, and what may follow: `x{3,6}` as `x{3}x{0,3}`."""
+    if isinstance(part, Repeat) and 0 < part.low < part.high:
+        return Repeat(part.part, part.low, part.low), Repeat(part.part, 0, part.high - part.low)
+    return (part,)

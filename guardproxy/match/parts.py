@@ -25,6 +25,8 @@ class Pattern:
     A match is any text in the language of `core` that does not begin behind a character of `not_before` and does not
     end before one of `not_after` (insides of a class, such as `A-Za-z0-9_`; taken as written also with `ignore_case`),
     and for which `check`, if there is one, is true. A check is a pure function of the matched text that never raises.
+    With `at_end`, which needs a pattern without a check: where the text ends, so many characters or more that could
+    begin a match are one too (`guardproxy.match.cut_off`).
 
     What is checked has at most 300 characters, and its end is told by a fixed length or by `not_after`: otherwise each
     character of a long run would be an end to check, from many starts.
@@ -36,6 +38,7 @@ class Pattern:
     not_after: str = ""
     ignore_case: bool = False
     check: Check | None = None
+    at_end: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +59,16 @@ class Block:
 
 
 class Part(NamedTuple):
-    """A program, and what its matches need to be reported: a check, or the `end` of the block they open."""
+    """A program, and what its matches need to be reported: a check, or the `end` of the block they open. `at_end`: so
+    many characters that begin a match are enough at the end of the text; 0: only a match is.
+    """
 
     rule: str
     program: Program
     check: Check | None = None
     end: Program | None = None
     most: int = 0
+    at_end: int = 0
 
 
 def parts_of(wanted: Pattern | Block) -> tuple[Part, ...]:
@@ -80,7 +86,8 @@ def parts_of(wanted: Pattern | Block) -> tuple[Part, ...]:
     if wanted.check is not None:
         for program in programs:
             _refuse_costly(program)
-    return tuple(Part(wanted.rule, program, wanted.check) for program in programs)
+    at_end = 0 if wanted.check else wanted.at_end
+    return tuple(Part(wanted.rule, program, wanted.check, at_end=at_end) for program in programs)
 
 
 def starts_of_block(block: Block) -> tuple[Program, ...]:

@@ -12,11 +12,15 @@ hides others loses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from guardproxy.match.automaton import NEW, Automaton, Moves, Register
 from guardproxy.match.scanner import Span
+from guardproxy.match.tree import UNBOUNDED
+
+NOT_AT_END: Final[Mapping[int, int]] = MappingProxyType({})
 
 
 class Match(NamedTuple):
@@ -45,10 +49,20 @@ class PatternScanner:
     Several ends of one start that are confirmed by the same piece come as one span, with the last end.
     `offset` and `before` let it begin inside of a text: at that code point, behind that character. Matches of the
     patterns in `apart` are not reported; they are put down one by one in `matches`, for who wants to know. `found` is
-    what waits to be reported.
+    what waits to be reported. Of a pattern in `at_end` so many characters are a match where the text ends.
     """
 
-    __slots__ = ("_apart", "_automaton", "_configuration", "_rules", "_threads", "found", "matches", "position")
+    __slots__ = (
+        "_apart",
+        "_at_end",
+        "_automaton",
+        "_configuration",
+        "_rules",
+        "_threads",
+        "found",
+        "matches",
+        "position",
+    )
 
     def __init__(
         self,
@@ -58,10 +72,12 @@ class PatternScanner:
         offset: int = 0,
         before: str = "",
         apart: Collection[int] = (),
+        at_end: Mapping[int, int] = NOT_AT_END,
     ) -> None:
         self._automaton = automaton
         self._rules = rules  # by pattern
         self._apart = apart
+        self._at_end = at_end
         self._configuration = automaton.start(before)
         self._threads: list[Register] = []  # as the configuration counts them
         self.found: dict[tuple[int, int], Ends] = {}  # (start, pattern) -> ends; keeps the order of confirmation
@@ -96,6 +112,9 @@ class PatternScanner:
         """As `finish`, but what is found waits for `take`."""
         for thread, pattern in self._automaton.matches_at_end(self._configuration):
             self._note(self._threads[thread][0], self.position, pattern)
+        for pattern, start, hold in self.threads() if self._at_end else ():
+            if hold < self.position and self.position - start >= self._at_end.get(pattern, UNBOUNDED):
+                self._note(start, self.position, pattern)
         self._threads = []
 
     def take(self) -> list[Span]:
@@ -106,6 +125,32 @@ class PatternScanner:
         """The same by (start, pattern)."""
         found, self.found = self.found, {}
         return found
+
+    def fork(self) -> PatternScanner:
+        """Another scanner that has read the same text."""
+        other = PatternScanner.__new__(PatternScanner)
+        other._automaton, other._rules, other._apart, other._at_end = (
+            self._automaton,
+            self._rules,
+            self._apart,
+            self._at_end,
+        )
+        other._configuration, other._threads, other.position = self._configuration, [*self._threads], self.position
+        other.found, other.matches = {**self.found}, [*self.matches]
+        return other
+
+    def stands_like(self, other: object, alike: int) -> bool:
+        """Whether both will find the same in whatever comes: they expect the same, from the same starts. None of these
+        lies before the last `alike` characters, which are the same in both texts.
+        """
+        if not isinstance(other, PatternScanner) or self._configuration is not other._configuration:
+            return False
+        if self._threads and self.position - min(self._threads)[0] > alike:
+            return False
+        if self.position == other.position:
+            return self._threads == other._threads
+        ahead = self.position - other.position
+        return self._threads == [(start + ahead, hold + ahead) for start, hold in other._threads]
 
     def threads(self) -> Iterator[Thread]:
         """The live threads, earliest start first."""

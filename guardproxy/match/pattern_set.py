@@ -12,13 +12,15 @@ from typing import Final
 
 from guardproxy.match.automaton import DEFAULT_CELLS, Automaton
 from guardproxy.match.checked import FREE_CHECKS
-from guardproxy.match.parts import Block, Pattern, parts_of
+from guardproxy.match.cut_off import with_cut_off
+from guardproxy.match.parts import Block, Part, Pattern, parts_of
 from guardproxy.match.pattern_scanner import PatternScanner
 from guardproxy.match.prefilter import Prefilter
 from guardproxy.match.requirements import requirements_of
 from guardproxy.match.routing import routes_of
 from guardproxy.match.scanner import Span
 from guardproxy.match.tracking_scanner import TrackingScanner
+from guardproxy.match.tree import Program
 
 __all__ = ["SLICE", "Block", "Pattern", "PatternSet"]
 
@@ -45,7 +47,9 @@ class PatternSet:
         self._routes = routes_of([part for part, _ in parts], cells, free_checks)
         self._automaton = Automaton(self._routes.programs, cells=cells)
         self._prefilter = Prefilter(
-            requirement for part, cased in parts for requirement in requirements_of(part.program, ignore_case=cased)
+            requirement
+            for part, cased in parts
+            for requirement in requirements_of(_candidates(part), ignore_case=cased)
         )
 
     @property
@@ -99,9 +103,14 @@ class PatternSet:
 
     def scanner(self, *, offset: int = 0, before: str = "") -> PatternScanner | TrackingScanner:
         """A fresh scanner for a text that arrives in pieces; or from `offset` on, behind the character `before`."""
-        following = self._routes.following
+        following, at_end = self._routes.following, self._routes.at_end
         if not following.trackers:
-            return PatternScanner(self._automaton, self._rules, offset=offset, before=before)
+            return PatternScanner(self._automaton, self._rules, offset=offset, before=before, at_end=at_end)
         apart = following.trackers
-        scanner = PatternScanner(self._automaton, self._rules, offset=offset, before=before, apart=apart)
+        scanner = PatternScanner(self._automaton, self._rules, offset=offset, before=before, apart=apart, at_end=at_end)
         return TrackingScanner(scanner, following, before)
+
+
+def _candidates(part: Part) -> Program:
+    """All that may be reported of a part is a match of this."""
+    return with_cut_off(part.program, part.at_end) if part.at_end else part.program

@@ -12,9 +12,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Final, NamedTuple
 
-from guardproxy.match.literals import Literals
-from guardproxy.match.needles import Window
-from guardproxy.match.words import need, occurrences, rarity, spelled
+from guardproxy.match.regions import Window, count_digits
+from guardproxy.match.spelling import Literals
+from guardproxy.match.words import EDGE, need, occurrences, rarity, spelled
 
 _STRETCH: Final = 2048
 _MOST_BRANCHES: Final = 8
@@ -22,7 +22,8 @@ _MOST_PLACES: Final = 32
 
 
 class Required(NamedTuple):
-    """A phrase of each group, and one of the `marks` if any, in a match of at most `longest` characters.
+    """A phrase of each group, one of the `marks` if any, so many `digits`, and a string of each group of `written`, in
+    a match of at most `longest` characters.
 
     The phrases may take in the gaps before and behind the match. Marks are strings without letters.
     """
@@ -30,6 +31,8 @@ class Required(NamedTuple):
     groups: Sequence[Literals]
     longest: int
     marks: Literals = frozenset()
+    digits: int = 0
+    written: Sequence[Literals] = ()
 
 
 class _Group(NamedTuple):
@@ -67,6 +70,19 @@ class _Group(NamedTuple):
         return sorted(span for phrase in found for span in occurrences(phrase, letters))
 
 
+class _Gate(NamedTuple):
+    """What else a match holds: one of the marks if there are any, and so many digits."""
+
+    marks: Literals
+    digits: int
+
+    def is_open(self, text: str, digits: int | None = None) -> bool:
+        """Whether the text has them; `digits`: how many it has of these, if that is known."""
+        if self.digits and self.digits > (count_digits(text) if digits is None else digits):
+            return False
+        return not self.marks or any(mark in text for mark in self.marks)
+
+
 class _Branch(NamedTuple):
     """`groups`: the best first. `rarest`: for each group words of which one is there if one of its phrases is; not for
     a group of which that cannot be said.
@@ -75,14 +91,16 @@ class _Branch(NamedTuple):
     groups: tuple[_Group, ...]
     rarest: tuple[frozenset[bytes], ...]
     longest: int  # with the gaps on both sides
-    marks: Literals
+    gate: _Gate
+    written: tuple[Literals, ...]
 
     @staticmethod
     def of(required: Required) -> _Branch:
         groups = [_Group.of(phrases) for phrases in sorted(required.groups, key=rarity, reverse=True)]
         groups.sort(key=lambda group: bool(group.parts))
         rarest = (frozenset(words[0] for words in group.words) for group in groups if not group.parts)
-        return _Branch(tuple(groups), tuple(rarest), required.longest + 2, required.marks)
+        gate = _Gate(required.marks, required.digits)
+        return _Branch(tuple(groups), tuple(rarest), required.longest + 2, gate, tuple(required.written))
 
     @property
     def triggers(self) -> tuple[tuple[bytes, ...], ...]:
@@ -90,21 +108,18 @@ class _Branch(NamedTuple):
         best = self.groups[0]
         return () if best.parts else best.words
 
-    def seems_allowed_by(self, there: Set[bytes], text: str) -> bool:
+    def seems_allowed_by(self, there: Set[bytes], open_gates: Set[_Gate]) -> bool:
         """The quick half of `allowed_by`."""
         for words in self.rarest:  # plain loops: generators would take longer than what they do
             if words.isdisjoint(there):
                 return False
-        marked = not self.marks
-        for mark in self.marks:
-            marked = marked or (mark[0] in text and mark in text)
-        return marked
+        return self.gate in open_gates
 
     def allowed_by(self, there: Set[bytes], letters: bytes) -> bool:
         """Whether a stretch with these words and this spelling can hold a match."""
         return all(group.allowed_by(there, letters) for group in self.groups)
 
-    def places(self, there: Set[bytes], letters: bytes) -> Iterator[Window]:
+    def places(self, there: Set[bytes], text: str, letters: bytes) -> Iterator[Window]:
         """Windows around the phrases of the best group, in order; `letters` has one more gap at each end."""
         best = self.groups[0].places(there, letters)
         if not best:
@@ -118,9 +133,12 @@ class _Branch(NamedTuple):
             yield 0, len(letters)
             return
         for start, end in best:
-            first, last = end - self.longest, start + self.longest
-            if all(_one_starts_within(spans, first, last) for spans in others):
+            first, last = max(end - self.longest, 0), start + self.longest
+            if all(_one_starts_within(spans, first, last) for spans in others) and self._has_the_rest(text[first:last]):
                 yield first, last - 1
+
+    def _has_the_rest(self, part: str) -> bool:
+        return self.gate.is_open(part) and all(any(map(part.__contains__, strings)) for strings in self.written)
 
 
 class Phrases:
@@ -128,8 +146,11 @@ class Phrases:
 
     def __init__(self, required: Iterable[Required]) -> None:
         self._branches = [_Branch.of(one) for one in required]
+        self._gates = frozenset(branch.gate for branch in self._branches)
         groups = [group for branch in self._branches for group in branch.groups]
         self._words = frozenset(word for group in groups for words in group.words for word in words)
+        self._beginnings = frozenset(word[1:] for word in self._words if word.startswith(b"^"))
+        self._ends = frozenset(word[:-1] for word in self._words if word.endswith(b"$"))
         # A phrase of the best group brings a branch into play: by its rarest word, with the others.
         self._by_word: dict[bytes, dict[tuple[frozenset[bytes], int], _Branch]] = {}
         for number, branch in enumerate(self._branches):
@@ -143,37 +164,50 @@ class Phrases:
 
     def windows(self, text: str) -> Iterable[Window]:
         """Where matches can be, in any order, also overlapping, each with the character behind its matches."""
-        if not self._branches:
+        digits = count_digits(text) if any(gate.digits for gate in self._gates) else 0
+        open_gates = frozenset(gate for gate in self._gates if gate.is_open(text, digits))
+        if not open_gates:
             return ()
         letters = spelled(text)
         if len(letters) <= self._step:
-            return ((first, min(last, len(text))) for first, last in self._in_stretch(text, letters))
-        return self._in_stretches(text, letters)
+            found = self._in_stretch(text, letters, open_gates)
+            return ((first, min(last, len(text))) for first, last in found)
+        return self._in_stretches(text, letters, open_gates)
 
-    def _in_stretches(self, text: str, letters: bytes) -> Iterator[Window]:
+    def _in_stretches(self, text: str, letters: bytes, open_gates: Set[_Gate]) -> Iterator[Window]:
         for begin in range(0, len(text) - self._overlap, self._step):
             stretch = slice(begin, begin + self._step + self._overlap)
-            for first, last in self._in_stretch(text[stretch], letters[stretch]):
+            for first, last in self._in_stretch(text[stretch], letters[stretch], open_gates):
                 yield begin + first, min(begin + last, len(text))
 
-    def _in_stretch(self, text: str, letters: bytes) -> Iterable[Window]:
-        there = self._words.intersection(letters.split())
-        near = [branch for branch in self._always if branch.seems_allowed_by(there, text)]
+    def _in_stretch(self, text: str, letters: bytes, open_gates: Set[_Gate]) -> Iterable[Window]:
+        there = self._there(letters.split())
+        near = [branch for branch in self._always if branch.seems_allowed_by(there, open_gates)]
         for word in there & self._triggers:
             for (others, _), branch in self._by_word[word].items():
-                if others <= there and branch.seems_allowed_by(there, text):
+                if others <= there and branch.seems_allowed_by(there, open_gates):
                     near.append(branch)
-        return self._looked_at_again(near, letters, there) if near else ()  # short and harmless is what most texts are
+        if not near:  # short and harmless is what most texts are
+            return ()
+        return self._looked_at_again(near, text, letters, there)
 
-    def _looked_at_again(self, near: list[_Branch], letters: bytes, there: Set[bytes]) -> Iterator[Window]:
+    def _there(self, words: list[bytes]) -> Set[bytes]:
+        """Which of the words, beginnings and ends that are needed are there."""
+        there = self._words.intersection(words)
+        if self._beginnings:
+            there |= {b"^" + edge for edge in self._beginnings.intersection([word[:EDGE] for word in words])}
+        if self._ends:
+            there |= {edge + b"$" for edge in self._ends.intersection([word[-EDGE:] for word in words])}
+        return there
+
+    def _looked_at_again(self, near: list[_Branch], text: str, letters: bytes, there: Set[bytes]) -> Iterator[Window]:
         letters = b" %b " % letters
         found = {id(branch): branch for branch in near if branch.allowed_by(there, letters)}
         if len(found) > _MOST_BRANCHES:
             yield 0, len(letters)
             return
         for branch in found.values():
-            for first, last in branch.places(there, letters):
-                yield max(first, 0), last
+            yield from branch.places(there, text, letters)
 
 
 def _one_starts_within(spans: Sequence[Window], first: int, last: int) -> bool:

@@ -1,148 +1,163 @@
 """Passing over what cannot match: whether, and where, what a match requires stands in a whole text.
 
-A match of at most `n` characters that holds a string lies within `n` characters of it, so only windows around the
-strings have to be read. The result is that of reading everything. Whatever matches lies, with its neighbours, within
-one window; and a thread that began before the window changes nothing in it, because it can only displace a later
-thread of its pattern where both match, and then its match would lie in a window too, one that shares characters with
-this one; and such windows are merged.
+A match that holds a string lies within a known number of characters of it, so only windows around the strings have to
+be read. The result is that of reading everything. Whatever matches lies, with its neighbours, within one window; and a
+thread that began before the window changes nothing in it, because it can only displace a later thread of its pattern
+where both match, and then its match would lie in a window too, one that shares characters with this one; and such
+windows are merged.
 
-Four searches, each for all branches of its kind at once: strings (`match.needles`); strings of matches that also hold
-many letters, digits, `_` and `-` in a row, as keys do and prose does not; phrases (`match.phrases`); and, where matches
-have no string in common, runs of digits and the like (`match.run_search`).
+What is looked for: strings (`match.needles`), phrases (`match.phrases`) and, where matches have neither in common, runs
+of digits and the like (`match.run_search`). Strings and phrases are sorted by the rarest thing that their matches hold
+besides (`match.regions`), and are looked for only near it: so ordinary text is searched for few of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from guardproxy.match.charset import CharSet
-from guardproxy.match.literals import FOLDED, Literals, Spelling, fold
-from guardproxy.match.needles import Needles, Window
+from guardproxy.match.extents import Clue
+from guardproxy.match.needles import Needles, Sought
 from guardproxy.match.phrases import Phrases, Required
+from guardproxy.match.regions import DIGITS, GATES, LOCAL, NEAR, PACKED, STRETCH, TOKENS, Gate, Spelled, Window
 from guardproxy.match.run_search import RunSearch
 from guardproxy.match.runs import Run
+from guardproxy.match.spelling import AS_WRITTEN, FOLDED, Literals, Spelling
 from guardproxy.match.words import AS_WORDS
-
-TOKEN: Final = CharSet.of([(0x2D, 0x2D), (0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A)])
-"""What keys and identifiers are made of. Ordinary words have fewer of them in a row than `LEVELS` say."""
-LEVELS: Final = (12, 16, 20, 24, 32)
-
-_AS_TOKENS: Final = bytes(ord("x" if chr(code) in TOKEN else " ") for code in range(256))
 
 
 class Requirement(NamedTuple):
-    """What each match of a branch of a pattern requires, spelled so: a string of each group, the best group first.
+    """What each match of a branch of a pattern requires: a string of each group, spelled so, the best group first.
 
-    `longest`: the length of its longest match; of matches without end, of the longest one that no shorter one begins.
-    Of strings that are no phrases only the first group is used. A match that requires phrases may also require one of
-    the `marks`, strings without letters. One that requires strings may also require so many characters of `TOKEN` in a
-    row, which hold the string if it is `inside`. Without groups it may require a `run`; if it does not, every text is a
-    candidate as a whole.
+    Strings that are no phrases: the first group is looked for, and what is found must have a string of the `others`
+    in its reach (spelled as written, or folded if `fold_others`). Phrases: all groups, a string of the `others`, as
+    written, and one of the `marks`, strings without letters. In any case what is counted: so many `digits`; so many of
+    them `packed`; so many characters of `TOKEN` in a row (`tokens`); so many in a row that holds the string (`inside`);
+    so many characters in a row that are no space (`stretch`).
+
+    Without groups it may require a `run`; if it does not, every text is a candidate as a whole. `longest`: the length
+    of its longest match; of matches without end, of the longest one that no shorter one begins.
     """
 
-    groups: Sequence[Literals]
+    groups: Sequence[Clue]
     spelling: Spelling
     longest: int
+    others: Sequence[Clue] = ()
+    fold_others: bool = False
     marks: Literals = frozenset()
+    digits: int = 0
+    packed: int = 0
     tokens: int = 0
-    inside: bool = False
+    inside: int = 0
+    stretch: int = 0
     run: Run | None = None
 
+    @property
+    def rare(self) -> tuple[Gate, ...]:
+        """What its matches hold that is counted."""
+        counted = (Gate(DIGITS, self.digits), Gate(TOKENS, self.tokens), Gate(STRETCH, self.stretch))
+        return tuple(gate for gate in counted if gate.least)
 
-class _Strings(NamedTuple):
-    """Strings to look for in one spelling, in texts with so many characters of `TOKEN` in a row, or only in there."""
+    @property
+    def place(self) -> _Place:
+        """Where its strings are looked for."""
+        counts = {PACKED: self.packed, **{gate.rare: gate.least for gate in self.rare}}
+        gate = next((gate for gate in GATES if counts.get(gate.rare, 0) >= gate.least), None)
+        if gate is None:
+            return _Place(None, False, False)
+        inside = gate.rare == TOKENS and self.inside >= gate.least
+        return _Place(gate, inside, not inside and gate in LOCAL and self.longest <= NEAR)
 
-    folded: bool
-    level: int
+
+class _Place(NamedTuple):
+    """In texts that have it, everywhere; inside of the rows that it consists of; or near it."""
+
+    gate: Gate | None
     inside: bool
-    needles: Needles
-
-    def stand_in(self, text: str) -> bool:
-        if not self.folded:
-            return self.needles.stand_in(text)
-        return self.needles.gate_is_open(text) and self.needles.stand_in(fold(text))
+    near: bool
 
 
 class Prefilter:
     """Looks for what the branches of many patterns require."""
 
     def __init__(self, requirements: Iterable[Requirement]) -> None:
-        strings_of: dict[tuple[bool, int, bool], dict[str, int]] = {}
+        strings: dict[_Place, dict[Spelling, list[Sought]]] = {}
+        phrases: dict[_Place, list[Required]] = {}
         runs: dict[CharSet, list[tuple[Run, int]]] = {}
-        phrases: list[Required] = []
         self._blind = False
         for one in requirements:
             if one.groups and one.spelling is AS_WORDS:
-                phrases.append(Required(one.groups, one.longest, one.marks))
+                groups, written = ([group.strings for group in some] for some in (one.groups, one.others))
+                required = Required(groups, one.longest, one.marks, one.digits, written)
+                phrases.setdefault(one.place, []).append(required)
             elif one.groups:
-                level = max((level for level in LEVELS if level <= one.tokens), default=0)
-                known = strings_of.setdefault((one.spelling is FOLDED, level, one.inside and level > 0), {})
-                known.update({s: max(one.longest, known.get(s, 0)) for s in one.groups[0]})
+                sought = Sought(one.groups[0], one.others, FOLDED if one.fold_others else AS_WRITTEN, one.rare)
+                strings.setdefault(one.place, {}).setdefault(one.spelling, []).append(sought)
             elif one.run:
                 runs.setdefault(one.run.kind, []).append((one.run, one.longest))
             else:
                 self._blind = True
-        strings = [_Strings(*key, Needles(known)) for key, known in strings_of.items()]
-        self._anywhere = [one for one in strings if not one.level]
-        self._with_tokens = [one for one in strings if one.level]
-        self._least_tokens = min((one.level for one in self._with_tokens), default=0)
-        self._phrases = Phrases(phrases)
+        self._strings = [
+            (place, [(spelling, Needles(sought)) for spelling, sought in of_spelling.items()])
+            for place, of_spelling in strings.items()
+        ]
+        self._phrases = [(place, Phrases(required)) for place, required in phrases.items()]
         self._runs = [RunSearch(required) for required in runs.values()]
 
     def may_match(self, text: str) -> bool:
         """False only if no pattern can match in the text, nor in any part of it cut out where it has no letters."""
-        if self._blind or next(self._standing_in(text), None) is not None:
-            return True
-        if any(runs.stand_in(text) for runs in self._runs):
-            return True
-        return next(iter(self._phrases.windows(text)), None) is not None
+        return self._blind or next(self._found(text), None) is not None
 
     def windows(self, text: str) -> list[Window]:
         """Where matches can be: disjoint pieces of the text, in order, each with the character behind its matches."""
         if self._blind:
             return [(0, len(text))] if text else []
-        found: list[Window] = []
-        for strings in self._standing_in(text):
-            found += strings.needles.windows(fold(text) if strings.folded else text)
+        return merged(self._found(text))
+
+    def _found(self, text: str) -> Iterator[Window]:
+        spelled = Spelled(text)
+        most = spelled.most
+        for place, of_spelling in self._strings:
+            if place.gate is None or most[place.gate.rare] >= place.gate.least:
+                yield from _strings_found(place, of_spelling, spelled)
         for runs in self._runs:
-            found += runs.windows(text)
-        found += self._phrases.windows(text)
-        return _merged(found)
-
-    def _standing_in(self, text: str) -> Iterator[_Strings]:
-        """The groups of strings of which one stands in the text as it must."""
-        for strings in self._anywhere:
-            if strings.stand_in(text):
-                yield strings
-        tokens = _long_tokens(text, self._least_tokens) if self._least_tokens else []
-        if tokens:
-            longest, inside = max(map(len, tokens)), " ".join(tokens)
-            for strings in self._with_tokens:
-                if strings.level <= longest and strings.stand_in(inside if strings.inside else text):
-                    yield strings
+            yield from runs.windows(text)
+        for place, phrases in self._phrases:
+            if place.gate is None or most[place.gate.rare] >= place.gate.least:
+                for first, last in _parts(place, spelled):
+                    for begin, end in phrases.windows(text[first:last]):
+                        yield first + begin, first + end
 
 
-def _long_tokens(text: str, least: int) -> list[str]:
-    """The longest pieces of the text that consist of `TOKEN`, if they have so many characters."""
-    marked = text.encode("ascii", "replace").translate(_AS_TOKENS)
-    row = b"x" * least
-    tokens = []
-    begin = marked.find(row)
-    while begin >= 0:
-        end = marked.find(b" ", begin)
-        end = len(text) if end < 0 else end
-        tokens.append(text[begin:end])
-        begin = marked.find(row, end)
-    return tokens
+def _strings_found(
+    place: _Place, of_spelling: Iterable[tuple[Spelling, Needles]], spelled: Spelled
+) -> Iterator[Window]:
+    parts = _parts(place, spelled)
+    # Making a new text costs about as much as searching it for a few strings.
+    few = place.inside or 2 * sum(last - first for first, last in parts) < len(spelled.text)
+    where = Spelled("\n".join(spelled.text[first:last] for first, last in parts)) if few else spelled
+    for spelling, needles in of_spelling:
+        there = needles.standing_in(where.in_spelling(spelling), (spelled if place.inside else where).text)
+        if there:
+            yield from needles.windows(there, spelled.in_spelling(spelling), spelled)
 
 
-def _merged(windows: list[Window]) -> list[Window]:
-    windows.sort()
-    merged: list[Window] = []
-    for begin, end in windows:
-        if merged and begin <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+def _parts(place: _Place, spelled: Spelled) -> Sequence[Window]:
+    """The parts of a text, which has enough of what is rare, where a place is."""
+    if place.gate is not None and place.inside:
+        return list(spelled.rows(place.gate))
+    if place.gate is not None and place.near:
+        return spelled.regions(place.gate)
+    return ((0, len(spelled.text)),)
+
+
+def merged(windows: Iterable[Window]) -> list[Window]:
+    """Without overlaps, in order; those that touch are one."""
+    found: list[Window] = []
+    for begin, end in sorted(windows):
+        if found and begin <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
         else:
-            merged.append((begin, end))
-    return merged
+            found.append((begin, end))
+    return found

@@ -33,14 +33,15 @@ _END_CELLS: Final = 2_000
 
 
 class Routes(NamedTuple):
-    """`programs` of the automaton; what of them is followed; and the ones whose matches, or blocks, have no longest
-    length.
+    """`programs` of the automaton; what of them is followed; the ones whose matches, or blocks, have no longest
+    length; and of which so many characters are enough at the end of the text.
     """
 
     programs: list[Program]
     following: Following
     endless: frozenset[int]
     machines: list[StartMachine]
+    at_end: dict[int, int]
 
 
 def routes_of(parts: Sequence[Part], cells: int, free_checks: int) -> Routes:
@@ -70,12 +71,13 @@ def routes_of(parts: Sequence[Part], cells: int, free_checks: int) -> Routes:
         reach=1 + max((longest(parts[k].program.tree) for _, numbers in checked for k in numbers), default=0),
     )
     endless = (p for p, k in enumerate(inside) if parts[k].end or longest(parts[k].program.tree) == UNBOUNDED)
-    return Routes(programs, following, frozenset(endless), machines)
+    at_end = {p: parts[k].at_end for p, k in enumerate(inside) if parts[k].at_end}
+    return Routes(programs, following, frozenset(endless), machines, at_end)
 
 
 def _runs_beside(part: Part) -> bool:
     first = first_characters(part.program.tree)
-    if part.end or longest(part.program.tree) > MOST_CHECKED or first & _COMMON:
+    if part.end or part.at_end or longest(part.program.tree) > MOST_CHECKED or first & _COMMON:
         return False
     return bool(part.check or first & DIGITS)
 

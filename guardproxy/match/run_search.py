@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from guardproxy.match.charset import CharSet
-from guardproxy.match.needles import Window, around
+from guardproxy.match.needles import around
+from guardproxy.match.regions import Window
 from guardproxy.match.runs import Run
 
 _WIDEST_GAP: Final = 50

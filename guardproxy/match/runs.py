@@ -15,6 +15,7 @@ from guardproxy.match.tree import Chars, Choice, Node, Repeat, Series
 
 HEX: Final = CharSet.of([(0x30, 0x39), (0x41, 0x46), (0x61, 0x66)])
 CAPITALS: Final = CharSet.of([(0x30, 0x39), (0x41, 0x5A)])
+_NO_CHARS: Final = CharSet(())
 ALPHANUMERIC: Final = CharSet.of([(0x30, 0x39), (0x41, 0x5A), (0x61, 0x7A)])
 
 
@@ -57,27 +58,27 @@ def _run(node: Node, kind: CharSet) -> Run:
     return Run(kind, count.chars, separators, count.separators, _longest_gap(node, separators).best)
 
 
-def least_in_a_row(node: Node, kind: CharSet) -> int:
-    """So many characters of the kind, at least, stand next to each other in every match."""
-    return _Tally(kind, CharSet(())).of(node).best.chars
-
-
-def without(some: CharSet, others: CharSet) -> CharSet:
-    """The characters of a set that do not stand in the other."""
-    return some & ~others
+def least_in_a_row(node: Node, kind: CharSet, separators: CharSet = _NO_CHARS) -> int:
+    """So many characters of the kind, at least, stand next to each other in every match, but for the separators."""
+    return _Rows(kind, separators).of(node)[3]
 
 
 def _separators(node: Node, kind: CharSet) -> Iterator[CharSet]:
+    """What else than the kind can stand in a run of it: all that is neither letter nor digit."""
+    for allowed in dict.fromkeys(_sets(node)):
+        if not allowed.within(kind) and not allowed.mask & ALPHANUMERIC.mask & ~kind.mask:
+            yield allowed & ~kind
+
+
+def _sets(node: Node) -> Iterator[CharSet]:
     match node:
         case Chars(allowed):
-            between = without(allowed, kind)
-            if between and without(between, ALPHANUMERIC) == between:
-                yield between
+            yield allowed
         case Series(parts) | Choice(parts):
             for part in parts:
-                yield from _separators(part, kind)
+                yield from _sets(part)
         case Repeat(part):
-            yield from _separators(part, kind)
+            yield from _sets(part)
 
 
 class _Count(NamedTuple):
@@ -124,11 +125,13 @@ class _Runs(NamedTuple):
 
 
 _NOTHING: Final = _Runs(_Count(), _Count(), _Count(), _Count())
+_NEITHER: Final = _Runs(None, _Count(), _Count(), _Count())
 
 
-class _Tally(NamedTuple):
-    kind: CharSet
-    separators: CharSet
+class _Tally:
+    def __init__(self, kind: CharSet, separators: CharSet) -> None:
+        self._kind, self._separators, self._both = kind, separators, kind | separators
+        self._of_chars: dict[CharSet, _Runs] = {}
 
     def of(self, node: Node) -> _Runs:
         match node:
@@ -145,11 +148,12 @@ class _Tally(NamedTuple):
                 return _repeated(self.of(part), low)
 
     def _of_char(self, allowed: CharSet) -> _Runs:
-        if without(allowed, self.kind | self.separators):
-            return _Runs(None, _Count(), _Count(), _Count())
-        is_kind, is_separator = not without(allowed, self.kind), not without(allowed, self.separators)
-        one = _Count(int(is_kind), int(is_separator))
-        return _Runs(one, one, one, one)
+        known = self._of_chars.get(allowed)
+        if known is None:
+            one = _Count(int(allowed.within(self._kind)), int(allowed.within(self._separators)))
+            known = _Runs(one, one, one, one) if allowed.within(self._both) else _NEITHER
+            self._of_chars[allowed] = known
+        return known
 
 
 def _chain(parts: Iterable[_Runs]) -> _Runs:
@@ -185,7 +189,7 @@ class _Gap(NamedTuple):
 def _longest_gap(node: Node, separators: CharSet) -> _Gap:
     match node:
         case Chars(allowed):
-            return _Gap(1, 1, 1, 1) if without(allowed, separators) != allowed else _Gap(None, 0, 0, 0)
+            return _Gap(1, 1, 1, 1) if allowed.mask & separators.mask else _Gap(None, 0, 0, 0)
         case Series(parts):
             known = _Gap(0, 0, 0, 0)
             for part in parts:
@@ -203,3 +207,60 @@ def _longest_gap(node: Node, separators: CharSet) -> _Gap:
             copies, others = high * gap.all, (high - 1) * gap.all
             longest = max(gap.best, others - gap.all + gap.tail + gap.head if high > 1 else 0)
             return _Gap(copies, others + gap.head, others + gap.tail, longest)
+
+
+_Row = tuple[int | None, int, int, int]
+"""As `_Runs`, in characters of the kind. Plain numbers, because this is worked out for every pattern."""
+
+_NO_ROW: Final[_Row] = (None, 0, 0, 0)
+
+
+class _Rows:
+    def __init__(self, kind: CharSet, separators: CharSet) -> None:
+        self._kind, self._both = kind, kind | separators
+        self._of_chars: dict[CharSet, _Row] = {}
+
+    def of(self, node: Node) -> _Row:
+        match node:
+            case Chars(allowed):
+                return self._of_chars.get(allowed) or self._of_char(allowed)
+            case Series(parts):
+                row: _Row = (0, 0, 0, 0)
+                for part in parts:
+                    row = _then(row, self.of(part))
+                return row
+            case Choice(options):
+                first, *others = map(self.of, options)
+                for other in others:
+                    first = _either(first, other)
+                return first
+            case Repeat(part, low, _):
+                row = self.of(part)
+                if row[0] is not None:
+                    return (low * row[0],) * 4
+                return _then(row, row) if low > 1 else row if low else _either((0, 0, 0, 0), row)
+
+    def _of_char(self, allowed: CharSet) -> _Row:
+        row = (int(allowed.within(self._kind)),) * 4 if allowed.within(self._both) else _NO_ROW
+        self._of_chars[allowed] = row
+        return row
+
+
+def _then(one: _Row, other: _Row) -> _Row:
+    all_of_one, head, tail, best = one
+    all_of_other, next_head, next_tail, next_best = other
+    return (
+        None if all_of_one is None or all_of_other is None else all_of_one + all_of_other,
+        head if all_of_one is None else all_of_one + next_head,
+        next_tail if all_of_other is None else tail + all_of_other,
+        max(best, next_best, tail + next_head),
+    )
+
+
+def _either(one: _Row, other: _Row) -> _Row:
+    return (
+        None if one[0] is None or other[0] is None else min(one[0], other[0]),
+        min(one[1], other[1]),
+        min(one[2], other[2]),
+        min(one[3], other[3]),
+    )

@@ -31,6 +31,7 @@ and `c.upper()` where these are one character; \\d \\w \\s \\p, their complement
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from guardproxy.match.alternatives import NOTHING, Alternative, Endless, joined, programs_of
@@ -66,6 +67,7 @@ def parse_pattern(text: str, *, ignore_case: bool = False) -> Node:
     return joined([program.tree for program in parse_programs(text, ignore_case=ignore_case)])
 
 
+@lru_cache(maxsize=1024)  # a rule is parsed to see whether it can be, and again to build its set
 def parse_programs(
     text: str,
     *,
@@ -100,6 +102,12 @@ _REFUSED_GROUPS: Final = (
     (("?",), "flags are not in the language; use the option ignore_case, or write (?:...)"),
 )
 _COUNTS: Final = re.compile(r"\{([0-9]*)(,?)([0-9]*)\}")
+
+
+@lru_cache(maxsize=4096)
+def _one_of(allowed: CharSet) -> Chars:
+    """The same node for the same characters: patterns have most of theirs in common."""
+    return Chars(allowed)
 
 
 class _PatternReader(CharacterReader):
@@ -213,12 +221,12 @@ class _PatternReader(CharacterReader):
             case "(":
                 return self._group()
             case "[":
-                return Chars(self._class())
+                return _one_of(self._class())
             case "\\":
-                return Chars(self._cased(self._escape()))
+                return _one_of(self._cased(self._escape()))
             case ".":
                 self._at += 1
-                return Chars(NOT_NEWLINE)
+                return _one_of(NOT_NEWLINE)
             case "^" | "$":
                 searched = "a pattern is searched everywhere, there are no anchors"
                 self._fail(f"{char}: {searched}; {BOUNDARY_CURE}, or write \\{char} for the character")
@@ -227,7 +235,7 @@ class _PatternReader(CharacterReader):
             case "{" | "}" | "]":
                 self._fail(f"write \\{char}")
         self._at += 1
-        return Chars(self._cased(char))
+        return _one_of(self._cased(char))
 
     def _group(self) -> Node:
         opened = self._at

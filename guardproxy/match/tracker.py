@@ -52,6 +52,11 @@ class Reported:
         at = bisect_right(self._spans, (start, UNBOUNDED)) - 1
         return max(start, self._spans[at][1]) if at >= 0 else start
 
+    def fork(self) -> Reported:
+        other = Reported()
+        other._spans = [*self._spans]
+        return other
+
     def forget_before(self, offset: int) -> None:
         """Nothing alive starts before."""
         while self._spans and self._spans[0][1] <= offset:
@@ -78,6 +83,9 @@ class Tracker(Protocol):
 
     def safe(self, position: int) -> int:
         """Up to where text is sure as far as the tracker itself goes; `position` is the end of the text so far."""
+
+    def fork(self) -> Tracker:
+        """Another tracker that has been told the same."""
 
     def open_from(self, position: int) -> int:
         """The start of what is open and has no longest length; `position` if nothing is."""

@@ -120,6 +120,20 @@ class TrackingScanner:
         opened = self._scanner.open_from(patterns)
         return min(chain((opened,), (tracker.open_from(opened) for tracker in self._trackers.values())))
 
+    def fork(self) -> TrackingScanner:
+        """Another scanner that has read the same text."""
+        other = TrackingScanner(self._scanner.fork(), self._following)
+        other._text, other._base = self._text, self._base
+        other._trackers = {pattern: tracker.fork() for pattern, tracker in self._trackers.items()}
+        other._found = {**self._found}
+        return other
+
+    def stands_like(self, other: object, alike: int) -> bool:
+        """Whether both will find the same in whatever comes: see `PatternScanner`; and nothing is followed."""
+        if not isinstance(other, TrackingScanner) or not self._scanner.stands_like(other._scanner, alike):
+            return False
+        return not self._alive() and not other._alive()
+
     def _alive(self) -> bool:
         return any(tracker.alive for tracker in self._trackers.values())
 

@@ -83,25 +83,22 @@ def longest(node: Node) -> int:
             return min(high * longest(part), UNBOUNDED)
 
 
-def first_match(node: Node) -> int:
-    """So many characters at most, of each match, are a match by themselves; UNBOUNDED if there is no such number."""
+def first_matches(node: Node) -> Node:
+    """A tree with an end: of what it matches, every match begins with one. A repeat without end has its least length.
+
+    That holds because nothing has to follow a repeat without end (`guardproxy.match.syntax`).
+    """
     match node:
         case Chars():
-            return 1
+            return node
         case Series(parts):
-            required = len(parts)
-            while required and not shortest(parts[required - 1]):
-                required -= 1
-            if not required:
-                return 0
-            before = sum(map(longest, parts[: required - 1]))
-            return min(before + first_match(parts[required - 1]), UNBOUNDED)
+            return Series(tuple(map(first_matches, parts)))
         case Choice(options):
-            return max(map(first_match, options))
-        case Repeat(part, low, _):
-            if not low or not shortest(part):
-                return 0
-            return min((low - 1) * longest(part) + first_match(part), UNBOUNDED)
+            return Choice(tuple(map(first_matches, options)))
+        case Repeat(part, low, high):
+            if high < UNBOUNDED:
+                return Repeat(first_matches(part), low, high)
+            return Repeat(first_matches(part), low, low) if low else Series(())
 
 
 def positions(node: Node) -> int:

@@ -48,13 +48,14 @@ class SourceMap:
 
     __slots__ = ("_from", "_sources", "read", "written")
 
-    def __init__(self) -> None:
+    def __init__(self, offset: int = 0) -> None:
+        """Of a source from `offset` on."""
         self.read = 0
-        self.written = 0
+        self.written = offset
         # From offset `_from[k]` on, characters stand one by one from source offset `_sources[k]` on; or all of them
         # come from the one at `~_sources[k]`, if that is negative.
         self._from = array("q", [0])
-        self._sources = array("q", [0])
+        self._sources = array("q", [offset])
 
     @property
     def shift(self) -> int | None:
@@ -109,6 +110,20 @@ class SourceMap:
         if passed > 0:
             del self._from[:passed]
             del self._sources[:passed]
+
+
+def stays_at_first(text: str) -> int:
+    """So many characters, from the first one on, are matched as they are written."""
+    if text.isascii() or (even := _evenly(text)) == text:
+        return len(text)
+    return next(at for at in range(len(text)) if text[at] != even[at])
+
+
+def stays_at_last(text: str) -> int:
+    """So many characters, up to the last one, are matched as they are written."""
+    if text.isascii() or (even := _evenly(text)) == text:
+        return len(text)
+    return next(at for at in range(len(text)) if text[-1 - at] != even[-1 - at])
 
 
 def fold_onto(source: SourceMap, text: str) -> str:

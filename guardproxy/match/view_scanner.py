@@ -11,7 +11,7 @@ that may still grow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from guardproxy.match.scanner import Scanner, Span
 from guardproxy.match.view import SourceMap, fold_onto
@@ -20,23 +20,42 @@ Reading = Callable[[SourceMap, str], str]
 """Reads the next piece of a source and notes where its characters stand: `fold_onto`, `reveal_onto`."""
 
 
-class ViewScanner:
-    """Reads a source piece by piece; see `guardproxy.match.scanner.Scanner`. `scanner` is fresh and not used elsewhere.
+Growing = Mapping[tuple[int, str], int]
+"""By (start, rule): the end of a span that was reported and may still grow."""
 
-    The promise of the inner scanner about spans that grow holds for this one.
+
+def still_growing(known: Growing, found: Iterable[Span], safe: int) -> Growing:
+    """Those of the known spans, and of the ones just found, that reach `safe`: nothing else can grow any more."""
+    ends = dict(known)
+    for start, end, rule in found:
+        ends[start, rule] = max(end, ends.get((start, rule), 0))
+    return {span: end for span, end in ends.items() if end >= safe}
+
+
+class ViewScanner:
+    """Reads a source piece by piece; see `guardproxy.match.scanner.Scanner`. `scanner` is not used elsewhere.
+
+    The promise of the inner scanner about spans that grow holds for this one. It may begin inside of a source: `source`
+    says where, and what `scanner` has read before it; `growing` is what was reported of that.
     """
 
     __slots__ = ("_ascii_length", "_growing", "_map", "_reading", "_safe", "_scanner", "_shift", "_stays")
 
-    def __init__(self, scanner: Scanner, reading: Reading = fold_onto) -> None:
+    def __init__(
+        self,
+        scanner: Scanner,
+        reading: Reading = fold_onto,
+        source: SourceMap | None = None,
+        growing: Growing | None = None,
+    ) -> None:
         self._scanner = scanner
         self._reading = reading
-        self._map = SourceMap()
+        self._map = SourceMap() if source is None else source
         self._stays = reading is fold_onto  # whether ASCII stays as it is
         # As long as all that matters stands equally far behind its offset in the view, ASCII needs no map.
         self._shift = self._map.shift
         self._ascii_length = 0  # of source that the map does not know of yet
-        self._growing: dict[tuple[int, str], int] = {}  # (start, rule) -> end, of spans that reach the inner `safe`
+        self._growing: Growing = growing or {}  # in offsets of the view
         self._safe = 0
 
     @property
@@ -47,6 +66,11 @@ class ViewScanner:
     def breaks(self) -> int:
         """How many places of the source are remembered."""
         return self._map.breaks
+
+    @property
+    def growing(self) -> bool:
+        """Whether something that was reported may still grow."""
+        return bool(self._growing)
 
     def feed(self, text: str) -> Sequence[Span]:
         if self._shift is not None and self._stays and text.isascii():
@@ -92,11 +116,8 @@ class ViewScanner:
 
     def _watch(self, spans: Sequence[Span]) -> None:
         """Keep the spans that may still grow."""
-        for start, end, rule in spans:
-            self._growing[start, rule] = max(end, self._growing.get((start, rule), 0))
-        if self._growing:
-            safe = self._scanner.safe
-            self._growing = {span: end for span, end in self._growing.items() if end >= safe}
+        if spans or self._growing:
+            self._growing = still_growing(self._growing, spans, self._scanner.safe)
 
     def _settle(self) -> None:
         """Say how far the source is decided, and forget what will not be asked for any more."""

@@ -18,7 +18,7 @@ from math import log2
 from typing import Final, NamedTuple
 
 from guardproxy.match.charset import CharSet
-from guardproxy.match.literals import Literals, Spelling
+from guardproxy.match.spelling import Literals, Spelling
 
 _LARGEST_CLASS: Final = 6
 _LEAST_BITS: Final = 2
@@ -57,6 +57,8 @@ _FREQUENT: Final = frozenset(
 
 _LETTERS: Final = {letter: letter.lower() for letter in string.ascii_letters}
 _TABLE: Final = bytes(ord(_LETTERS.get(chr(code), " ")) for code in range(256))
+_BEGUN: Final = re.compile("(?<= )[a-z]{3,}$")
+_ENDED: Final = re.compile("^[a-z]{3,}(?= )")
 _WHOLE: Final = re.compile("(?<= )[a-z]+(?= )")
 
 
@@ -65,6 +67,7 @@ def spelled(text: str) -> bytes:
     return text.encode("ascii", "replace").translate(_TABLE)
 
 
+@lru_cache(maxsize=1024)
 def _one(allowed: CharSet) -> Literals | None:
     letters = [lower for letter, lower in _LETTERS.items() if letter in allowed]
     few = frozenset(letters) if len(letters) == len(allowed) else frozenset([*letters, " "])
@@ -87,7 +90,7 @@ def _bits(phrase: str) -> float:
 
 def _word_bits(word: str, whole: bool) -> float:
     """For a word that is not known to be common a bit for each letter but the first; if it is whole, several."""
-    if word in _COMMON:
+    if word in _COMMON or len(word) == 1:
         return 0.5
     bits = len(word) - 1
     return min(3, bits) if word in _FREQUENT else max(6, bits) if whole else bits
@@ -128,8 +131,15 @@ def _searches(phrase: str) -> tuple[bytes, Callable[..., re.Match[bytes] | None]
     return f"{before}{rarest}{behind}".encode(), re.compile((begin + " +".join(words) + end).encode()).search
 
 
+EDGE: Final = 3
+"""So many letters of a word are looked up where only its beginning or its end is known."""
+
+
 class Need(NamedTuple):
-    """What stands in a spelled text wherever a phrase does: whole words, the rarest first, or if it has none a part."""
+    """What stands in a spelled text wherever a phrase does: whole words, the rarest first, or if it has none a part.
+
+    `^abc` is a word that begins so, `abc$` one that ends so, `EDGE` letters of it.
+    """
 
     words: tuple[bytes, ...]
     part: bytes
@@ -138,14 +148,12 @@ class Need(NamedTuple):
 def need(phrase: str) -> Need:
     """What the phrase cannot do without; common words only where the others are not rare enough."""
     whole = sorted(set(_WHOLE.findall(phrase)), key=lambda word: (_word_bits(word, True), word), reverse=True)
-    rare = [word for word in whole if _word_bits(word, True) >= _LEAST_BITS]
     if whole:
-        return Need(
-            tuple(
-                word.encode()
-                for word in (rare if sum(_word_bits(word, True) for word in rare) >= _RARE_BITS else whole)
-            ),
-            b"",
-        )
-    longest = max(re.findall(" ?[a-z]+ ?", phrase), key=_bits, default="")
-    return Need((), longest.encode())
+        rare = [word for word in whole if _word_bits(word, True) >= _LEAST_BITS]
+        enough = rare if sum(_word_bits(word, True) for word in rare) >= _RARE_BITS else whole
+        return Need(tuple(word.encode() for word in enough), b"")
+    if edges := [*_BEGUN.findall(phrase), *_ENDED.findall(phrase)]:
+        longest = max(edges, key=len)
+        edge = f"^{longest[:EDGE]}" if f" {longest}" in phrase else f"{longest[-EDGE:]}$"
+        return Need((edge.encode(),), b"")
+    return Need((), max(re.findall(" ?[a-z]+ ?", phrase), key=_bits, default="").encode())

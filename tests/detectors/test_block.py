@@ -22,6 +22,11 @@ def test_a_detector_holds_all_rules_and_hides_from_a_start_to_its_end() -> None:
     assert [*scanner.feed(text), *scanner.finish()] == list(detector.scan(text))
 
 
+def test_a_block_in_disguise_is_a_block() -> None:
+    detector = build([("pack.fence", FENCE)])
+    assert [Span(0, 18, "pack.fence")] == list(detector.scan("＜secret＞é</ѕecret> x"))
+
+
 def test_a_block_without_an_end_is_hidden_up_to_its_bound() -> None:
     assert [Span(1, 49, "pack.fence")] == list(build([("pack.fence", FENCE)]).scan(" <secret>" + "." * 50))
 

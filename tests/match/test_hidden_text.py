@@ -7,9 +7,10 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardproxy.match.hidden_text import hidden_text, reveal_onto
+from guardproxy.match.hidden_text import MOST_BETWEEN, hidden_texts, reveal_onto
 from guardproxy.match.scanner import Span
 from guardproxy.match.view import SourceMap, view
+from tests.match.disguises import hidden_in
 from tests.match.oracle import cuts
 
 PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
@@ -24,25 +25,30 @@ def in_selectors(text: str) -> str:
     return "".join(chr((0xFE00 if byte < 16 else 0xE0100 - 16) + byte) for byte in text.encode())
 
 
+def spelled(text: str) -> str:
+    """All that is hidden in a text."""
+    return "".join(hidden.text for hidden in hidden_texts(text))
+
+
 def test_tags_spell_ascii() -> None:
-    assert hidden_text(f"Hello{in_tags(PRINTABLE)} world").text == PRINTABLE
+    assert spelled(f"Hello{in_tags(PRINTABLE)} world") == PRINTABLE
 
 
 def test_variation_selectors_spell_bytes() -> None:
-    assert hidden_text(f"😀{in_selectors(PRINTABLE)}").text == PRINTABLE
-    assert hidden_text(f"😀{in_selectors('one two')}\n").text == "one two"
-    assert hidden_text(in_selectors("\t\n\r")).text == "\t\n\r"
+    assert spelled(f"😀{in_selectors(PRINTABLE)}") == PRINTABLE
+    assert spelled(f"😀{in_selectors('one two')}\n") == "one two"
+    assert spelled(in_selectors("\t\n\r")) == "\t\n\r"
 
 
 def test_ordinary_text_hides_nothing() -> None:
-    assert hidden_text(string.printable).text == ""
-    assert hidden_text("❤️ 1️⃣ é e\u0301 नमस्ते привет 漢字 \U000e007f\u200b").text == ""
-    assert hidden_text("").text == ""
+    assert spelled(string.printable) == ""
+    assert spelled("❤️ 1️⃣ é e\u0301 नमस्ते привет 漢字 \U000e007f\u200b") == ""
+    assert spelled("") == ""
 
 
 def test_what_is_hidden_is_found_where_it_was_written() -> None:
     text = f"é say {in_tags('ign')}, {in_tags('ore all')}!"
-    hidden = hidden_text(text)
+    (hidden,) = hidden_texts(text)
     assert hidden.text == "ignore all"
     assert hidden.spans([Span(0, 6, "rule")]) == [Span(6, 14, "rule")]
     assert hidden.spans([Span(7, 10, "rule")]) == [Span(15, 18, "rule")]
@@ -52,15 +58,36 @@ def test_the_folded_view_shows_none_of_it() -> None:
     assert view(f"AK{in_tags('x')}{in_selectors('y')}IA").text == "AKIA"
 
 
-@given(st.lists(st.sampled_from(["a", "é", "\u200b", in_tags("b"), in_selectors("c"), in_tags("de")])), st.data())
+def test_many_other_characters_end_a_hidden_text() -> None:
+    near, far = "é" * MOST_BETWEEN, "é" * (MOST_BETWEEN + 1)
+    text = f"x{in_tags('ab')}{near}{in_selectors('c')}{far}{in_tags('d')}"
+    first, second = hidden_texts(text)
+    assert (first.text, second.text) == ("abc", "d")
+    assert first.spans([Span(0, 3, "rule")]) == [Span(1, 4 + len(near), "rule")]
+    assert second.spans([Span(0, 1, "rule")]) == [Span(len(text) - 1, len(text), "rule")]
+
+
+_PARTS = ["a", "é", "\u200b", in_tags("b"), in_selectors("c"), in_tags("de"), "x" * 9]
+
+
+@given(st.lists(st.sampled_from(_PARTS)))
+def test_each_character_is_told_where_it_was_written(parts: list[str]) -> None:
+    text = "".join(parts)
+    every = [(hidden.text, _places(hidden.source, len(hidden.text))) for hidden in hidden_texts(text)]
+    assert hidden_in(text, MOST_BETWEEN) == every
+
+
+@given(st.lists(st.sampled_from(_PARTS)), st.data())
 def test_what_is_hidden_does_not_depend_on_the_cuts(parts: list[str], data: st.DataObject) -> None:
     text = "".join(parts)
-    source = SourceMap()
+    source, whole = SourceMap(), SourceMap()
     pieces = [reveal_onto(source, piece) for piece in data.draw(cuts(text))]
-    whole = hidden_text(text)
-    assert whole.text == "".join(pieces)
-    where = [at for at, char in enumerate(text) if hidden_text(char).text]
-    for offset, at in enumerate(where):
-        assert (at, at + 1) == (source.source_start(offset), source.source_end(offset + 1))
-        assert (at, at + 1) == (whole.source.source_start(offset), whole.source.source_end(offset + 1))
-    assert (len(text), len(where)) == (source.written, source.read)
+    assert reveal_onto(whole, text) == "".join(pieces)
+    assert _places(whole, whole.read) == _places(source, source.read)
+    assert (len(text), whole.read) == (source.written, source.read)
+
+
+def _places(source: SourceMap, length: int) -> list[int]:
+    places = [source.source_start(offset) for offset in range(length)]
+    assert [at + 1 for at in places] == [source.source_end(offset + 1) for offset in range(length)]
+    return places

@@ -1,34 +1,25 @@
 from __future__ import annotations
 
 import re
-import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardproxy.match.edges import Edges
-from guardproxy.match.literals import (
-    AS_WRITTEN,
-    FOLDED,
-    Literals,
-    branches,
-    fold,
-    minimal,
-    required_groups,
-)
+from guardproxy.match.literals import branches, required_groups
+from guardproxy.match.spelling import AS_SHAPES, AS_WRITTEN, FOLDED, Literals, Spelling, fold, shaped
 from guardproxy.match.syntax import parse_pattern
-from guardproxy.match.tree import Node
+from guardproxy.match.tree import Node, first_matches
 from guardproxy.match.words import AS_WORDS, spelled
-from tests.match.oracle import Sample, match_of, samples_and_text
+from tests.match.oracle import REALISTIC, Sample, match_of, samples_and_text
+from tests.match.test_extents import in_mask
+from tests.match.zoo_of_numbers import number_patterns
 
 
 def required_literals(tree: Node, *, ignore_case: bool = False) -> Literals | None:
     """The best group."""
-    return next(iter(required_groups(tree, FOLDED if ignore_case else AS_WRITTEN)), None)
-
-
-EVERY_CHARACTER = [chr(code) for code in range(sys.maxunicode + 1)]
+    return next((clue.strings for clue in required_groups(tree, FOLDED if ignore_case else AS_WRITTEN)), None)
 
 
 @pytest.mark.parametrize(
@@ -68,25 +59,6 @@ def test_every_match_contains_one_of_its_strings(example: tuple[list[Sample], st
     assert literals is None or any(literal in (fold(match) if pattern.ignore_case else match) for literal in literals)
 
 
-def test_folding_keeps_every_character_in_its_place() -> None:
-    folded = [fold(char) for char in EVERY_CHARACTER]
-    assert not [char for char, one in zip(EVERY_CHARACTER, folded, strict=True) if len(one) != 1]
-    assert [char for char in EVERY_CHARACTER if len(char.lower()) != 1] == ["\u0130"]
-
-
-@given(st.text(st.sampled_from("aAΑΣσς İiIıßẞ.'’ \u0307K")))
-def test_folding_a_text_is_folding_its_characters(text: str) -> None:
-    assert "".join(map(fold, text)) == fold(text)
-
-
-@given(st.sets(st.text("ab", min_size=1, max_size=4)))
-def test_dropping_longer_strings_finds_in_the_same_texts(strings: set[str]) -> None:
-    kept = minimal(strings)
-    assert kept <= strings
-    assert all(any(short in string for short in kept) for string in strings)
-    assert not [(a, b) for a in kept for b in kept if a != b and a in b]
-
-
 @pytest.mark.parametrize(
     ("pattern", "groups"),
     [
@@ -102,7 +74,8 @@ def test_dropping_longer_strings_finds_in_the_same_texts(strings: set[str]) -> N
     ],
 )
 def test_each_part_of_a_series_gives_a_group_the_best_first(pattern: str, groups: list[set[str]]) -> None:
-    assert groups == [set(group) for group in required_groups(parse_pattern(pattern, ignore_case=True), AS_WORDS)]
+    clues = required_groups(parse_pattern(pattern, ignore_case=True), AS_WORDS)
+    assert groups == [set(clue.strings) for clue in clues]
 
 
 @settings(max_examples=80, deadline=None)
@@ -116,16 +89,19 @@ def test_every_match_of_a_branch_contains_a_string_of_each_of_its_groups(
     for spelling, text in [
         (AS_WRITTEN, match),
         (FOLDED, fold(match)),
+        (AS_SHAPES, shaped(match)),
         (AS_WORDS, re.sub(" +", " ", spelled(match).decode())),
     ]:
-        assert all(any(literal in text for literal in group) for group in required_groups(branch, spelling))
+        clues = required_groups(branch, spelling)
+        assert all(any(literal in text for literal in clue.strings) for clue in clues)
 
 
 def test_the_gaps_around_a_match_make_whole_words() -> None:
     tree = parse_pattern(r"(?:ignore|forget)\s{1,4}[a-z]{1,9}(?:\s{1,4}rules?)?", ignore_case=True)
-    assert required_groups(tree, AS_WORDS)[0] == {"ignore ", "forget "}
-    assert required_groups(tree, AS_WORDS, Edges(before=True))[0] == {" ignore ", " forget "}
-    assert required_groups(parse_pattern("rules?"), AS_WORDS, Edges(True, True)) == (frozenset([" rule ", " rules "]),)
+    assert required_groups(tree, AS_WORDS)[0].strings == {"ignore ", "forget "}
+    assert required_groups(tree, AS_WORDS, Edges(before=True))[0].strings == {" ignore ", " forget "}
+    (whole,) = required_groups(parse_pattern("rules?"), AS_WORDS, Edges(True, True))
+    assert whole.strings == {" rule ", " rules "}
 
 
 @settings(max_examples=80, deadline=None)
@@ -137,7 +113,36 @@ def test_every_match_holds_its_strings_with_the_gaps_around_it(
     tree = parse_pattern(pattern.core, ignore_case=pattern.ignore_case)
     match = (" " if around.before else "x") + data.draw(match_of(tree)) + (" " if around.behind else "x")
     letters = re.sub(" +", " ", spelled(match).decode())
-    assert all(any(phrase in letters for phrase in group) for group in required_groups(tree, AS_WORDS, around))
+    assert all(any(phrase in letters for phrase in clue.strings) for clue in required_groups(tree, AS_WORDS, around))
+
+
+trees = number_patterns().map(parse_pattern) | st.sampled_from(REALISTIC).map(
+    lambda sample: first_matches(parse_pattern(sample.pattern.core, ignore_case=sample.pattern.ignore_case))
+)
+
+
+def places(string: str, text: str) -> list[tuple[int, int]]:
+    return [(at, at + len(string)) for at in range(len(text)) if text.startswith(string, at)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(trees, st.sampled_from([AS_WRITTEN, FOLDED, AS_SHAPES]), st.data())
+def test_from_one_of_the_strings_a_match_reaches_as_far_as_the_clue_says(
+    tree: Node, spelling: Spelling, data: st.DataObject
+) -> None:
+    match = data.draw(match_of(tree))
+    text = {AS_WRITTEN: match, FOLDED: fold(match), AS_SHAPES: shaped(match)}[spelling]
+    for strings, before, behind in required_groups(tree, spelling):
+        assert any(
+            before.least <= at
+            and end <= before.most
+            and behind.least <= len(match) - end
+            and len(match) - at <= behind.most
+            and in_mask(match[:end], before.chars)
+            and in_mask(match[at:], behind.chars)
+            for string in strings
+            for at, end in places(string, text)
+        )
 
 
 def test_the_options_of_a_choice_are_branches_and_so_are_theirs() -> None:

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from guardproxy.match.phrases import Phrases, Required
+from guardproxy.match.regions import count_digits
 from guardproxy.match.words import spelled
 
-WORDS = ["forget", "rules", "Prompt", "prom", "unruly", "the", "é", "[", "##", "x" * 30]
+WORDS = ["forget", "rules", "Prompt", "prom", "unruly", "the", "é", "[", "##", "20", "x" * 30]
 VOCABULARY = ["forget", "rules", "the prompt", "rul", " prompt", "forget "]
 
 required = st.lists(
@@ -18,6 +19,8 @@ required = st.lists(
         st.lists(st.frozensets(st.sampled_from(VOCABULARY), min_size=1, max_size=3), min_size=1, max_size=3),
         st.integers(4, 30),
         st.sampled_from([frozenset(), frozenset(["["]), frozenset(["##", "["])]),
+        st.sampled_from([0, 0, 2]),
+        st.sampled_from([[], [], [frozenset(["Rule", "["])]]),
     ),
     max_size=4,
 )
@@ -34,7 +37,9 @@ def worded_text(draw: DrawFn) -> str:
 def can_match(one: Required, text: str) -> bool:
     plain = re.sub(" +", " ", spelled(text).decode())
     return all(any(phrase in plain for phrase in group) for group in one.groups) and (
-        not one.marks or any(mark in text for mark in one.marks)
+        (not one.marks or any(mark in text for mark in one.marks))
+        and count_digits(text) >= one.digits
+        and all(any(string in text for string in strings) for strings in one.written)
     )
 
 

@@ -42,6 +42,36 @@ def test_it_can_begin_inside_a_text(example: tuple[list[AnySample], str], data: 
         assert clusters(expected) == clusters(of_rule(found, sample.pattern.rule))
 
 
+@settings(max_examples=100, deadline=None)
+@given(any_samples_and_text(), st.data())
+def test_a_fork_goes_on_by_itself(example: tuple[list[AnySample], str], data: st.DataObject) -> None:
+    samples, text = example
+    at = data.draw(st.integers(0, len(text)))
+    patterns = set_of(samples)
+    scanner, alone = patterns.scanner(), patterns.scanner()
+    assert scanner.feed(text[:at]) == alone.feed(text[:at])
+    fork = scanner.fork()
+    read(fork, data.draw(cuts(data.draw(st.sampled_from(["", text, text[at:] + text])))))
+    second = scanner.fork()
+    assert read(alone, [text[at:]]) == read(scanner, [text[at:]]) == read(second, [text[at:]])
+
+
+@settings(max_examples=100, deadline=None)
+@given(any_samples_and_text(), st.data())
+def test_who_stands_like_another_finds_the_same(example: tuple[list[AnySample], str], data: st.DataObject) -> None:
+    samples, text = example
+    at, to = sorted((data.draw(st.integers(0, len(text))), data.draw(st.integers(0, len(text)))))
+    before = data.draw(st.sampled_from(["", text[:at][::-1], text[:to]]))
+    patterns = set_of(samples)
+    one, other = patterns.scanner(), patterns.scanner()
+    one.feed(before + text[at:to])
+    other.feed(text[:to])
+    if one.stands_like(other, to - at):
+        ahead = one.position - other.position
+        found = [(start + ahead, end + ahead, rule) for start, end, rule in read(other, [text[to:]])]
+        assert found == read(one, [text[to:]])
+
+
 MIXED: list[Pattern | Block] = [
     Pattern("number", r"\d{3,4}", not_after="0-9"),
     Pattern("plain", r"\d{3}[a-z]?"),

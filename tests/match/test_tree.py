@@ -13,7 +13,7 @@ from guardproxy.match.tree import (
     UNBOUNDED,
     Node,
     first_characters,
-    first_match,
+    first_matches,
     last_characters,
     longest,
     positions,
@@ -51,14 +51,17 @@ def test_matches_are_as_long_as_the_tree_says(sample: Sample, data: st.DataObjec
 
 @settings(max_examples=80, deadline=None)
 @given(samples_and_text(), st.data())
-def test_the_beginning_of_a_match_is_a_match_within_the_length_the_tree_says(
+def test_every_match_begins_with_a_first_match_which_is_a_match_and_has_an_end(
     example: tuple[list[Sample], str], data: st.DataObject
 ) -> None:
     pattern = data.draw(st.sampled_from(example[0])).pattern
     tree = parse_pattern(pattern.core, ignore_case=pattern.ignore_case)
     match = data.draw(match_of(tree))
-    assert first_match(tree) < UNBOUNDED
-    assert any(_matches(tree, match[:length]) for length in range(1, first_match(tree) + 1))
+    first = first_matches(tree)
+    assert longest(first) < UNBOUNDED
+    beginnings = [match[:length] for length in range(1, len(match) + 1) if _matches(first, match[:length])]
+    assert beginnings
+    assert all(_matches(tree, beginning) for beginning in beginnings)
 
 
 def _matches(tree: Node, text: str) -> bool:

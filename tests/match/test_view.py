@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from guardproxy.match import view as module
 from guardproxy.match.lookalikes import fold
 from guardproxy.match.scanner import Span
-from guardproxy.match.view import SourceMap, fold_onto, view
+from guardproxy.match.view import SourceMap, fold_onto, stays_at_first, stays_at_last, view
 from tests.match.oracle import cuts
 
 _parts = st.one_of(
@@ -101,3 +101,10 @@ def test_what_is_remembered_of_characters_is_bounded(monkeypatch: pytest.MonkeyP
 def test_long_texts_are_read_in_blocks(before: int, char: str, behind: int) -> None:
     text = "x" * before + char + "y" * behind
     assert by_hand(text)[0] == view(text).text
+
+
+@given(texts)
+def test_what_stays_at_either_end_is_known(text: str) -> None:
+    changes = [at for at, char in enumerate(text) if fold(char) != char]
+    assert stays_at_first(text) == (changes[0] if changes else len(text))
+    assert stays_at_last(text) == (len(text) - 1 - changes[-1] if changes else len(text))

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from guardproxy.core.rewrite import redact
 from guardproxy.core.stream import StreamGuard
-from guardproxy.match.hidden_text import hidden_text, reveal_onto
+from guardproxy.match.hidden_text import reveal_onto
 from guardproxy.match.lookalikes import fold
 from guardproxy.match.pattern_set import Pattern, PatternSet
 from guardproxy.match.scanner import Span
-from guardproxy.match.view import view
-from guardproxy.match.view_scanner import ViewScanner
+from guardproxy.match.view import SourceMap, View, view
+from guardproxy.match.view_scanner import ViewScanner, still_growing
 from tests.match.oracle import clusters, cuts, of_rule, read
 from tests.support.strategies import rule
 
@@ -267,9 +267,36 @@ def test_a_credential_is_found_through_its_disguise() -> None:
 def test_the_hidden_reading_streams_as_well(parts: list[str], data: st.DataObject) -> None:
     text = "".join(parts)
     rules: Words = {"p": (["ab", "abc"], "")}
-    hidden = hidden_text(text)
+    source = SourceMap()
+    hidden = View(reveal_onto(source, text), source)
     scanner = ViewScanner(WordScanner(rules), reveal_onto)
     found = read(scanner, data.draw(cuts(text)))
     expected = hidden.spans(found_by_hand(rules, hidden.text))
     assert clusters(of_rule(expected, "p")) == clusters(of_rule(found, "p"))
     assert len(text) == scanner.safe
+
+
+@settings(max_examples=60)
+@given(words, texts, st.data())
+def test_it_can_begin_inside_of_a_source_that_was_read_as_it_is(rules: Words, text: str, data: st.DataObject) -> None:
+    begin = data.draw(st.integers(0, len(text)))
+    before = "".join(char for char in text[:begin] if fold(char) == char)
+    text = before + text[begin:]
+    inner = WordScanner(rules)
+    told = inner.feed(before)
+    source = SourceMap()
+    source.keep(len(before))
+    scanner = ViewScanner(inner, source=source, growing=still_growing({}, told, inner.safe))
+    found = [*told, *read(scanner, data.draw(cuts(text[len(before) :])))]
+    expected = view(text).spans(found_by_hand(rules, view(text).text))
+    for name in rules:
+        assert clusters(of_rule(expected, name)) == clusters(of_rule(found, name))
+    assert len(text) == scanner.safe
+
+
+def test_a_map_can_begin_anywhere() -> None:
+    scanner = ViewScanner(WordScanner({"p": (["ab"], "")}), source=SourceMap(10))
+    assert scanner.feed("xa") == []
+    assert scanner.safe == 11
+    assert scanner.feed("\u200bb") == [Span(11, 14, "p")]
+    assert scanner.safe == 14

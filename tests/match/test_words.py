@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardproxy.match.charset import CharSet
-from guardproxy.match.words import AS_WORDS, need, occurrences, rarity, spelled, telling
+from guardproxy.match.words import AS_WORDS, EDGE, need, occurrences, rarity, spelled, telling
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 texts = st.text("abAB  .é\u212a\u0130\n", max_size=24)
@@ -44,7 +44,9 @@ def test_where_a_phrase_stands_there_is_what_it_needs(phrase: str, text: str) ->
     assert bool(words) != bool(part)
     if phrase in collapsed(f" {text} "):
         letters = b" %b " % spelled(text)
-        assert set(words) <= set(letters.split())
+        assert set(words) <= {
+            known for word in letters.split() for known in (word, b"^" + word[:EDGE], word[-EDGE:] + b"$")
+        }
         assert part in letters
 
 
@@ -53,7 +55,11 @@ def test_where_a_phrase_stands_there_is_what_it_needs(phrase: str, text: str) ->
     [
         (" restrict ", [b"restrict"], b""),
         ("restrict", [], b"restrict"),
-        (" jailbreak", [], b" jailbreak"),
+        (" jailbreak", [b"^jai"], b""),
+        ("jailbreak ", [b"eak$"], b""),
+        ("un jailbreak", [b"^jai"], b""),
+        (" a c", [b"a"], b""),
+        (" no", [], b" no"),
         (" the unruly dan ", [b"unruly", b"dan"], b""),
         (" you are ", [b"you", b"are"], b""),
         (" without the line ", [b"without", b"line"], b""),

@@ -1,0 +1,91 @@
+"""A pattern set, looked for in every way a text can be read.
+
+A text is read as it is written; as it is seen, if that is something else (`guardproxy.match.view`); and as what its
+invisible characters spell, if they spell anything (`guardproxy.match.hidden_text`). A match in any reading is a match,
+and is told in offsets of the text as written. So folding can add matches and never loses one: a key with `²` behind it
+is found as written, a full-width one as it is seen, and a pattern for Russian words is held against Russian words.
+
+Of matches that begin with the same character those in the text as written come first, then those in the text as it is
+seen, then hidden ones; within a reading the order is that of the set (`guardproxy.match.pattern_set`).
+
+ASCII has one reading. It costs one question more than the set by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+
+from guardproxy.match.hidden_text import hidden_texts, is_hiding
+from guardproxy.match.pattern_set import SLICE, PatternSet
+from guardproxy.match.readings_scanner import ReadingsScanner
+from guardproxy.match.scanner import Span
+from guardproxy.match.view import SourceMap, View, fold_onto, view
+
+
+class Readings:
+    """Looks for all matches of the patterns in all readings; a `guardproxy.core.policy.Detector`."""
+
+    def __init__(self, patterns: PatternSet) -> None:
+        self._patterns = patterns
+
+    def may_match(self, text: str) -> bool:
+        """False only if nothing can match in the text, nor in a part of it that is cut out where no letter stands in
+        any reading.
+        """
+        if self._patterns.may_match(text):
+            return True
+        if text.isascii():
+            return False
+        seen = view(text).text
+        if seen is text:
+            return False
+        return self._patterns.may_match(seen) or is_hiding(text)
+
+    def scan(self, text: str) -> Sequence[Span]:
+        """All spans of a whole text: those of `scanner()`, and where several begin with one character, in its order."""
+        if text.isascii():
+            return self._patterns.scan(text)
+        steps = self._all_in_steps(text)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                found: Sequence[Span] = end.value
+                return found
+
+    def scan_in_steps(self, text: str) -> Generator[None, None, Sequence[Span]]:
+        """`scan` that stops after each slice of a long text."""
+        return self._patterns.scan_in_steps(text) if text.isascii() else self._all_in_steps(text)
+
+    def _all_in_steps(self, text: str) -> Generator[None, None, Sequence[Span]]:
+        found = yield from self._patterns.scan_in_steps(text)
+        seen = yield from _seen_in_steps(text)
+        if seen.text == text:
+            return found
+        found = [*found, *seen.spans((yield from self._patterns.scan_in_steps(seen.text)))]
+        for hidden in hidden_texts(text):
+            found += hidden.spans((yield from self._patterns.scan_in_steps(hidden.text)))
+        return _once(found)
+
+    def scanner(self) -> ReadingsScanner:
+        """A fresh scanner for a text that arrives in pieces."""
+        return ReadingsScanner(self._patterns.scanner)
+
+
+def _seen_in_steps(text: str) -> Generator[None, None, View]:
+    """The folded view of a text, a slice at a time."""
+    source = SourceMap()
+    pieces = []
+    for at in range(0, len(text), SLICE):
+        pieces.append(fold_onto(source, text[at : at + SLICE]))
+        if len(text) > SLICE:
+            yield
+    return View("".join(pieces), source)
+
+
+def _once(spans: Iterable[Span]) -> list[Span]:
+    """Of spans with one start and rule the longest, where the first one stood."""
+    ends: dict[tuple[int, str], int] = {}
+    for start, end, rule in spans:
+        ends[start, rule] = max(end, ends.get((start, rule), 0))
+    return [Span(start, end, rule) for (start, rule), end in ends.items()]

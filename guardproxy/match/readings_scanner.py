@@ -1,0 +1,146 @@
+"""The scanner of a text that can be read in several ways (`guardproxy.match.readings`), as it arrives.
+
+Up to the first character that does not stay what it is, all readings are one: a single scanner reads. There it is
+forked: one copy goes on with the text as written, one reads it folded, and a third scanner reads what is hidden. The
+fork ends when the copies stand alike, and everything alive in them began behind the last character that did not stay:
+whatever comes, both would find the same in it. So an accent or an emoji costs something up to the end of its word, not
+for the rest of the stream.
+
+Text is sure where it is sure in every reading. A span of one reading may begin where another reading is not sure yet,
+and what that one finds would have to come first; so while several read, a span is reported once its start is sure. It
+could not be used earlier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
+from typing import Final
+
+from guardproxy.match.hidden_scanner import HiddenScanner
+from guardproxy.match.hidden_text import is_hiding
+from guardproxy.match.pattern_scanner import PatternScanner
+from guardproxy.match.scanner import Span
+from guardproxy.match.tracking_scanner import TrackingScanner
+from guardproxy.match.view import SourceMap, stays_at_first, stays_at_last
+from guardproxy.match.view_scanner import Growing, ViewScanner, still_growing
+
+SetScanner = PatternScanner | TrackingScanner
+
+_AT_A_STRETCH: Final = 256  # looked at for the first character that does not stay
+_FORKED: Final = 16  # read by both copies before it is asked whether they are one again
+
+_WRITTEN, _SEEN, _HIDDEN = range(3)
+
+
+class _Fork:
+    """The other readings. `seen` is read by `copy`; `alike` characters were read since the last that did not stay."""
+
+    __slots__ = ("alike", "copy", "hidden", "seen")
+
+    def __init__(self, copy: SetScanner, growing: Growing) -> None:
+        read = SourceMap()
+        read.keep(copy.position)
+        self.copy = copy
+        self.seen = ViewScanner(copy, source=read, growing=growing)
+        self.hidden: HiddenScanner | None = None
+        self.alike = 0
+
+    @property
+    def safe(self) -> int:
+        return self.seen.safe if self.hidden is None else min(self.seen.safe, self.hidden.safe)
+
+
+class ReadingsScanner:
+    """Reads one text piece by piece; see `guardproxy.match.scanner.Scanner`. `begin` makes a fresh scanner."""
+
+    __slots__ = ("_begin", "_fork", "_growing", "_pending", "_written")
+
+    def __init__(self, begin: Callable[[], SetScanner]) -> None:
+        self._begin = begin
+        self._written = begin()
+        self._fork: _Fork | None = None
+        self._growing: Growing = {}  # as long as there is no fork
+        self._pending: list[tuple[int, int, Span]] = []  # (start, reading, span), as they were found
+
+    @property
+    def safe(self) -> int:
+        safe = self._written.safe
+        return safe if self._fork is None else min(safe, self._fork.safe)
+
+    @property
+    def forked(self) -> bool:
+        """Whether there are several readings to follow."""
+        return self._fork is not None
+
+    def feed(self, text: str) -> Sequence[Span]:
+        if self._fork is None and text.isascii():
+            return self._feed_alone(text)
+        found: list[Span] = []
+        at = 0
+        while at < len(text):
+            if self._fork is None:
+                stretch = text[at : at + _AT_A_STRETCH]
+                stays = stays_at_first(stretch)
+                if stays == len(stretch) or stays >= _FORKED:
+                    found += self._feed_alone(stretch[:stays])
+                    at += stays
+                    continue
+                self._fork = self._forked()
+            found += self._feed_all(self._fork, text[at : at + _FORKED])
+            at += _FORKED
+        return found
+
+    def finish(self) -> Sequence[Span]:
+        fork, self._fork = self._fork, None
+        if fork is None:
+            return self._written.finish()
+        self._note(_WRITTEN, self._written.finish())
+        self._note(_SEEN, fork.seen.finish())
+        self._note(_HIDDEN, fork.hidden.finish() if fork.hidden else ())
+        return self._decided(self._written.position)
+
+    def _feed_alone(self, text: str) -> Sequence[Span]:
+        spans = self._written.feed(text)
+        if spans:
+            self._growing = still_growing(self._growing, spans, self._written.safe)
+        return spans
+
+    def _forked(self) -> _Fork:
+        growing, self._growing = self._growing, {}
+        return _Fork(self._written.fork(), still_growing(growing, (), self._written.safe) if growing else growing)
+
+    def _feed_all(self, fork: _Fork, piece: str) -> Sequence[Span]:
+        begin = self._written.position
+        self._note(_WRITTEN, self._written.feed(piece))
+        self._note(_SEEN, fork.seen.feed(piece))
+        alike = stays_at_last(piece)
+        if alike < len(piece):
+            fork.alike = alike
+            if fork.hidden is None and is_hiding(piece):
+                fork.hidden = HiddenScanner(self._begin, begin)
+        else:
+            fork.alike += alike
+        if fork.hidden is not None:
+            self._note(_HIDDEN, fork.hidden.feed(piece))
+        spans = self._decided(self.safe) if self._pending else ()
+        if fork.alike and self._is_over(fork):
+            self._fork = None
+        return spans
+
+    def _is_over(self, fork: _Fork) -> bool:
+        """Whether all readings will find the same in whatever comes."""
+        if fork.seen.growing or (fork.hidden is not None and fork.hidden.open):
+            return False
+        return self._written.stands_like(fork.copy, fork.alike)
+
+    def _note(self, reading: int, spans: Iterable[Span]) -> None:
+        for span in spans:
+            self._pending.append((span.start, reading, span))
+
+    def _decided(self, safe: int) -> Sequence[Span]:
+        """Those of the pending spans that begin before `safe`, by start, then reading, then as they were found."""
+        decided = sorted((entry for entry in self._pending if entry[0] < safe), key=itemgetter(0, 1))
+        if decided:
+            self._pending = [entry for entry in self._pending if entry[0] >= safe]
+        return list(dict.fromkeys(span for _, _, span in decided))
