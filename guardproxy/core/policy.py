@@ -22,7 +22,7 @@ class Detector(Protocol):
         """False only if no rule can match in the text, nor in a part cut out of it where no letter stands. Cheap."""
 
     def scan(self, text: str) -> Sequence[Span]:
-        """All spans of a whole text: exactly those of `scanner()`, in its order where several begin with one character."""
+        """All spans of a whole text: those of `scanner()`, in its order where several begin with one character."""
 
     def scan_in_steps(self, text: str) -> Generator[None, None, Sequence[Span]]:
         """`scan` that stops after each slice of a long text; of spans with one start and rule only the longest."""

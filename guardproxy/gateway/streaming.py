@@ -120,6 +120,14 @@ def _edit_piece(
     decoder: SseDecoder, editor: StreamEditor, piece: bytes
 ) -> tuple[list[bytes], UpstreamUnavailable | None]:
     """The frames a piece of the stream becomes, and its fault if it has one: what stood before that goes out first."""
+    if decoder.between:
+        try:
+            passed = editor.pass_on(piece)
+        except Exception as cause:
+            raise could_not_run() from cause
+        if passed is not None:
+            decoder.skip(len(piece))
+            return passed, None
     frames: list[bytes] = []
     items: Sequence[SseItem]
     fault: UpstreamUnavailable | None = None

@@ -24,6 +24,9 @@ class StreamEditor(Protocol):
     failed: bool
     characters: int
 
+    def pass_on(self, piece: bytes) -> list[bytes] | None:
+        """`feed` for bytes that are one whole event in its frame, if it can be told without taking it apart."""
+
     def feed(self, event: SseEvent) -> list[bytes]: ...
 
     def finish(self) -> list[bytes]: ...

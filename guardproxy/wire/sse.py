@@ -81,6 +81,15 @@ class SseDecoder:
             return [*self._data, *_data_of(line)] != [DONE]
         return False
 
+    @property
+    def between(self) -> bool:
+        """Whether an event may begin with the next byte: nothing of another one is pending."""
+        return self._between
+
+    def skip(self, events: int) -> None:
+        """So many bytes, which are whole events, were read elsewhere."""
+        self._position += events
+
     def feed(self, chunk: bytes) -> list[SseItem]:
         """The events and comments completed by these bytes. Raises `SseError`."""
         if (

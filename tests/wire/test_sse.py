@@ -211,3 +211,19 @@ def test_frames_have_exactly_these_bytes() -> None:
     assert encode_event(b"{}", "error") == b"event: error\ndata: {}\n\n"
     assert encode_event("a\r\nb") == b"data: a\ndata: b\n\n"
     assert encode_comment("ping") == b": ping\n\n"
+
+
+def test_events_read_elsewhere_count_for_the_place_of_a_fault() -> None:
+    decoder = SseDecoder()
+    assert decoder.between
+    decoder.skip(100)
+    with pytest.raises(SseError) as caught:
+        decoder.feed(b"data: \xff\n\n")
+    assert caught.value.position == 106
+
+
+@pytest.mark.parametrize(("bytes_so_far", "between"), [(b"data: a\n\n", True), (b"data: a\n", False), (b"da", False)])
+def test_a_decoder_knows_whether_an_event_may_begin(bytes_so_far: bytes, between: bool) -> None:
+    decoder = SseDecoder()
+    decoder.feed(bytes_so_far)
+    assert decoder.between is between

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from guardproxy.core.stream import StreamGuard
 from guardproxy.surfaces.chat_completions.calls import PendingCalls
 from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT
-from guardproxy.surfaces.chat_completions.template import Template, template_of
+from guardproxy.surfaces.chat_completions.template import Template, is_literal, template_of
 from guardproxy.wire.document import encode, repeats_names
 from guardproxy.wire.path import Path
 from guardproxy.wire.sse import SseEvent, encode_event
@@ -45,12 +45,14 @@ class PlainEvent(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """A plain event that was looked at, of which others may differ in their text only."""
+    """A plain event that was looked at, of which others may differ in their text only; `head`, `tail`: of its frame."""
 
     template: Template
     choice: OpenChoice
     channel: StreamGuard
     document: dict[str, Any]
+    head: bytes
+    tail: bytes
 
 
 class ShortWay:
@@ -66,7 +68,7 @@ class ShortWay:
         known = self._known
         if known is None or event.event or known.choice.finished:
             return None
-        template, _, channel, document = known
+        template, _, channel, document, _, _ = known
         data = event.data
         text = template.text_of(data)
         if text is None:
@@ -75,6 +77,25 @@ class ShortWay:
         if released != text:
             data = encode(released).decode()[1:-1].join(template)
         return PlainEvent(encode_event(data), len(released), document)
+
+    def pass_on(self, piece: bytes) -> PlainEvent | None:
+        """`repeat` for bytes that are one whole event: not even the event is taken out of its frame."""
+        known = self._known
+        if known is None or known.choice.finished:
+            return None
+        _, _, channel, document, head, tail = known
+        if not (piece.startswith(head) and piece.endswith(tail)):
+            return None
+        try:
+            text = piece[len(head) : -len(tail)].decode()
+        except UnicodeDecodeError:
+            return None
+        if not is_literal(text) or len(piece) < len(head) + len(tail):
+            return None
+        released = channel.feed(text)
+        if released != text:
+            piece = encode(released)[1:-1].join((head, tail))
+        return PlainEvent(piece, len(released), document)
 
     def edit(self, document: dict[str, Any], event: SseEvent, name: str) -> PlainEvent | None:
         """A parsed event. None, and nothing done, if it is not plain."""
@@ -91,7 +112,8 @@ class ShortWay:
             return None
         template = template_of(event.data, text)
         if template is not None:  # otherwise what is known stays true
-            self._known = _Known(template, known, channel, document)
+            frame = (f"data: {template.head}".encode(), f"{template.tail}\n\n".encode())
+            self._known = _Known(template, known, channel, document, *frame)
         delta["content"] = released = channel.feed(text)
         untouched = released == text and (template is not None or not repeats_names(event.data))
         frame = encode_event(event.data if untouched else encode(document), name)

@@ -80,6 +80,11 @@ class ChatStream:
         frames = [*self._edit(document), forwarded(document, event, name)]
         return self._blocked(frames) if self._guard.blocked else frames
 
+    def pass_on(self, piece: bytes) -> list[bytes] | None:
+        """What `feed` makes of the one event these bytes are; None, and nothing done, if it has to be taken apart."""
+        plain = None if self._done else self._short_way.pass_on(piece)
+        return None if plain is None else self._sent(plain)
+
     def _sent(self, plain: PlainEvent) -> list[bytes]:
         self.characters += plain.released
         self._last = plain.document

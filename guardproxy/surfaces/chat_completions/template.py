@@ -30,9 +30,12 @@ class Template(NamedTuple):
             return None
         text = data[len(head) : -len(tail)]
         # A form too short for both, whose head and tail overlap in it, would not be this document.
-        if '"' in text or "\\" in text or not text.isprintable() or len(data) != len(head) + len(text) + len(tail):
-            return None
-        return text
+        return text if is_literal(text) and len(data) == len(head) + len(text) + len(tail) else None
+
+
+def is_literal(text: str) -> bool:
+    """Whether a text stands in JSON as it is."""
+    return text.isprintable() and '"' not in text and "\\" not in text
 
 
 def template_of(data: str, text: str) -> Template | None:

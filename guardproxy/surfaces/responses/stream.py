@@ -60,6 +60,9 @@ class ResponsesStream:
         self.failed = False  # the upstream said so, with HTTP 200 as streams do
         self.characters = 0  # of text released, for a token estimate when the upstream reports no usage
 
+    def pass_on(self, piece: bytes) -> None:
+        """Every event is taken apart."""
+
     def feed(self, event: SseEvent) -> list[bytes]:
         """One upstream event in, the frames it becomes out. After a block the frames end the stream."""
         if self._done:

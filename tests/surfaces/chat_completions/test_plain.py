@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.surfaces.chat_completions.plain import OpenChoice, ShortWay, is_plain
-from guardproxy.wire.sse import SseDecoder, SseEvent
+from guardproxy.wire.sse import SseDecoder, SseEvent, encode_event
 from tests.support.strategies import Kit, make_kit, texts
 
 LABELS = {"id": "c1", "object": "chat.completion.chunk", "model": "m"}
@@ -47,6 +48,39 @@ def test_a_repeated_event_is_what_parsing_it_gives(pieces: list[str]) -> None:
         long = parsing.edit(json.loads(event.data), event, "")
         assert short and long
         assert (text_of(short.frame), short.released) == (text_of(long.frame), long.released)
+
+
+@given(st.lists(texts, min_size=1))
+def test_bytes_that_are_one_event_are_what_taking_it_apart_gives(pieces: list[str]) -> None:
+    whole, apart = short_way(), short_way()
+    for way in (whole, apart):
+        way.edit(json.loads(sent("").data), sent(""), "")
+    for piece in pieces:
+        event = sent(piece)
+        passed = whole.pass_on(encode_event(event.data)) or whole.edit(json.loads(event.data), event, "")
+        assert passed == (apart.repeat(event) or apart.edit(json.loads(event.data), event, ""))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda frame: frame[:-1],
+        lambda frame: frame[1:],
+        lambda frame: frame + frame,
+        lambda frame: b"event: x\n" + frame,
+        lambda frame: frame.replace(b"hello", b"he\nllo"),
+        lambda frame: frame.replace(b"hello", b"\xff"),
+        lambda frame: frame.replace(b"hello", b'"'),
+        lambda frame: frame.replace(b"hello", b"\\n"),
+        lambda frame: frame.replace(b"data: ", b"data:"),
+    ],
+)
+def test_other_bytes_are_left_alone(change: Callable[[bytes], bytes]) -> None:
+    way = short_way()
+    way.edit(json.loads(sent("a").data), sent("a"), "")
+    frame = encode_event(sent("hello").data)
+    assert way.pass_on(frame)
+    assert way.pass_on(change(frame)) is None
 
 
 def test_a_repeated_event_without_a_match_goes_out_byte_for_byte() -> None:

@@ -77,6 +77,9 @@ class NoShortWay(ShortWay):
     def repeat(self, event: SseEvent) -> None:
         return None
 
+    def pass_on(self, piece: bytes) -> None:
+        return None
+
     def edit(self, document: dict[str, Any], event: SseEvent, name: str) -> None:
         return None
 
