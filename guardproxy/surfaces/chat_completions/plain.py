@@ -112,8 +112,8 @@ class ShortWay:
             return None
         template = template_of(event.data, text)
         if template is not None:  # otherwise what is known stays true
-            frame = (f"data: {template.head}".encode(), f"{template.tail}\n\n".encode())
-            self._known = _Known(template, known, channel, document, *frame)
+            head, tail = f"data: {template.head}".encode(), f"{template.tail}\n\n".encode()
+            self._known = _Known(template, known, channel, document, head, tail)
         delta["content"] = released = channel.feed(text)
         untouched = released == text and (template is not None or not repeats_names(event.data))
         frame = encode_event(event.data if untouched else encode(document), name)
