@@ -18,6 +18,7 @@ from guardproxy.match.words import EDGE, need, occurrences, rarity, spelled
 
 _STRETCH: Final = 2048
 _MOST_BRANCHES: Final = 8
+_FEW_EDGES: Final = 16
 _MOST_PLACES: Final = 32
 
 
@@ -49,8 +50,10 @@ class _Group(NamedTuple):
     words: tuple[tuple[bytes, ...], ...]
 
     @staticmethod
-    def of(phrases: Literals) -> _Group:
+    def of(phrases: Literals, with_edges: bool) -> _Group:
         needs = {phrase: need(phrase) for phrase in sorted(phrases)}
+        if not with_edges:
+            needs = {phrase: n._replace(words=()) if n.part else n for phrase, n in needs.items()}
         words = [n.words for n in needs.values() if n.words]
         return _Group(
             tuple((phrase, frozenset(n.words)) for phrase, n in needs.items()),
@@ -80,7 +83,10 @@ class _Gate(NamedTuple):
         """Whether the text has them; `digits`: how many it has of these, if that is known."""
         if self.digits and self.digits > (count_digits(text) if digits is None else digits):
             return False
-        return not self.marks or any(mark in text for mark in self.marks)
+        for mark in self.marks:  # a plain loop, and one character first: that is what most texts do not have
+            if mark[0] in text and mark in text:
+                return True
+        return not self.marks
 
 
 class _Branch(NamedTuple):
@@ -95,8 +101,8 @@ class _Branch(NamedTuple):
     written: tuple[Literals, ...]
 
     @staticmethod
-    def of(required: Required) -> _Branch:
-        groups = [_Group.of(phrases) for phrases in sorted(required.groups, key=rarity, reverse=True)]
+    def of(required: Required, with_edges: bool) -> _Branch:
+        groups = [_Group.of(phrases, with_edges) for phrases in sorted(required.groups, key=rarity, reverse=True)]
         groups.sort(key=lambda group: bool(group.parts))
         rarest = (frozenset(words[0] for words in group.words) for group in groups if not group.parts)
         gate = _Gate(required.marks, required.digits)
@@ -145,7 +151,10 @@ class Phrases:
     """Looks for what many branches require."""
 
     def __init__(self, required: Iterable[Required]) -> None:
-        self._branches = [_Branch.of(one) for one in required]
+        required = list(required)
+        edges = {n.words for one in required for group in one.groups for n in map(need, group) if n.words and n.part}
+        # Looking up the edges of all words takes a while; few are rather looked for where everything else is there.
+        self._branches = [_Branch.of(one, len(edges) > _FEW_EDGES) for one in required]
         self._gates = frozenset(branch.gate for branch in self._branches)
         groups = [group for branch in self._branches for group in branch.groups]
         self._words = frozenset(word for group in groups for words in group.words for word in words)
@@ -181,7 +190,7 @@ class Phrases:
                 yield begin + first, min(begin + last, len(text))
 
     def _in_stretch(self, text: str, letters: bytes, open_gates: Set[_Gate]) -> Iterable[Window]:
-        there = self._there(letters.split())
+        there = self._there(letters)
         near = [branch for branch in self._always if branch.seems_allowed_by(there, open_gates)]
         for word in there & self._triggers:
             for (others, _), branch in self._by_word[word].items():
@@ -191,8 +200,9 @@ class Phrases:
             return ()
         return self._looked_at_again(near, text, letters, there)
 
-    def _there(self, words: list[bytes]) -> Set[bytes]:
+    def _there(self, letters: bytes) -> Set[bytes]:
         """Which of the words, beginnings and ends that are needed are there."""
+        words = letters.split()
         there = self._words.intersection(words)
         if self._beginnings:
             there |= {b"^" + edge for edge in self._beginnings.intersection([word[:EDGE] for word in words])}

@@ -13,8 +13,8 @@ besides (`match.regions`), and are looked for only near it: so ordinary text is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, TypeVar
 
 from guardproxy.match.charset import CharSet
 from guardproxy.match.extents import Clue
@@ -65,7 +65,7 @@ class Requirement(NamedTuple):
         counts = {PACKED: self.packed, **{gate.rare: gate.least for gate in self.rare}}
         gate = next((gate for gate in GATES if counts.get(gate.rare, 0) >= gate.least), None)
         if gate is None:
-            return _Place(None, False, False)
+            return _ANYWHERE
         inside = gate.rare == TOKENS and self.inside >= gate.least
         return _Place(gate, inside, not inside and gate in LOCAL and self.longest <= NEAR)
 
@@ -76,6 +76,10 @@ class _Place(NamedTuple):
     gate: Gate | None
     inside: bool
     near: bool
+
+
+_ANYWHERE: Final = _Place(None, False, False)
+_FEW_STRINGS: Final = 10
 
 
 class Prefilter:
@@ -98,11 +102,13 @@ class Prefilter:
                 runs.setdefault(one.run.kind, []).append((one.run, one.longest))
             else:
                 self._blind = True
-        self._strings = [
-            (place, [(spelling, Needles(sought)) for spelling, sought in of_spelling.items()])
+        _join_few(strings)
+        needles = {
+            place: [(spelling, Needles(sought)) for spelling, sought in of_spelling.items()]
             for place, of_spelling in strings.items()
-        ]
-        self._phrases = [(place, Phrases(required)) for place, required in phrases.items()]
+        }
+        self._strings = _by_gate(needles)
+        self._phrases = _by_gate({place: Phrases(required) for place, required in phrases.items()})
         self._runs = [RunSearch(required) for required in runs.values()]
 
     def may_match(self, text: str) -> bool:
@@ -117,17 +123,49 @@ class Prefilter:
 
     def _found(self, text: str) -> Iterator[Window]:
         spelled = Spelled(text)
-        most = spelled.most
-        for place, of_spelling in self._strings:
-            if place.gate is None or most[place.gate.rare] >= place.gate.least:
-                yield from _strings_found(place, of_spelling, spelled)
+        for place, needles in _open(self._strings, spelled):
+            yield from _strings_found(place, needles, spelled)
         for runs in self._runs:
             yield from runs.windows(text)
-        for place, phrases in self._phrases:
-            if place.gate is None or most[place.gate.rare] >= place.gate.least:
-                for first, last in _parts(place, spelled):
-                    for begin, end in phrases.windows(text[first:last]):
-                        yield first + begin, first + end
+        for place, phrases in _open(self._phrases, spelled):
+            for first, last in _parts(place, spelled):
+                for begin, end in phrases.windows(text[first:last]):
+                    yield first + begin, first + end
+
+
+Searched = TypeVar("Searched")
+
+_ByGate = Sequence[tuple[int | None, Sequence[tuple[int, _Place, Searched]]]]
+"""By what is rare (None: nothing has to be): how much of it, where, and what is searched for there; the least first."""
+
+
+def _join_few(strings: dict[_Place, dict[Spelling, list[Sought]]]) -> None:
+    """Few strings are rather looked for in every text than what comes with them is counted."""
+    for rare in (TOKENS, STRETCH, PACKED, DIGITS):
+        places = [place for place in strings if place.gate and place.gate.rare == rare]
+        number = sum(len(one.strings) for place in places for those in strings[place].values() for one in those)
+        if number <= _FEW_STRINGS:
+            for place in places:
+                for spelling, those in strings.pop(place).items():
+                    strings.setdefault(_ANYWHERE, {}).setdefault(spelling, []).extend(those)
+
+
+def _by_gate(searched: Mapping[_Place, Searched]) -> _ByGate[Searched]:
+    found: dict[int | None, list[tuple[int, _Place, Searched]]] = {}
+    for place, one in searched.items():
+        rare, least = place.gate or (None, 0)
+        found.setdefault(rare, []).append((least, place, one))
+    return [(rare, sorted(those, key=lambda one: one[0])) for rare, those in found.items()]
+
+
+def _open(by_gate: _ByGate[Searched], spelled: Spelled) -> Iterator[tuple[_Place, Searched]]:
+    """What the text has enough for."""
+    for rare, those in by_gate:
+        most = 0 if rare is None else spelled.most(rare)
+        for least, place, searched in those:
+            if least > most:
+                break
+            yield place, searched
 
 
 def _strings_found(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import cache, cached_property
+from functools import cache
 from typing import Final, NamedTuple
 
 from guardproxy.match.charset import SPACE, CharSet
@@ -70,6 +70,8 @@ _ROWS: Final = {
     rare: sorted((least, b"x" * least) for one, least in GATES if one == rare) for rare in (TOKENS, STRETCH, PACKED)
 }
 
+_MARKS: Final = ((_AS_TOKENS,), (_AS_STRETCHES,), (_AS_DIGITS, _SEPARATORS))
+
 
 def count_digits(text: str) -> int:
     """How many ASCII digits the text has."""
@@ -79,51 +81,68 @@ def count_digits(text: str) -> int:
 class Spelled:
     """A text, and how it is spelled otherwise, each worked out when it is asked for."""
 
+    # Plain attributes: a cached property takes as long as what is kept here.
+    __slots__ = ("_folded", "_marked", "_most", "_regions", "_shapes", "text")
+
     def __init__(self, text: str) -> None:
         self.text = text
+        self._folded: str | None = None
+        self._shapes: str | None = None
+        self._marked: list[bytes | None] = [None, None, None]
+        self._most: list[int] = [-1, -1, -1, -1]
         self._regions: dict[Gate, list[Window]] = {}
 
-    @cached_property
+    @property
     def folded(self) -> str:
-        return fold(self.text)
+        if self._folded is None:
+            self._folded = fold(self.text)
+        return self._folded
 
-    @cached_property
+    @property
     def shapes(self) -> str:
-        return shaped(self.text)
+        if self._shapes is None:
+            self._shapes = shaped(self.text)
+        return self._shapes
 
     def in_spelling(self, spelling: Spelling) -> str:
         return self.folded if spelling is FOLDED else self.shapes if spelling is AS_SHAPES else self.text
 
-    @cached_property
-    def _tokens(self) -> bytes:
-        return self.text.encode("ascii", "replace").translate(_AS_TOKENS)
+    def most(self, rare: int) -> int:
+        """The highest of `GATES` that the text has, or seems to have, or 0; of digits how many there are."""
+        if self._most[rare] < 0:
+            self._most[rare] = self._rows_marked(PACKED).count(b"x") if rare == DIGITS else self._highest(rare)
+        return self._most[rare]
 
-    @cached_property
-    def _stretches(self) -> bytes:
-        return self.text.encode("ascii", "replace").translate(_AS_STRETCHES)
+    def _highest(self, rare: int) -> int:
+        # What has a row of letters and digits has a row without a space.
+        if rare == TOKENS and _ROWS[TOKENS][0][1] not in self._rows_marked(STRETCH):
+            return 0
+        highest, marked = 0, self._rows_marked(rare)
+        for least, row in _ROWS[rare]:
+            if row not in marked:
+                break
+            highest = least
+        return highest
 
-    @cached_property
-    def most(self) -> tuple[int, int, int, int]:
-        """By what is rare, the highest of `GATES` that the text has, or seems to have, or 0; of digits how many."""
-        digits = self.text.encode("ascii", "replace").translate(_AS_DIGITS, _SEPARATORS)
-        rows = _highest(self._tokens, TOKENS), _highest(self._stretches, STRETCH), _highest(digits, PACKED)
-        return *rows, digits.count(b"x")
+    def _rows_marked(self, rare: int) -> bytes:
+        """`x` for each character that counts. Without what may stand between them, so of digits it is no map."""
+        marked = self._marked[rare]
+        if marked is None:
+            marked = self._marked[rare] = self.text.encode("ascii", "replace").translate(*_MARKS[rare])
+        return marked
 
     def has(self, gate: Gate, first: int, last: int) -> bool:
-        """Whether so many are there, or seem to be, in a part of the text."""
+        """Whether so many are there, or seem to be, in a part of the text; `PACKED` cannot be asked."""
         if gate.rare == DIGITS:
             return count_digits(self.text[first:last]) >= gate.least
-        return self._marked(gate.rare).find(b"x" * gate.least, first, last) >= 0
-
-    def _marked(self, rare: int) -> bytes:
-        return self._tokens if rare == TOKENS else self._stretches
+        return self._rows_marked(gate.rare).find(b"x" * gate.least, first, last) >= 0
 
     def rows(self, gate: Gate) -> Iterator[Window]:
         """The rows of so many characters, in order, as long as they are."""
         if gate.rare == PACKED:
             yield from (found.span() for found in _packed(gate.least)(self.text))
             return
-        marked, row = self._marked(gate.rare), b"x" * gate.least
+        marked, row = self._rows_marked(gate.rare), b"x" * gate.least
         begin = marked.find(row)
         while begin >= 0:
             end = marked.find(b" ", begin)
@@ -144,15 +163,6 @@ class Spelled:
             else:
                 merged.append((first, last))
         return merged
-
-
-def _highest(marked: bytes, rare: int) -> int:
-    highest = 0
-    for least, row in _ROWS[rare]:
-        if row not in marked:
-            break
-        highest = least
-    return highest
 
 
 @cache

@@ -138,13 +138,15 @@ EDGE: Final = 3
 class Need(NamedTuple):
     """What stands in a spelled text wherever a phrase does: whole words, the rarest first, or if it has none a part.
 
-    `^abc` is a word that begins so, `abc$` one that ends so, `EDGE` letters of it.
+    If the part is the beginning or the end of a word, there is also a word that is written `^abc` or `abc$`: its first
+    or last letters, `EDGE` of them.
     """
 
     words: tuple[bytes, ...]
     part: bytes
 
 
+@lru_cache(maxsize=4096)
 def need(phrase: str) -> Need:
     """What the phrase cannot do without; common words only where the others are not rare enough."""
     whole = sorted(set(_WHOLE.findall(phrase)), key=lambda word: (_word_bits(word, True), word), reverse=True)
@@ -154,6 +156,7 @@ def need(phrase: str) -> Need:
         return Need(tuple(word.encode() for word in enough), b"")
     if edges := [*_BEGUN.findall(phrase), *_ENDED.findall(phrase)]:
         longest = max(edges, key=len)
-        edge = f"^{longest[:EDGE]}" if f" {longest}" in phrase else f"{longest[-EDGE:]}$"
-        return Need((edge.encode(),), b"")
+        if f" {longest}" in phrase:
+            return Need((f"^{longest[:EDGE]}".encode(),), f" {longest}".encode())
+        return Need((f"{longest[-EDGE:]}$".encode(),), f"{longest} ".encode())
     return Need((), max(re.findall(" ?[a-z]+ ?", phrase), key=_bits, default="").encode())

@@ -121,7 +121,8 @@ def test_a_text_without_long_rows_is_not_searched_for_strings_that_come_with_the
     beside = Prefilter([Requirement([clue(["key"], 80)], FOLDED, 80, tokens=20)])
     assert not beside.may_match("the KEY of the-door-of my-house")
     assert beside.may_match("the KEY is " + "x1" * 10)
-    inside = Prefilter([Requirement([clue(["key"], 80)], FOLDED, 80, tokens=20, inside=20)])
+    names = ["key", *(f"name{number}" for number in range(20))]  # a few would be looked for everywhere
+    inside = Prefilter([Requirement([clue(names, 80)], FOLDED, 80, tokens=20, inside=20)])
     assert not inside.may_match("the KEY is " + "x1" * 10)
     assert inside.may_match("the KEY" + "x1" * 10)
 

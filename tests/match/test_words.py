@@ -41,7 +41,7 @@ def test_joining_spelled_texts_is_spelling_the_joined_text(before: str, behind: 
 @given(phrases, texts)
 def test_where_a_phrase_stands_there_is_what_it_needs(phrase: str, text: str) -> None:
     words, part = need(phrase)
-    assert bool(words) != bool(part)
+    assert words or part
     if phrase in collapsed(f" {text} "):
         letters = b" %b " % spelled(text)
         assert set(words) <= {
@@ -55,9 +55,9 @@ def test_where_a_phrase_stands_there_is_what_it_needs(phrase: str, text: str) ->
     [
         (" restrict ", [b"restrict"], b""),
         ("restrict", [], b"restrict"),
-        (" jailbreak", [b"^jai"], b""),
-        ("jailbreak ", [b"eak$"], b""),
-        ("un jailbreak", [b"^jai"], b""),
+        (" jailbreak", [b"^jai"], b" jailbreak"),
+        ("jailbreak ", [b"eak$"], b"jailbreak "),
+        ("un jailbreak", [b"^jai"], b" jailbreak"),
         (" a c", [b"a"], b""),
         (" no", [], b" no"),
         (" the unruly dan ", [b"unruly", b"dan"], b""),
