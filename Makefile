@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench corpus clean help
+.PHONY: demo test lint bench corpus promises mutants clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -34,6 +34,12 @@ bench: $(READY) ## CPU per request and per streamed chunk, as ratios to a bare p
 
 corpus: $(READY) ## findings of each rule in ordinary text, held against bench/budget.yaml
 	$(BIN)/python -m bench.corpus --check
+
+promises: $(READY) ## the thirteen promises, twenty times as deep
+	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest tests/promises
+
+mutants: $(READY) ## mistakes put into the engine that the tests must notice
+	$(BIN)/python -m tests.promises.mutants
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

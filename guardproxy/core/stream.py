@@ -29,6 +29,10 @@ from guardproxy.match.scanner import Scanner, Span
 _TAIL = 512
 
 
+# Matches that may still grow and would otherwise be told of twice.
+_MOST_REPORTED = 256
+
+
 class Hit(NamedTuple):
     """A match as it is told to the listener: where it lies in the channel, and the text up to its end.
 
@@ -82,7 +86,7 @@ class StreamGuard:
         self._pending: list[_Pending] = []
         self._order = 0
         self._tail = ""
-        self._reported: set[tuple[str, int]] = set()
+        self._reported: dict[tuple[str, int], None] = {}  # in the order of telling
         self.blocked: Rule | None = None
 
     @property
@@ -185,7 +189,9 @@ class StreamGuard:
         """Tell the listener once per rule and start, however often the span grows."""
         if (rule.id, span.start) in self._reported:
             return
-        self._reported.add((rule.id, span.start))
+        self._reported[rule.id, span.start] = None
+        if len(self._reported) > _MOST_REPORTED:
+            del self._reported[next(iter(self._reported))]
         # Inside a cluster that is out it has lost its beginning, or all of it.
         begin = max(min(max(span.start, self._at), span.end), self._base)
         before = self._text_before(begin, out)

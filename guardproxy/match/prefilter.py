@@ -119,7 +119,12 @@ class Prefilter:
         """Where matches can be: disjoint pieces of the text, in order, each with the character behind its matches."""
         if self._blind:
             return [(0, len(text))] if text else []
-        return merged(self._found(text))
+        found: list[Window] = []
+        for window in self._found(text):
+            found.append(window)
+            if window == (0, len(text)):  # a text that is full of something: nothing can be added
+                break
+        return merged(found)
 
     def _found(self, text: str) -> Iterator[Window]:
         spelled = Spelled(text)

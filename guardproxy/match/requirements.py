@@ -13,13 +13,14 @@ from itertools import groupby
 from typing import Final
 
 from guardproxy.match.alternatives import joined
-from guardproxy.match.charset import DIGITS, CharSet
+from guardproxy.match.charset import DIGITS
 from guardproxy.match.edges import Edges, apart
 from guardproxy.match.extents import Clue, chained, extent_of
 from guardproxy.match.literals import branches, required_groups
 from guardproxy.match.prefilter import Requirement
 from guardproxy.match.regions import NO_SPACE, SEPARATORS, TOKEN
-from guardproxy.match.runs import least_in_a_row, required_run
+from guardproxy.match.rows import least_in_a_row, least_of
+from guardproxy.match.runs import required_run
 from guardproxy.match.spelling import (
     AS_SHAPES,
     AS_WRITTEN,
@@ -75,7 +76,7 @@ class _Branch:
         self._ignore_case = ignore_case
         self._around = around
         self._spelling = FOLDED if ignore_case else AS_WRITTEN
-        self._digits = _least(tree, DIGITS)
+        self._digits = least_of(tree, DIGITS)
         self._tokens = least_in_a_row(tree, TOKEN)
         self._stretch = least_in_a_row(tree, NO_SPACE)
 
@@ -156,19 +157,6 @@ class _Branch:
                     return tuple(clue.within(before, behind) for clue in inside), least
             begin = end
         return None
-
-
-def _least(node: Node, kind: CharSet) -> int:
-    """So many characters of the kind, at least, are in every match."""
-    match node:
-        case Chars(allowed):
-            return int(allowed.within(kind))
-        case Series(parts):
-            return sum(_least(part, kind) for part in parts)
-        case Choice(options):
-            return min(_least(option, kind) for option in options)
-        case Repeat(part, low, _):
-            return low * _least(part, kind)
 
 
 def _is_token(node: Node) -> bool:

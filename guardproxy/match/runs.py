@@ -15,7 +15,6 @@ from guardproxy.match.tree import Chars, Choice, Node, Repeat, Series
 
 HEX: Final = CharSet.of([(0x30, 0x39), (0x41, 0x46), (0x61, 0x66)])
 CAPITALS: Final = CharSet.of([(0x30, 0x39), (0x41, 0x5A)])
-_NO_CHARS: Final = CharSet(())
 ALPHANUMERIC: Final = CharSet.of([(0x30, 0x39), (0x41, 0x5A), (0x61, 0x7A)])
 
 
@@ -56,11 +55,6 @@ def _run(node: Node, kind: CharSet) -> Run:
     separators = CharSet.of(interval for chars in _separators(node, kind) for interval in chars.intervals)
     count = _Tally(kind, separators).of(node).best
     return Run(kind, count.chars, separators, count.separators, _longest_gap(node, separators).best)
-
-
-def least_in_a_row(node: Node, kind: CharSet, separators: CharSet = _NO_CHARS) -> int:
-    """So many characters of the kind, at least, stand next to each other in every match, but for the separators."""
-    return _Rows(kind, separators).of(node)[3]
 
 
 def _separators(node: Node, kind: CharSet) -> Iterator[CharSet]:
@@ -207,60 +201,3 @@ def _longest_gap(node: Node, separators: CharSet) -> _Gap:
             copies, others = high * gap.all, (high - 1) * gap.all
             longest = max(gap.best, others - gap.all + gap.tail + gap.head if high > 1 else 0)
             return _Gap(copies, others + gap.head, others + gap.tail, longest)
-
-
-_Row = tuple[int | None, int, int, int]
-"""As `_Runs`, in characters of the kind. Plain numbers, because this is worked out for every pattern."""
-
-_NO_ROW: Final[_Row] = (None, 0, 0, 0)
-
-
-class _Rows:
-    def __init__(self, kind: CharSet, separators: CharSet) -> None:
-        self._kind, self._both = kind, kind | separators
-        self._of_chars: dict[CharSet, _Row] = {}
-
-    def of(self, node: Node) -> _Row:
-        match node:
-            case Chars(allowed):
-                return self._of_chars.get(allowed) or self._of_char(allowed)
-            case Series(parts):
-                row: _Row = (0, 0, 0, 0)
-                for part in parts:
-                    row = _then(row, self.of(part))
-                return row
-            case Choice(options):
-                first, *others = map(self.of, options)
-                for other in others:
-                    first = _either(first, other)
-                return first
-            case Repeat(part, low, _):
-                row = self.of(part)
-                if row[0] is not None:
-                    return (low * row[0],) * 4
-                return _then(row, row) if low > 1 else row if low else _either((0, 0, 0, 0), row)
-
-    def _of_char(self, allowed: CharSet) -> _Row:
-        row = (int(allowed.within(self._kind)),) * 4 if allowed.within(self._both) else _NO_ROW
-        self._of_chars[allowed] = row
-        return row
-
-
-def _then(one: _Row, other: _Row) -> _Row:
-    all_of_one, head, tail, best = one
-    all_of_other, next_head, next_tail, next_best = other
-    return (
-        None if all_of_one is None or all_of_other is None else all_of_one + all_of_other,
-        head if all_of_one is None else all_of_one + next_head,
-        next_tail if all_of_other is None else tail + all_of_other,
-        max(best, next_best, tail + next_head),
-    )
-
-
-def _either(one: _Row, other: _Row) -> _Row:
-    return (
-        None if one[0] is None or other[0] is None else min(one[0], other[0]),
-        min(one[1], other[1]),
-        min(one[2], other[2]),
-        min(one[3], other[3]),
-    )

@@ -5,7 +5,8 @@ upper case, so offsets stay what they are. A *phrase* is letters and single spac
 more characters, at the ends of the phrase for one character. So `ignore all` stands in `Ignore  *all*`.
 
 A phrase stands only where its whole words do, those with a gap on both sides. A phrase without a telling whole word
-has a *part* instead, which is looked for by itself: as many searches as there are such parts, so there should be few.
+has a *part* instead, which is looked for by itself: as many searches as there are such parts. Where they are many, the
+first or last letters of the words are looked up first.
 """
 
 from __future__ import annotations

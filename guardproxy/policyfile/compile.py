@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, get_type_hints
 
@@ -131,13 +132,15 @@ def _options(document: RuleDocument) -> object:
     technique = DETECTORS.get(name)
     if technique is None:
         raise ConfigurationError(f"{document.at('detector')}: unknown detector '{name}'{suggestion(name, DETECTORS)}")
-    model = _model_of(technique.options)
+    model = _model_of(name)
     read = read_as(model, document.file, document.written.with_, (*document.place, "with"))
     return technique.options(**{name: getattr(read, name) for name in model.model_fields})
 
 
-def _model_of(options: type[Any]) -> type[Written]:
-    """A strict model with the fields of an options dataclass, so that techniques need not know pydantic."""
+@cache
+def _model_of(technique: str) -> type[Written]:
+    """A strict model with the fields of a technique's options, so that techniques need not know pydantic."""
+    options = DETECTORS[technique].options
     hints = get_type_hints(options)
     described: dict[str, Any] = {}
     for field in fields(options):

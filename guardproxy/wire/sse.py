@@ -118,7 +118,7 @@ class SseDecoder:
         end = max(chunk.rfind(b"\n"), last_cr) + 1
         items: list[SseItem] = []
         if end:
-            self._after_cr = last_cr == end - 1
+            self._after_cr = last_cr == len(chunk) - 1
             block = bytes(self._partial) + chunk[:end]
             items = self._take_block(block, len(chunk) - end)
             self._position += len(block)

@@ -70,7 +70,7 @@ def test_most_generated_cases_hold_a_match_and_many_of_each_kind() -> None:
         seen.update(["some" if found else "none", *found, *(["failed"] if failed else [])])
 
     look()
-    assert seen["some"] > seen["none"]
+    assert seen["some"] > 80
     assert min(seen["Block"], seen["failed"]) > 15
 
 

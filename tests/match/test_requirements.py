@@ -13,7 +13,7 @@ from guardproxy.match.charset import CharSet
 from guardproxy.match.class_syntax import parse_class
 from guardproxy.match.prefilter import Prefilter, Requirement
 from guardproxy.match.requirements import requirements_of
-from guardproxy.match.spelling import AS_SHAPES, AS_WRITTEN, FOLDED, Literals
+from guardproxy.match.spelling import AS_SHAPES, AS_WRITTEN, FOLDED
 from guardproxy.match.syntax import parse_pattern
 from guardproxy.match.tree import UNBOUNDED, Program, Repeat, Series, longest
 from guardproxy.match.words import AS_WORDS
@@ -98,8 +98,8 @@ def test_what_matches_in_a_part_cut_out_between_words_makes_the_whole_a_candidat
         assert prefilter_of(samples).may_match(text)
 
 
-def strings(one: Requirement) -> list[Literals]:
-    return [group.strings for group in one.groups]
+def strings(one: Requirement) -> list[set[str]]:
+    return [set(group.strings) for group in one.groups]
 
 
 def test_strings_that_stand_in_a_long_row_are_looked_for_in_such_rows() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardproxy.match.charset import DIGITS, CharSet
-from guardproxy.match.runs import ALPHANUMERIC, CAPITALS, HEX, Run, least_in_a_row, required_run
+from guardproxy.match.runs import ALPHANUMERIC, CAPITALS, HEX, Run, required_run
 from guardproxy.match.syntax import parse_pattern
 from tests.match.oracle import match_of
 from tests.match.zoo_of_numbers import number_patterns
@@ -57,15 +57,3 @@ def test_every_match_has_the_run_it_is_said_to_need(pattern: str, data: st.DataO
     run = required_run(tree)
     match = data.draw(match_of(tree))
     assert run is None or meets(run, match)
-    in_a_row = max(map(len, re.findall("[0-9]+", match)), default=0)
-    assert least_in_a_row(tree, DIGITS) <= in_a_row
-
-
-@settings(max_examples=100, deadline=None)
-@given(number_patterns(), st.data())
-def test_every_match_has_so_many_in_a_row_when_the_separators_are_left_out(pattern: str, data: st.DataObject) -> None:
-    tree = parse_pattern(pattern)
-    match = data.draw(match_of(tree))
-    separators = CharSet.of([(0x2D, 0x2E)])
-    packed = "".join(char for char in match if char not in separators)
-    assert least_in_a_row(tree, DIGITS, separators) <= max(map(len, re.findall("[0-9]+", packed)), default=0)

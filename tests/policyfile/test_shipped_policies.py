@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -9,10 +11,12 @@ import pytest
 from guardproxy.core.exchange import OpaqueKind, Provenance
 from guardproxy.core.policy import OperatorMessages, Policy
 from guardproxy.core.verdict import Action
+from guardproxy.match.scanner import Span
 from guardproxy.policyfile.compile import CompiledRule, compile_rule, compile_rules, load_policy
 from guardproxy.policyfile.examples import expand, run_examples
 from guardproxy.policyfile.load import read_policy, read_rule
 from guardproxy.policyfile.locate import shipped_policies
+from tests.policyfile.workshop import write_policy
 
 RULES = compile_rules(read_policy())
 PACKS = shipped_policies() / "packs"
@@ -30,6 +34,43 @@ def every_rule() -> tuple[CompiledRule, ...]:
 @pytest.mark.parametrize("compiled", every_rule(), ids=lambda compiled: compiled.rule.id)
 def test_every_example_of_a_shipped_rule_holds(compiled: CompiledRule) -> None:
     assert run_examples([compiled]) == []
+
+
+# What nearly every text holds: words, numbers, punctuation, an address, a long name.
+HARMLESS = """The old ferry leaves the harbour a little after 7:45, when the light is still low and the water is calm.
+In 2019 there were 3 boats (now 12); each crossing takes 40-45 minutes, see https://example.org/ferries/timetable.html.
+Its name is written on the bow = "SEA_OF_TRANQUILLITY_AND_PATIENCE", and nobody has ever asked for a key or a token.
+"""
+
+
+@pytest.mark.parametrize("compiled", every_rule(), ids=lambda compiled: compiled.rule.id)
+def test_no_shipped_rule_has_to_read_a_text_that_holds_nothing_like_its_matches(compiled: CompiledRule) -> None:
+    assert not compiled.detector().may_match(HARMLESS)
+
+
+def test_what_the_shipped_packs_pass_over_holds_nothing(tmp_path: Path) -> None:
+    policy = load_policy(write_policy(tmp_path, packs=["secrets", "pii", "injection"]))
+    random = Random(11)
+    examples = [one for compiled in every_rule() for one in _examples(compiled)]
+    for _ in range(60):
+        pieces = [expand(random.choice(examples), random) for _ in range(3)]
+        at = random.randrange(len(HARMLESS))
+        text = random.choice(["", " ", "\n", "x", "7"]).join([HARMLESS[:at], *pieces, HARMLESS[at:]])
+        for detector in policy.detectors_for(Provenance.TOOL):
+            scanner = detector.scanner()
+            read = _longest([*scanner.feed(text), *scanner.finish()])
+            assert read == _longest(detector.scan(text))
+            assert not read or detector.may_match(text)
+
+
+def _longest(spans: Iterable[Span]) -> dict[tuple[int, str], int]:
+    """The end of the longest span for each start and rule."""
+    return {(span.start, span.rule): span.end for span in sorted(spans)}
+
+
+def _examples(compiled: CompiledRule) -> list[str]:
+    given = compiled.document.written.examples
+    return [*given.match, *given.pass_, *given.todo_match]
 
 
 def test_secrets_are_redacted_where_the_model_speaks_or_reads(default: Policy) -> None:

@@ -1,0 +1,304 @@
+"""Does the suite notice when the engine is wrong? Small mistakes a hand could make, each tried in a copy of the tree.
+
+`python -m tests.promises.mutants [NAME ...]` puts one mutant after the other into a copy, runs the tests named with it
+and says whether they fail. Exit status 1 if a mutant survives, 2 if the tests fail without any mutant or a mutant does
+not even load. A mutant whose text no longer stands in its file is a failing test: `test_mutants.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+COPIED: Final = ("guardproxy", "tests", "policies", "bench", "pyproject.toml", "README.md", "Makefile")
+LONGEST_S: Final = 300
+
+_PATTERNS: Final = (
+    "tests/match/test_pattern_scanner.py",
+    "tests/match/test_scanner.py",
+    "tests/match/test_pattern_set.py",
+)
+_TRACKED: Final = ("tests/match/test_tracking_scanner.py", *_PATTERNS)
+_WINDOWS: Final = ("tests/promises/test_windows.py",)
+_STREAM: Final = ("tests/core/test_stream.py",)
+_VIEW: Final = ("tests/match/test_view.py", "tests/match/test_view_scanner.py")
+
+
+class Mutant(NamedTuple):
+    """`old`, which stands once in `file` (below `guardproxy/`), becomes `new`; `tests` should notice."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: Sequence[str]
+
+
+MUTANTS: Final = (
+    Mutant(
+        "a hold is one character too far",
+        "match/pattern_scanner.py",
+        "threads[thread] = (threads[thread][0], position + behind)",
+        "threads[thread] = (threads[thread][0], position + 1)",
+        _PATTERNS,
+    ),
+    Mutant(
+        "safe is the first hold, not the least",
+        "match/pattern_scanner.py",
+        "return min(hold for _, hold in self._threads)",
+        "return self._threads[0][1]",
+        _STREAM,
+    ),
+    Mutant(
+        "the end of the text confirms nothing",
+        "match/pattern_scanner.py",
+        "for thread, pattern in self._automaton.matches_at_end(self._configuration):",
+        "for thread, pattern in self._automaton.matches_at_end(self._configuration)[1:]:",
+        _PATTERNS,
+    ),
+    Mutant(
+        "a thread goes on from the wrong start",
+        "match/pattern_scanner.py",
+        "self._note(threads[thread][0], position, pattern)",
+        "self._note(threads[-1][0], position, pattern)",
+        _PATTERNS,
+    ),
+    Mutant(
+        "what stands before a match is forgotten",
+        "match/automaton.py",
+        "barred = self._barring[self._classes.class_of(before)] if before else 0",
+        "barred = 0",
+        _WINDOWS,
+    ),
+    Mutant(
+        "the cache is not keyed by what is barred",
+        "match/automaton.py",
+        "known = self._configurations.get((threads, barred))",
+        "known = self._configurations.get((threads, 0))",
+        _PATTERNS,
+    ),
+    Mutant(
+        "a match is confirmed by any character behind it",
+        "match/automaton.py",
+        "matched = bool(expected & MATCHED and confirming >> pattern & 1)",
+        "matched = bool(expected & MATCHED)",
+        _PATTERNS,
+    ),
+    Mutant(
+        "an earlier thread takes the positions of other patterns too",
+        "match/automaton.py",
+        "earlier = self._expected_before.get(pattern, 0)",
+        "earlier = self._expected_before.get(0, 0)",
+        _PATTERNS,
+    ),
+    Mutant(
+        "the window is one character short",
+        "match/needles.py",
+        "min(begin + longest + 1, len(text))",
+        "min(begin + longest, len(text))",
+        ("tests/match/test_needles.py", "tests/match/test_prefilter.py", *_PATTERNS),
+    ),
+    Mutant(
+        "a window begins without what stands before it",
+        "match/pattern_set.py",
+        'before=text[begin - 1] if begin else ""',
+        'before=""',
+        _WINDOWS,
+    ),
+    Mutant(
+        "a match that goes on behind a window is not read to its end",
+        "match/pattern_set.py",
+        "scanner.open_from(self._routes.endless) < end:",
+        "scanner.open_from(self._routes.endless) < 0:",
+        ("tests/match/test_pattern_set.py",),
+    ),
+    Mutant(
+        "a later start of a checked pattern is ignored",
+        "match/checked.py",
+        "for start, matches in hits:",
+        "for start, matches in hits[:1]:",
+        ("tests/match/test_checked.py", *_TRACKED),
+    ),
+    Mutant(
+        "a check sees one character too few",
+        "match/checked.py",
+        "return check(reading.text[start - reading.base : end - reading.base])",
+        "return check(reading.text[start - reading.base : end - reading.base - 1])",
+        ("tests/match/test_checked.py", *_TRACKED),
+    ),
+    Mutant(
+        "what a tracker holds is not held",
+        "match/tracking_scanner.py",
+        "safe = min(safe, tracker.safe(position))",
+        "tracker.safe(position)",
+        _TRACKED,
+    ),
+    Mutant(
+        "a tracker loses the text before its piece",
+        "match/tracking_scanner.py",
+        "if len(self._text) > 2 * self._following.reach:",
+        "if len(self._text) > self._following.reach // 2:",
+        ("tests/match/test_checked.py", *_TRACKED),
+    ),
+    Mutant(
+        "a block does not begin anew at a later start",
+        "match/blocks.py",
+        "self._open, self._limit = True, end + self._most",
+        "self._open, self._limit = True, (self._limit or end + self._most)",
+        ("tests/match/test_blocks.py", *_TRACKED),
+    ),
+    Mutant(
+        "a number may start behind what bars it",
+        "match/starts.py",
+        "for p, layout in enumerate(self._layouts) if not barred[p])",
+        "for p, layout in enumerate(self._layouts) if not barred[0])",
+        ("tests/match/test_starts.py", "tests/match/test_checked.py", *_TRACKED),
+    ),
+    Mutant(
+        "a character that becomes several moves what comes behind it",
+        "match/view.py",
+        "self._mark(~self.written)",
+        "self._mark(~self.written - 1)",
+        _VIEW,
+    ),
+    Mutant(
+        "what is folded away behind a growing match goes out",
+        "match/view_scanner.py",
+        "self._safe = min(self._safe, self._map.source_end(safe))",
+        "self._safe = max(self._safe, self._map.source_end(safe))",
+        _VIEW,
+    ),
+    Mutant(
+        "one character more than is safe is released",
+        "core/stream.py",
+        "        return self._release(safe)\n",
+        "        return self._release(min(safe + 1, self._base + len(self._buffer)))\n",
+        _STREAM,
+    ),
+    Mutant(
+        "the last scanner decides what is safe",
+        "core/stream.py",
+        "            if scanner.safe < safe:\n                safe = scanner.safe\n",
+        "            safe = scanner.safe\n",
+        _STREAM,
+    ),
+    Mutant(
+        "the last of several rules names a match",
+        "core/stream.py",
+        "self._pending.sort()",
+        "self._pending.sort(key=lambda span: (span.start, -span.order))",
+        _STREAM,
+    ),
+    Mutant(
+        "a match inside of another one cuts it short",
+        "core/stream.py",
+        "self._covered = max(self._covered, span.end)",
+        "self._covered = span.end",
+        _STREAM,
+    ),
+    Mutant(
+        "the end of the text is not asked for what it confirms",
+        "core/stream.py",
+        "self._queue(number, scanner.finish())",
+        "self._queue(number, scanner.finish()[:-1])",
+        _STREAM,
+    ),
+    Mutant(
+        "matches that touch are one in a whole text and two in a stream",
+        "core/rewrite.py",
+        "if span.start >= at:",
+        "if span.start > at or not out:",
+        _STREAM,
+    ),
+    Mutant(
+        "a CR at the end of a piece is forgotten",
+        "wire/sse.py",
+        "if chunk[0] == 0x0A:",
+        "if chunk[0] == 0x0D:",
+        ("tests/wire/test_sse.py", "tests/promises/test_bytes.py"),
+    ),
+)
+
+
+def suite(mutants: Sequence[Mutant]) -> list[str]:
+    """All files that should notice one of them."""
+    return sorted({test for mutant in mutants for test in mutant.tests})
+
+
+class Copy:
+    """A copy of the tree in which one file at a time is mutated."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.said = ""
+        for name in COPIED:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, directory / name, ignore=shutil.ignore_patterns("__pycache__"))
+            elif source.is_file():
+                shutil.copy2(source, directory / name)
+
+    def passes(self, tests: Sequence[str], longest_s: int = LONGEST_S) -> bool | None:
+        """Whether these tests pass; None if they could not be run. What they say is kept in `said`."""
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", *tests]
+        environment = {**os.environ, "PYTHONPATH": str(self._directory), "PYTHONDONTWRITEBYTECODE": "1"}
+        try:
+            done = subprocess.run(
+                command,
+                cwd=self._directory,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=longest_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            self.said = f"not over after {longest_s} s\n"
+            return False  # a test that does not end notices too
+        self.said = done.stdout
+        return {0: True, 1: False}.get(done.returncode)
+
+    def passes_with(self, mutant: Mutant) -> bool | None:
+        file = self._directory / "guardproxy" / mutant.file
+        source = file.read_text(encoding="utf-8")
+        file.write_text(source.replace(mutant.old, mutant.new), encoding="utf-8")
+        try:
+            return self.passes(mutant.tests)
+        finally:
+            file.write_text(source, encoding="utf-8")
+
+
+def main(names: Sequence[str]) -> int:
+    chosen = [mutant for mutant in MUTANTS if not names or mutant.name in names]
+    if not chosen:
+        sys.stdout.write("there is no mutant of that name\n")
+        return 2
+    with tempfile.TemporaryDirectory() as directory:
+        copy = Copy(Path(directory))
+        if copy.passes(suite(chosen), 4 * LONGEST_S) is not True:
+            sys.stdout.write(f"{copy.said[-4000:]}\nthe tests fail without any mutant\n")
+            return 2
+        verdicts = [_try(copy, mutant) for mutant in chosen]
+    sys.stdout.write(f"{verdicts.count(False)} of {len(chosen)} mutants killed\n")
+    return 2 if None in verdicts else int(True in verdicts)
+
+
+def _try(copy: Copy, mutant: Mutant) -> bool | None:
+    begin = time.monotonic()
+    passes = copy.passes_with(mutant)
+    verdict = {True: "SURVIVED", False: "killed", None: "DOES NOT RUN"}[passes]
+    sys.stdout.write(f"{verdict:12} {time.monotonic() - begin:5.1f} s  {mutant.file}: {mutant.name}\n")
+    sys.stdout.flush()
+    return passes
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
