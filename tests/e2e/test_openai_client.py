@@ -96,9 +96,9 @@ def test_the_synchronous_client_works_too(tmp_path: Path) -> None:
 
 
 async def test_a_clean_stream_keeps_its_pieces_and_its_end(client: AsyncOpenAI, upstream: Upstream) -> None:
-    upstream.script = streams("The ", "library ", "opens ", "at nine")
+    upstream.script = streams("The ", "library ", "opens ", "at nine! ")
     parts = [part async for part in await client.chat.completions.create(model="m", messages=ASK, stream=True)]
-    assert [part.choices[0].delta.content for part in parts] == ["", "The ", "library ", "opens ", "at nine", None]
+    assert [part.choices[0].delta.content for part in parts] == ["", "The ", "library ", "opens ", "at nine! ", None]
     assert parts[-1].choices[0].finish_reason == "stop"
 
 
