@@ -10,9 +10,8 @@ holding text back minimal.
 Configurations. What can happen next depends on the threads' expectations in the order of their starts and on which
 patterns the last character bars from starting, not on where the starts are. So this is the state of a deterministic
 automaton, and the starts are registers outside of it that a transition tells how to move (a tagged automaton, after
-Laurikari 2000). A transition is worked out at first use, per class of characters, and kept in a dictionary by
-character; a known character costs one look-up. The number of kept cells is capped: over the cap everything is
-forgotten and worked out again, which costs time and never changes a result.
+Laurikari 2000). A transition is worked out at first use, per class of characters, and kept; a known one costs two
+look-ups, for the class and for the transition. What is kept is capped (`guardproxy.match.cells`).
 
 A pattern that says what must not follow (`not_after`) keeps its match open as an expectation of position 0 and
 confirms it at the next character; any other pattern confirms at once.
@@ -21,19 +20,22 @@ confirms it at the next character; any other pattern confirms at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from operator import itemgetter
-from typing import Final, NamedTuple
+from functools import reduce
+from operator import itemgetter, or_
+from typing import Any, Final, NamedTuple
 
-from guardproxy.match.charset import CharClasses
-from guardproxy.match.layout import MATCHED, Layout
+from guardproxy.match.cells import Cells
+from guardproxy.match.charset import CharClasses, CharSet
+from guardproxy.match.layout import Expected, Layout, character_sets, has_matched
 from guardproxy.match.tree import Program
 
 NEW: Final = -1
 """In place of a thread's number: the thread that starts at this character."""
 
-# A cell is a kept transition or a thread of a kept configuration: 100 to 200 bytes, 20 MB at worst.
-DEFAULT_CELLS: Final = 100_000
+_MOST_CHARACTERS: Final = 1_000
 
+Thread = tuple[int, Expected]
+"""(pattern, expected positions)"""
 
 Register = tuple[int, int]
 """What a scanner remembers of a thread: start and hold (`guardproxy.match.pattern_scanner`)."""
@@ -58,143 +60,202 @@ Transition = tuple["Configuration", Moves | None]
 """The next configuration, and what changes; None when every thread stays where it is and nothing matches."""
 
 
-class Configuration(dict[str, Transition]):
-    """A state. As a dictionary: the transitions known so far; a missing one is worked out by looking it up.
+class Configuration(dict[int, Transition]):
+    """A state. As a dictionary: the transitions known so far, by class; a missing one is worked out by looking it up.
+    They are there also by the sets of characters that matter and hold the class, as the complement of a bit set.
 
-    `threads`: (pattern, expected positions), earliest start first. `barred`: bit set of patterns that cannot start.
+    `threads`: earliest start first. `barred`: bit set of patterns that cannot start.
     """
 
-    __slots__ = ("_automaton", "barred", "by_class", "threads")
+    __slots__ = ("_automaton", "barred", "threads")
 
-    def __init__(self, automaton: Automaton, threads: tuple[tuple[int, int], ...], barred: int) -> None:
+    def __init__(self, automaton: Automaton, threads: tuple[Thread, ...], barred: int) -> None:
         super().__init__()
         self._automaton = automaton
         self.threads = threads
         self.barred = barred
-        self.by_class: dict[int, Transition] = {}
 
-    def __missing__(self, char: str) -> Transition:
-        return self._automaton.work_out(self, char)
+    def __missing__(self, char_class: int) -> Transition:
+        return self._automaton.work_out(self, char_class)
+
+
+class _Kind(NamedTuple):
+    """What a class of characters means: the sets it is in, the threads that can start with it, the patterns it bars
+    from starting behind it, and those whose open match it confirms (bit sets).
+    """
+
+    members: int
+    starting: Sequence[Thread]
+    barring: int
+    confirming: int
 
 
 class Automaton:
-    """The patterns of a set, shared by all scanners of it. `transitions_built` counts the work done so far."""
+    """Patterns that run together, shared by all scanners of them. `classes`: of all characters, as far as they were
+    looked up. `built` counts the work done so far.
+    """
 
-    def __init__(self, programs: Sequence[Program], *, cells: int = DEFAULT_CELLS) -> None:
-        layouts = [Layout(program.tree) for program in programs]
-        boundaries = [s for program in programs for s in (program.not_before, program.not_after)]
-        sets = list(dict.fromkeys([*boundaries, *(s for layout in layouts for s in layout.allowed)]))
-        bits = {charset: 1 << i for i, charset in enumerate(sets)}
-        self._classes = CharClasses(sets)
-        members = self._classes.members
-        self._follow = [layout.follow for layout in layouts]
+    def __init__(self, programs: Sequence[Program], *, cells: Cells | None = None) -> None:
+        self._programs = programs
+        self.classes, self._bits = classes_of(programs)
+        self._layouts = [Layout(program.tree, self._bits) for program in programs]
         self._late = [bool(program.not_after) for program in programs]
-        # By class of characters: the positions of each pattern that allow it; the patterns that can start with it,
-        # at which positions; the patterns it bars from starting behind it; the patterns whose open match it confirms.
-        self._allowing = [[layout.allowing(m, bits) for layout in layouts] for m in members]
-        self._starting = [
-            [(p, layout.first & allowing[p]) for p, layout in enumerate(layouts) if layout.first & allowing[p]]
-            for allowing in self._allowing
-        ]
-        self._barring = [_bit_set(bool(bits[p.not_before] & m) for p in programs) for m in members]
-        self._confirming = [_bit_set(not bits[p.not_after] & m for p in programs) for m in members]
-        self._most_cells = cells
-        self._cells = 0
-        self._configurations: dict[tuple[tuple[tuple[int, int], ...], int], Configuration] = {}
-        self.transitions_built = 0
+        self._edges = reduce(or_, (self._bits[p.not_before] | self._bits[p.not_after] for p in programs), 0)
+        self._kinds: dict[int, _Kind] = {}  # by class of characters
+        self._cells = Cells() if cells is None else cells
+        self._cells.on_overflow(self._forget)
+        self._begin: dict[str, Configuration] = {}
+        self._moves: dict[tuple[tuple[Any, ...], ...], Moves] = {}
+        self._configurations: dict[tuple[tuple[Thread, ...], int], Configuration] = {}
+        self.built = 0
 
     def start(self, before: str = "") -> Configuration:
         """Where a scanner begins: behind the character `before`, or at the beginning of the text."""
-        barred = self._barring[self._classes.class_of(before)] if before else 0
-        return self._configuration((), barred)
+        known = self._begin.get(before)
+        if known is None:
+            barred = self._kind(self.classes[before]).barring if before else 0
+            known = self._begin[before] = self._configuration((), barred)
+        return known
 
     def matches_at_end(self, configuration: Configuration) -> list[tuple[int, int]]:
         """The (thread, pattern) whose open match is confirmed by the text ending here."""
-        return [(i, p) for i, (p, expected) in enumerate(configuration.threads) if expected & MATCHED]
+        return [(i, p) for i, (p, expected) in enumerate(configuration.threads) if has_matched(expected)]
 
-    def work_out(self, configuration: Configuration, char: str) -> Transition:
-        """The transition of a configuration for a character it does not know yet; from now on it knows it."""
-        char_class = self._classes.class_of(char)
-        transition = configuration.by_class.get(char_class)
+    def work_out(self, configuration: Configuration, char_class: int) -> Transition:
+        """The transition of a configuration for a class it does not know yet; mostly it knows it from now on."""
+        kind = self._kind(char_class)
+        members = self._wanted(configuration) & kind.members
+        transition = configuration.get(~members)
+        keep = transition is not None or self._cells.keeps((configuration.threads, members))
         if transition is None:
-            transition = configuration.by_class[char_class] = self._build(configuration, char_class)
-        configuration[char] = transition
-        self._account(1)
+            transition = self._build(configuration, kind, keep)
+        if keep:
+            configuration[char_class] = configuration[~members] = transition
+            self._cells.take(1)
         return transition
 
-    def _build(self, configuration: Configuration, char_class: int) -> Transition:
-        self.transitions_built += 1
-        step = _Step(self._follow, self._late)
-        allowing, confirming = self._allowing[char_class], self._confirming[char_class]
+    def _wanted(self, configuration: Configuration) -> int:
+        """The sets of characters that matter there, as a bit set."""
+        wanted = self._edges
+        for pattern, expected in configuration.threads:
+            wanted |= self._layouts[pattern].wanted(expected)
+        for pattern, layout in enumerate(self._layouts):
+            if not configuration.barred >> pattern & 1:
+                wanted |= layout.wanted(layout.first)
+        return wanted
+
+    def _build(self, configuration: Configuration, kind: _Kind, keep: bool) -> Transition:
+        self.built += 1
+        step = _Step(self._late)
         confirmed = []
         for number, (pattern, expected) in enumerate(configuration.threads):
-            matched = bool(expected & MATCHED and confirming >> pattern & 1)
+            matched = has_matched(expected) and bool(kind.confirming >> pattern & 1)
             if matched:
                 confirmed.append((number, pattern))
-            step.advance(number, pattern, expected & allowing[pattern], matched)
-        for pattern, hit in self._starting[char_class]:
+            step.advance(number, pattern, self._layouts[pattern].advance(expected, kind.members), matched)
+        for pattern, expected in kind.starting:
             if not configuration.barred >> pattern & 1:
-                step.advance(NEW, pattern, hit, False)
-        following = self._configuration(tuple(step.threads), self._barring[char_class])
+                step.advance(NEW, pattern, expected, False)
+        following = self._configuration(tuple(step.threads), kind.barring, keep)
         unmoved = step.kept == list(range(len(configuration.threads)))
         if unmoved and not confirmed and not step.accepted:
             return following, None
-        self._account(len(step.kept))
-        survivors = _taking([number for number in step.kept if number != NEW])
-        return following, Moves(
-            tuple(confirmed), tuple(step.accepted), survivors, step.kept.count(NEW), tuple(step.reached)
-        )
+        return following, self._moves_of(tuple(confirmed), tuple(step.accepted), tuple(step.kept), tuple(step.reached))
 
-    def _configuration(self, threads: tuple[tuple[int, int], ...], barred: int) -> Configuration:
+    def _moves_of(self, *told: tuple[Any, ...]) -> Moves:
+        """There are few different ones."""
+        moves = self._moves.get(told)
+        if moves is None:
+            confirmed, accepted, kept, reached = told
+            survivors = _taking([number for number in kept if number != NEW])
+            moves = self._moves[told] = Moves(confirmed, accepted, survivors, kept.count(NEW), reached)
+            self._cells.take(2 + len(kept))
+        return moves
+
+    def _kind(self, char_class: int) -> _Kind:
+        kind = self._kinds.get(char_class)
+        if kind is None:
+            members = self.classes.members[char_class]
+            kind = self._kinds[char_class] = _Kind(
+                members,
+                [
+                    (pattern, expected)
+                    for pattern, layout in enumerate(self._layouts)
+                    if (expected := layout.advance(layout.first, members))
+                ],
+                _bit_set(bool(self._bits[program.not_before] & members) for program in self._programs),
+                _bit_set(not self._bits[program.not_after] & members for program in self._programs),
+            )
+        return kind
+
+    def _configuration(self, threads: tuple[Thread, ...], barred: int, keep: bool = True) -> Configuration:
         known = self._configurations.get((threads, barred))
         if known is None:
-            self._account(1 + len(threads))
-            known = self._configurations[threads, barred] = Configuration(self, threads, barred)
+            known = Configuration(self, threads, barred)
+            if keep:
+                self._cells.take(5 + 2 * len(threads))
+                self._configurations[threads, barred] = known
         return known
 
-    def _account(self, cells: int) -> None:
-        """Count cells; over the cap, forget every transition. Scanners keep their configuration and go on from it."""
-        self._cells += cells
-        if self._cells > self._most_cells:
-            for configuration in self._configurations.values():
-                configuration.clear()
-                configuration.by_class.clear()
-            self._configurations.clear()
-            self._cells = 0
+    def _forget(self) -> None:
+        """Scanners keep their configuration and go on from it."""
+        for configuration in self._configurations.values():
+            configuration.clear()
+        self._configurations.clear()
+        self._begin.clear()
+        self._moves.clear()
 
 
 class _Step:
     """Collects what becomes of the threads at one character, earliest start first."""
 
-    def __init__(self, follow: Sequence[Sequence[int]], late: Sequence[bool]) -> None:
-        self._follow = follow
+    def __init__(self, late: Sequence[bool]) -> None:
         self._late = late
-        self._expected_before: dict[int, int] = {}
-        self.threads: list[tuple[int, int]] = []
+        self._expected_before: dict[int, set[int]] = {}
+        self.threads: list[Thread] = []
         self.accepted: list[tuple[int, int]] = []
         self.kept: list[int] = []
         self.reached: list[tuple[int, int]] = []
 
-    def advance(self, number: int, pattern: int, hit: int, confirmed: bool) -> None:
-        """Move one thread over the character that its positions `hit` allow."""
-        follow = self._follow[pattern]
-        expected = 0
-        while hit:
-            lowest = hit & -hit
-            expected |= follow[lowest.bit_length() - 1]
-            hit ^= lowest
-        earlier = self._expected_before.get(pattern, 0)
-        expected &= ~earlier
-        self._expected_before[pattern] = earlier | expected
-        accepted = bool(expected & MATCHED) and not self._late[pattern]
+    def advance(self, number: int, pattern: int, expected: Expected, confirmed: bool) -> None:
+        """Take a thread that expects this behind the character."""
+        earlier = self._expected_before.get(pattern)
+        if earlier is None:
+            self._expected_before[pattern] = set(expected)
+        elif expected:
+            expected = tuple(position for position in expected if position not in earlier)
+            earlier.update(expected)
+        accepted = has_matched(expected) and not self._late[pattern]
         if accepted:
             self.accepted.append((number, pattern))
-            expected ^= MATCHED
+            expected = expected[1:]
         if expected:
             if accepted or confirmed:
                 self.reached.append((len(self.kept), int(accepted)))
             self.kept.append(number)
             self.threads.append((pattern, expected))
+
+
+class Classes(dict[str, int]):
+    """The class of a character, as far as it was looked up. `members`: the sets that each class lies in (bit sets)."""
+
+    def __init__(self, classes: CharClasses) -> None:
+        super().__init__()
+        self._classes = classes
+        self.members = classes.members
+
+    def __missing__(self, char: str) -> int:
+        if len(self) > _MOST_CHARACTERS:
+            self.clear()
+        found = self[char] = self._classes.class_of(char)
+        return found
+
+
+def classes_of(programs: Sequence[Program]) -> tuple[Classes, dict[CharSet, int]]:
+    """The classes of characters that programs tell apart, and the bit of each set."""
+    sets = dict.fromkeys(charset for program in programs for charset in (program.not_before, program.not_after))
+    sets.update(dict.fromkeys(charset for program in programs for charset in character_sets(program.tree)))
+    return Classes(CharClasses(list(sets))), {charset: 1 << number for number, charset in enumerate(sets)}
 
 
 def _taking(numbers: Sequence[int]) -> Callable[[list[Register]], Sequence[Register]]:

@@ -57,10 +57,10 @@ class BlockTracker:
         if not self._open or begin == end:
             return
         position = begin
-        configuration = self._configuration
+        configuration, classes = self._configuration, self._ends.classes
         for char in reading.text[begin - reading.base : min(end, self._limit) - reading.base]:
             position += 1
-            configuration, moves = configuration[char]
+            configuration, moves = configuration[classes[char]]
             if moves is not None and moves.accepted:
                 self._open = False
                 break

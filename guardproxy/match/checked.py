@@ -63,7 +63,7 @@ class CheckedTracker:
         self._checks = checks
         self._free = free
         self._position = 0
-        self._begin = machine[""]  # the state of a start at `_position`
+        self._begin = machine.start()  # the state of a start at `_position`
         self._threads: list[tuple[int, State]] = []  # by start
         self._runs: dict[int, _Run] = {}
         self._settled: dict[int, int] = {}  # pattern -> the last end that needs no more checks
@@ -81,10 +81,21 @@ class CheckedTracker:
             latest = max(start for start, _ in matches)
             for start in sorted({*(start for start, _ in matches), *live}):
                 if self._position <= start <= latest and not self._threads:
-                    self._position = start
                     at = start - reading.base
-                    self._begin = self._machine[reading.text[at - 1] if at else ""]
+                    self.begin(start, reading.text[at - 1] if at else "")
                     self._run(reading, found)
+        self._forget()
+        return found
+
+    def begin(self, position: int, before: str) -> None:
+        """Stand at a position, behind the character `before`, with no start alive."""
+        self._position = position
+        self._begin = self._machine.start(before)
+
+    def read_on(self, reading: Reading) -> list[Found]:
+        """New text, of which every position is a start."""
+        found: list[Found] = []
+        self._run(reading, found, to_the_end=True)
         self._forget()
         return found
 
@@ -95,25 +106,30 @@ class CheckedTracker:
         self._threads = []
         return found
 
-    def _run(self, reading: Reading, found: list[Found]) -> None:
+    def _run(self, reading: Reading, found: list[Found], *, to_the_end: bool = False) -> None:
         """Read on to the end of the text, or until no start is alive."""
-        text, base, machine = reading.text, reading.base, self._machine
+        machine, classes = self._machine, self._machine.classes
         begin, threads, position = self._begin, self._threads, self._position
-        for char in text[position - base :]:
-            threads.append((position, begin))
+        for char in reading.text[position - reading.base :]:
+            char_class = classes[char]
             moved: list[tuple[int, State]] = []
             hits: list[tuple[int, Matches]] = []
             for start, state in threads:
-                following, matches = state[char]
+                following, matches = state[char_class]
                 if following is not None:
                     moved.append((start, following))
                 if matches:
                     hits.append((start, matches))
+            following, matches = begin[char_class]
+            if following is not None:
+                moved.append((position, following))
+            if matches:
+                hits.append((position, matches))
             if hits:
                 self._judge(hits, position, reading, found)
-            begin, threads = machine[char], moved
+            begin, threads = machine[char_class], moved
             position += 1
-            if not threads:
+            if not threads and not to_the_end:
                 break
         self._begin, self._threads, self._position = begin, threads, position
 

@@ -85,6 +85,11 @@ class PatternScanner:
         self.position = offset
 
     @property
+    def idle(self) -> bool:
+        """Whether nothing is alive."""
+        return not self._threads
+
+    @property
     def safe(self) -> int:
         if not self._threads:
             return self.position
@@ -100,9 +105,9 @@ class PatternScanner:
 
     def read(self, text: str) -> None:
         """As `feed`, but what is found waits for `take`."""
-        configuration = self._configuration
+        configuration, classes = self._configuration, self._automaton.classes
         for position, char in enumerate(text, self.position):
-            configuration, moves = configuration[char]
+            configuration, moves = configuration[classes[char]]
             if moves is not None:
                 self._move(moves, position)
         self._configuration = configuration
@@ -157,9 +162,9 @@ class PatternScanner:
         for (pattern, _), (start, hold) in zip(self._configuration.threads, self._threads, strict=False):
             yield Thread(pattern, start, hold)
 
-    def open_from(self, patterns: Collection[int]) -> int:
-        """The earliest start of a live thread of these patterns; the position if there is none."""
-        return next((thread.start for thread in self.threads() if thread.pattern in patterns), self.position)
+    def open_from(self) -> int:
+        """The earliest start of a live thread; the position if there is none."""
+        return min(self._threads)[0] if self._threads else self.position
 
     def _move(self, moves: Moves, position: int) -> None:
         confirmed, accepted, survivors, new, reached = moves

@@ -1,4 +1,4 @@
-"""Many patterns, looked for together: `scanner()` reads a stream, `scan()` a whole text, both with one automaton.
+"""Many patterns, looked for together: `scanner()` reads a stream, `scan()` a whole text, both in the same way.
 
 Which rule names a text that several have found is decided by the text and the order of the rules alone: the one whose
 match starts first; of those the one whose match is confirmed first; of those the first of the set. A reader follows
@@ -7,20 +7,24 @@ it by taking spans by their start and, where starts are equal, in the order in w
 
 from __future__ import annotations
 
+import string
 from collections.abc import Generator, Sequence
 from typing import Final
 
-from guardproxy.match.automaton import DEFAULT_CELLS, Automaton
+from guardproxy.match.cells import DEFAULT_CELLS, Cells
 from guardproxy.match.checked import FREE_CHECKS
 from guardproxy.match.cut_off import with_cut_off
+from guardproxy.match.edges import apart
+from guardproxy.match.heads import Headed, Heads
+from guardproxy.match.lookout import Lookout
 from guardproxy.match.parts import Block, Part, Pattern, parts_of
-from guardproxy.match.pattern_scanner import PatternScanner
 from guardproxy.match.prefilter import Prefilter
+from guardproxy.match.regions import Window
 from guardproxy.match.requirements import requirements_of
-from guardproxy.match.routing import routes_of
 from guardproxy.match.scanner import Span
-from guardproxy.match.tracking_scanner import TrackingScanner
+from guardproxy.match.set_scanner import SetScanner, Shared
 from guardproxy.match.tree import Program
+from guardproxy.match.units import units_of
 
 __all__ = ["SLICE", "Block", "Pattern", "PatternSet"]
 
@@ -30,22 +34,27 @@ SLICE: Final = 16_384
 _FIRST_SLICE: Final = 64
 _LARGEST_SLICE: Final = 4096
 
+# So many patterns require something nearly everywhere in a text full of what numbers and links are written with, and to
+# look for it costs more than to read the text.
+_MANY: Final = 64
+_DENSE: Final = 0.12
+_MARKS: Final = string.digits + "@:/="
+
 
 class PatternSet:
     """Looks for all matches of all patterns. Raises `PatternSyntaxError` for a pattern outside of the language.
 
     The spans found for a pattern cover exactly what the union of all its matches covers: for every end of a match,
-    the match that begins first. `cells` caps what the automaton remembers, `free_checks` what may be checked of a run
-    of matches (`guardproxy.match.checked`).
+    the match that begins first. `cells` caps what is remembered of texts (`guardproxy.match.cells`), `free_checks` what
+    may be checked of a run of matches (`guardproxy.match.checked`).
     """
 
     def __init__(
         self, patterns: Sequence[Pattern | Block], *, cells: int = DEFAULT_CELLS, free_checks: int = FREE_CHECKS
     ) -> None:
         parts = [(part, pattern.ignore_case) for pattern in patterns for part in parts_of(pattern)]
-        self._rules = tuple(part.rule for part, _ in parts)
-        self._routes = routes_of([part for part, _ in parts], cells, free_checks)
-        self._automaton = Automaton(self._routes.programs, cells=cells)
+        self._shared = _shared([part for part, _ in parts], cells, free_checks)
+        self._many = len(parts) > _MANY
         self._prefilter = Prefilter(
             requirement
             for part, cased in parts
@@ -54,8 +63,9 @@ class PatternSet:
 
     @property
     def transitions_built(self) -> int:
-        """The work the automaton has done so far that it could not look up."""
-        return self._automaton.transitions_built + sum(machine.steps_built for machine in self._routes.machines)
+        """The work done so far that could not be looked up."""
+        shared = self._shared
+        return shared.at_words.built + shared.anywhere.built + sum(unit.built for unit in shared.units)
 
     def may_match(self, text: str) -> bool:
         """False only if nothing can match in the text, nor in a part of it that is cut out where no letter stands."""
@@ -74,8 +84,8 @@ class PatternSet:
     def scan_in_steps(self, text: str) -> Generator[None, None, list[Span]]:
         """`scan` that stops after each `SLICE` characters of a long text."""
         found: list[Span] = []
-        scanner: PatternScanner | TrackingScanner | None = None
-        for begin, end in self._prefilter.windows(text):
+        scanner: SetScanner | None = None
+        for begin, end in self._windows(text):
             if scanner is None or scanner.position < begin:
                 if scanner is not None:
                     found += scanner.take()
@@ -84,7 +94,7 @@ class PatternSet:
                 scanner.read(text[scanner.position : min(scanner.position + SLICE, end)])
                 if len(text) > SLICE:
                     yield
-            if self._routes.endless:
+            if self._shared.endless:
                 yield from self._read_on(scanner, text, end)
         if scanner is not None:
             found += scanner.take()
@@ -92,23 +102,42 @@ class PatternSet:
                 found += scanner.finish()
         return found
 
-    def _read_on(self, scanner: PatternScanner | TrackingScanner, text: str, end: int) -> Generator[None, None, None]:
+    def _windows(self, text: str) -> Sequence[Window]:
+        if self._many and sum(map(text.count, _MARKS)) > _DENSE * len(text):
+            return [(0, len(text))]
+        return self._prefilter.windows(text)
+
+    def _read_on(self, scanner: SetScanner, text: str, end: int) -> Generator[None, None, None]:
         """A window is as wide as a match before it may be over. What goes on behind the window is read to its end."""
         size = _FIRST_SLICE
-        while scanner.position < len(text) and scanner.open_from(self._routes.endless) < end:
+        while scanner.position < len(text) and scanner.open_from() < end:
             scanner.read(text[scanner.position : scanner.position + size])
             size = min(2 * size, _LARGEST_SLICE)
             if size == _LARGEST_SLICE:
                 yield
 
-    def scanner(self, *, offset: int = 0, before: str = "") -> PatternScanner | TrackingScanner:
+    def scanner(self, *, offset: int = 0, before: str = "") -> SetScanner:
         """A fresh scanner for a text that arrives in pieces; or from `offset` on, behind the character `before`."""
-        following, at_end = self._routes.following, self._routes.at_end
-        if not following.trackers:
-            return PatternScanner(self._automaton, self._rules, offset=offset, before=before, at_end=at_end)
-        apart = following.trackers
-        scanner = PatternScanner(self._automaton, self._rules, offset=offset, before=before, apart=apart, at_end=at_end)
-        return TrackingScanner(scanner, following, before)
+        return SetScanner(self._shared, offset=offset, before=before)
+
+
+def _shared(parts: Sequence[Part], cells: int, free_checks: int) -> Shared:
+    # Sights are many and cheap: to forget them should not cost what they are made of.
+    sights, others = Cells(cells // 2), Cells(cells - cells // 2)
+    units = units_of(parts, others, free_checks)
+    unit_of = {number: place for place, unit in enumerate(units) for number in unit.parts}
+    headed = [Headed(part.program, unit_of[number]) for number, part in enumerate(parts)]
+    at_words = [one for one in headed if apart(one.program.not_before)]
+    anywhere = [one for one in headed if not apart(one.program.not_before)]
+    return Shared(
+        Lookout(Heads(at_words, others), sights),
+        Lookout(Heads(anywhere, others), sights),
+        units,
+        rules=[part.rule for part in parts],
+        late=[bool(part.program.not_after) for part in parts],
+        endless=sum(1 << place for place, unit in enumerate(units) if unit.endless),
+        at_end=sum(1 << place for place, unit in enumerate(units) if unit.at_end),
+    )
 
 
 def _candidates(part: Part) -> Program:

@@ -19,13 +19,10 @@ from typing import Final
 
 from guardproxy.match.hidden_scanner import HiddenScanner
 from guardproxy.match.hidden_text import is_hiding
-from guardproxy.match.pattern_scanner import PatternScanner
 from guardproxy.match.scanner import Span
-from guardproxy.match.tracking_scanner import TrackingScanner
+from guardproxy.match.set_scanner import SetScanner
 from guardproxy.match.view import SourceMap, stays_at_first, stays_at_last
 from guardproxy.match.view_scanner import Growing, ViewScanner, still_growing
-
-SetScanner = PatternScanner | TrackingScanner
 
 _AT_A_STRETCH: Final = 256  # looked at for the first character that does not stay
 _FORKED: Final = 16  # read by both copies before it is asked whether they are one again

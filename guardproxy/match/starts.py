@@ -6,8 +6,8 @@ groups, so each character would be worked out anew. Seen from one start there ar
 read, and what came last. So patterns for numbers are run here, one look-up for each start that can still match; and so
 are patterns whose matches are checked, because there a match that begins later must be known as well.
 
-A state is what the patterns expect from one start. Transitions are worked out at first use and kept by character; the
-number of kept cells is capped as it is there.
+A state is what the patterns expect from one start. Steps are worked out at first use, per class of characters, and
+kept; what is kept is capped (`guardproxy.match.cells`).
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from guardproxy.match.charset import CharClasses
-from guardproxy.match.layout import MATCHED, Layout
+from guardproxy.match.automaton import Thread, classes_of
+from guardproxy.match.cells import Cells
+from guardproxy.match.layout import Layout, has_matched
 from guardproxy.match.tree import Program
-
-DEFAULT_CELLS: Final = 30_000
 
 Matches = tuple[tuple[int, int], ...]
 """(pattern, 0 or 1): the pattern matches from the start up to before or behind a character."""
@@ -28,97 +27,93 @@ Step = tuple["State | None", Matches]
 """What a character leads to: None when nothing can match any more."""
 
 
-class State(dict[str, Step]):
-    """What is expected from one start. As a dictionary: the known steps. `threads`: (pattern, expected positions)."""
+class State(dict[int, Step]):
+    """What is expected from one start. As a dictionary: the steps by class; a missing one is worked out."""
 
     __slots__ = ("_machine", "threads")
 
-    def __init__(self, machine: StartMachine, threads: tuple[tuple[int, int], ...]) -> None:
+    def __init__(self, machine: StartMachine, threads: tuple[Thread, ...]) -> None:
         super().__init__()
         self._machine = machine
         self.threads = threads
 
-    def __missing__(self, char: str) -> Step:
-        return self._machine.work_out(self, char)
+    def __missing__(self, char_class: int) -> Step:
+        return self._machine.work_out(self, char_class)
 
     def matched_at_end(self) -> Matches:
         """The matches that are confirmed by the text ending here."""
-        return tuple((pattern, 0) for pattern, expected in self.threads if expected & MATCHED)
+        return tuple((pattern, 0) for pattern, expected in self.threads if has_matched(expected))
 
 
-class StartMachine(dict[str, State]):
-    """As a dictionary: the state of a start behind a character (empty at the beginning of the text)."""
+NO_CHARACTER: Final = -1
+"""In place of a class of characters: the beginning of the text."""
 
-    def __init__(self, programs: Sequence[Program], *, cells: int = DEFAULT_CELLS) -> None:
+
+class StartMachine(dict[int, State]):
+    """Shared by all who follow its patterns. As a dictionary: the state of a start behind a character, by class; a
+    missing one is worked out. `classes`: of all characters, as far as they were looked up.
+    """
+
+    def __init__(self, programs: Sequence[Program], *, cells: Cells | None = None) -> None:
         super().__init__()
-        self._layouts = [Layout(program.tree) for program in programs]
-        self._late = [bool(program.not_after) for program in programs]
-        edges = [s for program in programs for s in (program.not_before, program.not_after)]
-        sets = list(dict.fromkeys([*edges, *(s for layout in self._layouts for s in layout.allowed)]))
-        bits = {charset: 1 << i for i, charset in enumerate(sets)}
-        self._classes = CharClasses(sets)
-        members = self._classes.members
-        # By class of characters, then by pattern.
-        self._allowing = [[layout.allowing(m, bits) for layout in self._layouts] for m in members]
-        self._barring = [[bool(bits[program.not_before] & m) for program in programs] for m in members]
-        self._confirming = [[not bits[program.not_after] & m for program in programs] for m in members]
-        self._states: dict[tuple[tuple[int, int], ...], State] = {}
-        self._most_cells = cells
-        self._cells = 0
-        self.steps_built = 0
+        self._programs = programs
+        self.classes, self._bits = classes_of(programs)
+        self._layouts = [Layout(program.tree, self._bits) for program in programs]
+        self._states: dict[tuple[Thread, ...], State] = {}
+        self._cells = Cells() if cells is None else cells
+        self._cells.on_overflow(self._forget)
+        self.built = 0
 
-    def __missing__(self, before: str) -> State:
-        barred = self._barring[self._classes.class_of(before)] if before else [False] * len(self._layouts)
-        first = tuple((p, layout.first) for p, layout in enumerate(self._layouts) if not barred[p])
-        state = self._state(first)
-        self[before] = state
-        self._account(1)
+    def __missing__(self, char_class: int) -> State:
+        members = self.classes.members[char_class] if char_class >= 0 else 0
+        barred = (bool(self._bits[program.not_before] & members) for program in self._programs)
+        state = self._state(tuple((p, self._layouts[p].first) for p, bars in enumerate(barred) if not bars))
+        self[char_class] = state
+        self._cells.take(1)
         return state
 
-    def work_out(self, state: State, char: str) -> Step:
-        """The step of a state for a character it does not know yet; from now on it knows it."""
-        self.steps_built += 1
-        char_class = self._classes.class_of(char)
-        allowing, confirming = self._allowing[char_class], self._confirming[char_class]
-        threads: list[tuple[int, int]] = []
+    def start(self, before: str = "") -> State:
+        """The state of a start behind a character, or at the beginning of the text."""
+        return self[self.classes[before] if before else NO_CHARACTER]
+
+    def work_out(self, state: State, char_class: int) -> Step:
+        """The step of a state for a class it does not know yet; mostly it knows it from now on."""
+        keep = self._cells.keeps((state.threads, char_class))
+        step = self._build(state, self.classes.members[char_class], keep)
+        if keep:
+            state[char_class] = step
+            self._cells.take(1)
+        return step
+
+    def _build(self, state: State, members: int, keep: bool) -> Step:
+        self.built += 1
+        threads: list[Thread] = []
         confirmed: list[tuple[int, int]] = []
         accepted: list[tuple[int, int]] = []
         for pattern, expected in state.threads:
-            if expected & MATCHED and confirming[pattern]:
+            not_after = self._programs[pattern].not_after
+            if has_matched(expected) and not self._bits[not_after] & members:
                 confirmed.append((pattern, 0))
-            following = self._advance(pattern, expected & allowing[pattern])
-            if following & MATCHED and not self._late[pattern]:
+            following = self._layouts[pattern].advance(expected, members)
+            if has_matched(following) and not not_after:
                 accepted.append((pattern, 1))
-                following ^= MATCHED
+                following = following[1:]
             if following:
                 threads.append((pattern, following))
-        step = self._state(tuple(threads)) if threads else None, (*confirmed, *accepted)
-        state[char] = step
-        self._account(1)
-        return step
+        return self._state(tuple(threads), keep) if threads else None, (*confirmed, *accepted)
 
-    def _advance(self, pattern: int, hit: int) -> int:
-        follow = self._layouts[pattern].follow
-        expected = 0
-        while hit:
-            lowest = hit & -hit
-            expected |= follow[lowest.bit_length() - 1]
-            hit ^= lowest
-        return expected
-
-    def _state(self, threads: tuple[tuple[int, int], ...]) -> State:
+    def _state(self, threads: tuple[Thread, ...], keep: bool = True) -> State:
         known = self._states.get(threads)
         if known is None:
-            self._account(1 + len(threads))
-            known = self._states[threads] = State(self, threads)
+            known = State(self, threads)
+            if keep:
+                self._cells.take(4 + 2 * len(threads))
+                self._states[threads] = known
         return known
 
-    def _account(self, cells: int) -> None:
-        """Count cells; over the cap, forget every step. Who stands in a state goes on from it."""
-        self._cells += cells
-        if self._cells > self._most_cells:
-            for state in self._states.values():
-                state.clear()
-            self._states.clear()
-            self.clear()
-            self._cells = 0
+    def _forget(self) -> None:
+        """Who stands in a state goes on from it."""
+        for state in self._states.values():
+            state.clear()
+        self._states.clear()
+        self.clear()

@@ -1,52 +1,108 @@
 from __future__ import annotations
 
+import re
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardproxy.match.charset import CharSet
-from guardproxy.match.layout import MATCHED, Layout
+from guardproxy.match.layout import NOTHING, Expected, Layout, character_sets, has_matched
 from guardproxy.match.syntax import parse_pattern
-from guardproxy.match.tree import UNBOUNDED, longest, positions
+from guardproxy.match.tree import UNBOUNDED, Node, longest, positions
 from tests.match.oracle import Sample, match_of, samples_and_text
 
 
-def _expected_after(layout: Layout, text: str) -> int:
+def _laid_out(tree: Node) -> tuple[Layout, dict[CharSet, int]]:
+    bits = {charset: 1 << number for number, charset in enumerate(dict.fromkeys(character_sets(tree)))}
+    return Layout(tree, bits), bits
+
+
+def _members(bits: dict[CharSet, int], char: str) -> int:
+    return sum(bit for charset, bit in bits.items() if char in charset)
+
+
+def expected_after(tree: Node, text: str) -> Expected:
+    layout, bits = _laid_out(tree)
     expected = layout.first
     for char in text:
-        hit = [q for q, allowed in enumerate(layout.allowed) if expected >> q & 1 and char in allowed]
-        expected = 0
-        for position in hit:
-            expected |= layout.follow[position]
+        expected = layout.advance(expected, _members(bits, char))
     return expected
+
+
+def _tree(sample: Sample) -> Node:
+    return parse_pattern(sample.pattern.core, ignore_case=sample.pattern.ignore_case)
 
 
 @settings(max_examples=50, deadline=None)
 @given(samples_and_text(), st.data())
 def test_a_match_leads_to_position_zero(example: tuple[list[Sample], str], data: st.DataObject) -> None:
-    pattern = data.draw(st.sampled_from(example[0])).pattern
-    tree = parse_pattern(pattern.core, ignore_case=pattern.ignore_case)
-    assert _expected_after(Layout(tree), data.draw(match_of(tree))) & MATCHED
+    tree = _tree(data.draw(st.sampled_from(example[0])))
+    assert has_matched(expected_after(tree, data.draw(match_of(tree))))
+
+
+@settings(max_examples=80, deadline=None)
+@given(samples_and_text())
+def test_nothing_else_does(example: tuple[list[Sample], str]) -> None:
+    samples, text = example
+    for sample in samples:
+        assert bool(re.fullmatch(sample.python, text)) == has_matched(expected_after(_tree(sample), text))
 
 
 @settings(max_examples=50, deadline=None)
 @given(samples_and_text())
-def test_only_repeats_without_end_lead_back(example: tuple[list[Sample], str]) -> None:
+def test_every_character_of_a_pattern_is_one_position_and_only_repeats_without_end_lead_back(
+    example: tuple[list[Sample], str],
+) -> None:
     for sample in example[0]:
-        tree = parse_pattern(sample.pattern.core, ignore_case=sample.pattern.ignore_case)
-        layout = Layout(tree)
-        assert positions(tree) + 1 == len(layout.allowed) == len(layout.follow)
-        every = (1 << len(layout.allowed)) - 1
-        assert all(0 < follow <= every for follow in layout.follow[1:])
+        tree = _tree(sample)
+        layout, _ = _laid_out(tree)
+        behind = {0: NOTHING}
+        reached = [*layout.first]
+        while reached:
+            position = reached.pop()
+            if position not in behind:
+                behind[position] = layout.advance((position,), -1)
+                assert list(behind[position]) == sorted(set(behind[position])) != []
+                reached += behind[position]
+        assert positions(tree) + 1 == len(behind) == layout.known
         if longest(tree) < UNBOUNDED:
-            assert all(follow < 1 << position for position, follow in enumerate(layout.follow) if position)
+            assert _most_steps(layout.first, behind) == longest(tree)
+
+
+def _most_steps(expected: Expected, behind: dict[int, Expected]) -> int:
+    """The longest way to position 0, if there is no way round."""
+    steps = 0
+    while any(expected):
+        steps += 1
+        assert steps < len(behind)
+        expected = tuple(sorted({after for position in expected for after in behind[position]}))
+    return steps
 
 
 def test_who_goes_round_without_end_matches_on_the_way() -> None:
-    layout = Layout(parse_pattern("x(?:ab?-*)+"))  # from the end: 1 is `-`, 2 is `b`, 3 is `a`, 4 is `x`
-    assert layout.follow[1:] == [0b01011, 0b01011, 0b01111, 0b01000]
+    tree = parse_pattern("x(?:ab?-*)+")
+    assert not has_matched(expected_after(tree, "x"))
+    for text in ("xa", "xab", "xab--", "xaa-ab-a"):
+        assert has_matched(expected_after(tree, text))
 
 
-def test_positions_are_found_by_the_sets_a_character_is_in() -> None:
-    layout = Layout(parse_pattern("a[ab]"))  # laid out from the end: position 2 is `a`, position 1 is `[ab]`
-    bits = {CharSet(()): 1, CharSet.single("a"): 2, CharSet.of([(0x61, 0x62)]): 4}
-    assert [layout.allowing(members, bits) for members in (2 | 4, 4, 0)] == [0b110, 0b010, 0]
+def test_a_long_repeat_is_laid_out_as_far_as_it_is_read() -> None:
+    layout, bits = _laid_out(parse_pattern("[a-z]{20,8000}"))
+    expected = layout.first
+    for char in "abc" * 10:
+        expected = layout.advance(expected, _members(bits, char))
+    assert layout.known < 40
+
+
+def test_a_repeat_that_is_never_left_is_one_position() -> None:
+    tree = parse_pattern("ab{2,}")
+    assert positions(tree) == 3
+    assert expected_after(tree, "abbb") == expected_after(tree, "abb")
+
+
+def test_what_is_wanted_are_the_sets_that_lead_on() -> None:
+    layout, bits = _laid_out(parse_pattern("a[ab]|b"))
+    single, both = bits[CharSet.single("a")], bits[CharSet.of([(0x61, 0x62)])]
+    assert single | bits[CharSet.single("b")] == layout.wanted(layout.first)
+    assert both == layout.wanted(layout.advance(layout.first, single))
+    assert layout.advance(layout.first, both) == NOTHING

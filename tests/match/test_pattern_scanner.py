@@ -49,13 +49,17 @@ def test_what_is_read_waits_until_it_is_taken() -> None:
     assert [Span(8, 13, "key")] == scanner.take()
 
 
-def test_it_knows_where_what_is_open_began() -> None:
-    scanner = PatternSet([Pattern("key", "sk-[a-z]{2,}"), Pattern("word", "[a-z]{9}!")]).scanner()
+def test_it_knows_where_what_is_alive_began() -> None:
+    automaton = Automaton(
+        [part.program for core in ("sk-[a-z]{2,}", "[a-z]{9}!") for part in parts_of(Pattern("r", core))]
+    )
+    scanner = PatternScanner(automaton, ["key", "word"])
     scanner.feed("a word sk-abcd")
-    assert scanner.open_from(frozenset([0])) == 7
-    assert scanner.open_from(frozenset([1])) == 10
+    assert scanner.open_from() == 7
+    assert not scanner.idle
     scanner.feed(". ")
-    assert scanner.open_from(frozenset([0, 1])) == scanner.position
+    assert scanner.open_from() == scanner.position
+    assert scanner.idle
 
 
 def test_plain_text_is_safe_at_once() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from guardproxy.match.cells import Cells
 from guardproxy.match.parts import Pattern, parts_of
 from guardproxy.match.starts import StartMachine
 from tests.match.oracle import Sample, samples_and_text
@@ -11,9 +12,9 @@ from tests.match.oracle import Sample, samples_and_text
 def _matches_from(machine: StartMachine, text: str, start: int) -> set[tuple[int, int]]:
     """(pattern, end)"""
     found: set[tuple[int, int]] = set()
-    state = machine[text[start - 1] if start else ""]
+    state = machine.start(text[start - 1] if start else "")
     for position in range(start, len(text)):
-        following, matches = state[text[position]]
+        following, matches = state[machine.classes[text[position]]]
         found |= {(pattern, position + behind) for pattern, behind in matches}
         if following is None:
             return found
@@ -26,7 +27,7 @@ def _matches_from(machine: StartMachine, text: str, start: int) -> set[tuple[int
 def test_from_each_start_it_finds_every_end(example: tuple[list[Sample], str], cells: int) -> None:
     samples, text = example
     programs = [part.program for sample in samples for part in parts_of(sample.pattern)]
-    machine = StartMachine(programs, cells=cells)
+    machine = StartMachine(programs, cells=Cells(cells))
     for start in range(len(text)):
         expected = {(p, end) for p, sample in enumerate(samples) for s, end in sample.matches(text) if s == start}
         assert expected == _matches_from(machine, text, start)
@@ -38,7 +39,7 @@ def test_starts_of_one_kind_share_their_states() -> None:
     text = "1 22 3-4 5555 6 " * 30
     for start in range(len(text)):
         _matches_from(machine, text, start)
-    built = machine.steps_built
+    built = machine.built
     assert built < 150
     _matches_from(machine, text, 0)
-    assert built == machine.steps_built
+    assert built == machine.built

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardproxy.match.charset import CharSet
-from guardproxy.match.layout import MATCHED, Layout
+from guardproxy.match.layout import has_matched
 from guardproxy.match.syntax import parse_pattern
 from guardproxy.match.tree import (
     UNBOUNDED,
@@ -20,6 +20,7 @@ from guardproxy.match.tree import (
     shortest,
 )
 from tests.match.oracle import REALISTIC, Sample, match_of, samples_and_text
+from tests.match.test_layout import expected_after
 
 
 @pytest.mark.parametrize(
@@ -65,12 +66,7 @@ def test_every_match_begins_with_a_first_match_which_is_a_match_and_has_an_end(
 
 
 def _matches(tree: Node, text: str) -> bool:
-    layout = Layout(tree)
-    expected = layout.first
-    for char in text:
-        hits = [q for q, allowed in enumerate(layout.allowed) if expected >> q & 1 and char in allowed]
-        expected = sum(1 << q for q in range(len(layout.allowed)) if any(layout.follow[hit] >> q & 1 for hit in hits))
-    return bool(expected & MATCHED)
+    return has_matched(expected_after(tree, text))
 
 
 @settings(max_examples=80, deadline=None)

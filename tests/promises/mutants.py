@@ -27,6 +27,7 @@ _PATTERNS: Final = (
     "tests/match/test_pattern_set.py",
 )
 _TRACKED: Final = ("tests/match/test_tracking_scanner.py", *_PATTERNS)
+_SET: Final = ("tests/match/test_set_scanner.py", *_PATTERNS)
 _WINDOWS: Final = ("tests/promises/test_windows.py",)
 _STREAM: Final = ("tests/core/test_stream.py",)
 _VIEW: Final = ("tests/match/test_view.py", "tests/match/test_view_scanner.py")
@@ -73,10 +74,10 @@ MUTANTS: Final = (
     ),
     Mutant(
         "what stands before a match is forgotten",
-        "match/automaton.py",
-        "barred = self._barring[self._classes.class_of(before)] if before else 0",
-        "barred = 0",
-        _WINDOWS,
+        "match/heads.py",
+        "return self._ground(self._barring(self.classes.members[self.classes[before]]) if before else 0)",
+        "return self._ground(0)",
+        _SET,
     ),
     Mutant(
         "the cache is not keyed by what is barred",
@@ -88,16 +89,51 @@ MUTANTS: Final = (
     Mutant(
         "a match is confirmed by any character behind it",
         "match/automaton.py",
-        "matched = bool(expected & MATCHED and confirming >> pattern & 1)",
-        "matched = bool(expected & MATCHED)",
+        "matched = has_matched(expected) and bool(kind.confirming >> pattern & 1)",
+        "matched = has_matched(expected)",
         _PATTERNS,
     ),
     Mutant(
         "an earlier thread takes the positions of other patterns too",
         "match/automaton.py",
-        "earlier = self._expected_before.get(pattern, 0)",
-        "earlier = self._expected_before.get(0, 0)",
+        "earlier = self._expected_before.get(pattern)",
+        "earlier = self._expected_before.get(0)",
+        ("tests/match/test_pattern_scanner.py", "tests/match/test_automaton.py"),
+    ),
+    Mutant(
+        "a unit is woken where it was noticed, not where it began",
+        "match/set_scanner.py",
+        "woken = [(unit, self._age_of(1 << unit) + 1) for unit",
+        "woken = [(unit, 1) for unit",
         _PATTERNS,
+    ),
+    Mutant(
+        "while one unit is awake nobody asks what the others may have begun",
+        "match/set_scanner.py",
+        "safe = self.position - self._age_of(self._asleep)",
+        "safe = self.position",
+        _SET,
+    ),
+    Mutant(
+        "a unit sleeps while something of it is alive",
+        "match/set_scanner.py",
+        "if scanner.idle:",
+        "if scanner.idle or scanner.safe == scanner.position:",
+        _SET,
+    ),
+    Mutant(
+        "a start that was followed for long is dropped, and its unit sleeps on",
+        "match/lookout.py",
+        "woken |= ahead.heads[0].units",
+        "woken |= 0",
+        _SET,
+    ),
+    Mutant(
+        "a crowd of starts is dropped, and its unit sleeps on",
+        "match/lookout.py",
+        "going_on = [(place, rest) for place, head in going_on if (rest := self._heads.without(head, woken))]",
+        "going_on, woken = [(p, h) for p, head in going_on if (h := self._heads.without(head, woken))], 0",
+        _SET,
     ),
     Mutant(
         "the window is one character short",
@@ -116,8 +152,8 @@ MUTANTS: Final = (
     Mutant(
         "a match that goes on behind a window is not read to its end",
         "match/pattern_set.py",
-        "scanner.open_from(self._routes.endless) < end:",
-        "scanner.open_from(self._routes.endless) < 0:",
+        "scanner.open_from() < end:",
+        "scanner.open_from() < 0:",
         ("tests/match/test_pattern_set.py",),
     ),
     Mutant(
@@ -137,15 +173,15 @@ MUTANTS: Final = (
     Mutant(
         "what a tracker holds is not held",
         "match/tracking_scanner.py",
-        "safe = min(safe, tracker.safe(position))",
-        "tracker.safe(position)",
+        "return min(self._scanner.position, tracker.safe(self._scanner.position), *holds)",
+        "return min(self._scanner.position, *holds)",
         _TRACKED,
     ),
     Mutant(
         "a tracker loses the text before its piece",
         "match/tracking_scanner.py",
-        "if len(self._text) > 2 * self._following.reach:",
-        "if len(self._text) > self._following.reach // 2:",
+        "if len(self._text) > 2 * self._reach:",
+        "if len(self._text) > self._reach // 2:",
         ("tests/match/test_checked.py", *_TRACKED),
     ),
     Mutant(
@@ -158,8 +194,8 @@ MUTANTS: Final = (
     Mutant(
         "a number may start behind what bars it",
         "match/starts.py",
-        "for p, layout in enumerate(self._layouts) if not barred[p])",
-        "for p, layout in enumerate(self._layouts) if not barred[0])",
+        "for p, bars in enumerate(barred) if not bars))",
+        "for p, bars in enumerate(barred)))",
         ("tests/match/test_starts.py", "tests/match/test_checked.py", *_TRACKED),
     ),
     Mutant(

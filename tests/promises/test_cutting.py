@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardproxy.core.stream import StreamGuard
-from guardproxy.match.automaton import DEFAULT_CELLS
+from guardproxy.match.cells import DEFAULT_CELLS
 from guardproxy.match.parts import parts_of
 from guardproxy.match.pattern_set import PatternSet
 from guardproxy.match.scanner import Scanner

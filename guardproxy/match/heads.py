@@ -1,0 +1,229 @@
+"""How all patterns of a set begin, seen from one start, and only so far.
+
+Most starts of most patterns are over after a character or two. A *head* is a start that is not: it is what the patterns
+expect behind the characters read so far. It follows a pattern until that has matched; then the *unit* the pattern
+belongs to is *woken*, and whoever reads on follows the pattern by other means. It is followed for `DEPTH` characters at
+most, so repeats that last longer than that need not be counted, and there are few heads.
+
+Heads take a step per class of characters, worked out at first use.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from guardproxy.match.automaton import Thread, classes_of
+from guardproxy.match.cells import Cells
+from guardproxy.match.charset import CharSet
+from guardproxy.match.layout import Layout, has_matched
+from guardproxy.match.tree import UNBOUNDED, Chars, Choice, Node, Program, Repeat, Series, first_characters, shortest
+
+DEPTH: Final = 32
+
+_TELLING: Final = 3
+_FEW: Final = 4
+_WIDE: Final = 12
+
+Step = tuple["Head | None", int]
+"""What a character leads to: None when nothing is followed any more; and the units it wakes, as a bit set."""
+
+Beginning = tuple["Head | None", int, "Ground"]
+"""What a character begins, the units it wakes, and what can begin behind it."""
+
+_OVER: Final[Step] = (None, 0)
+
+
+class Headed(NamedTuple):
+    """A program, and the unit it belongs to."""
+
+    program: Program
+    unit: int
+
+
+class Head:
+    """A start. `units`: whose patterns go on (a bit set). `wanted`: the sets of characters it can go on with (a bit
+    set). `steps`: the known ones, by those of the wanted sets that a character is in.
+    """
+
+    __slots__ = ("steps", "threads", "units", "wanted")
+
+    def __init__(self, threads: tuple[Thread, ...], units: int, wanted: int) -> None:
+        self.threads = threads
+        self.units = units
+        self.wanted = wanted
+        self.steps: dict[int, Step] = {}
+
+
+class Ground:
+    """What can begin. `barred`: the patterns that cannot (a bit set). `wanted`: the sets of characters that matter for
+    what does, and for what can behind the next character (a bit set). `steps`: the known ones, by those of the wanted
+    sets that a character is in.
+    """
+
+    __slots__ = ("barred", "steps", "wanted")
+
+    def __init__(self, barred: int, wanted: int) -> None:
+        self.barred = barred
+        self.wanted = wanted
+        self.steps: dict[int, Beginning] = {}
+
+
+class Heads:
+    """The heads of all patterns. `built` counts the work done so far."""
+
+    def __init__(self, headed: Sequence[Headed], cells: Cells) -> None:
+        near = [replace(one.program, tree=nearest(first_part(one.program.tree), DEPTH)) for one in headed]
+        self._units = [one.unit for one in headed]
+        self._not_before = [one.program.not_before for one in headed]
+        self.classes, self._bits = classes_of(near)
+        self._layouts = [Layout(program.tree, self._bits) for program in near]
+        self._grounds: dict[int, Ground] = {}
+        self._heads: dict[tuple[Thread, ...], Head] = {}
+        self._cells = cells
+        self._cells.on_overflow(self._forget)
+        self.built = 0
+
+    def ground(self, before: str = "") -> Ground:
+        """What can begin behind the character `before`, or at the beginning of the text."""
+        return self._ground(self._barring(self.classes.members[self.classes[before]]) if before else 0)
+
+    def begin(self, ground: Ground, members: int) -> Beginning:
+        """What begins with a character that is in these sets."""
+        hit = ground.wanted & members
+        step = ground.steps.get(hit)
+        if step is None:
+            first = [(pattern, layout.first) for pattern, layout in enumerate(self._layouts)]
+            starting = [thread for thread in first if not ground.barred >> thread[0] & 1]
+            head, woken = self._step(self._advanced(starting, hit))
+            step = ground.steps[hit] = head, woken, self._ground(self._barring(hit))
+        return step
+
+    def go_on(self, head: Head, members: int) -> Step:
+        """The start one character later, for a character that is in these sets."""
+        hit = head.wanted & members
+        step = head.steps.get(hit)
+        if step is None:
+            step = head.steps[hit] = self._step(self._advanced(head.threads, hit)) if hit else _OVER
+        return step
+
+    def without(self, head: Head, units: int) -> Head | None:
+        """The same start, with some units left out."""
+        if not head.units & units:
+            return head
+        return self._head([thread for thread in head.threads if not units >> self._units[thread[0]] & 1])
+
+    def _ground(self, barred: int) -> Ground:
+        known = self._grounds.get(barred)
+        if known is None:
+            wanted = 0
+            for pattern, layout in enumerate(self._layouts):
+                wanted |= self._bits[self._not_before[pattern]]
+                if not barred >> pattern & 1:
+                    wanted |= layout.wanted(layout.first)
+            self._cells.take(4)
+            known = self._grounds[barred] = Ground(barred, wanted)
+        return known
+
+    def _barring(self, members: int) -> int:
+        """The patterns that cannot start behind a character that is in these sets, as a bit set."""
+        return sum(1 << pattern for pattern, chars in enumerate(self._not_before) if self._bits[chars] & members)
+
+    def _advanced(self, threads: Iterable[Thread], members: int) -> list[Thread]:
+        advanced = [(pattern, self._layouts[pattern].advance(expected, members)) for pattern, expected in threads]
+        return [thread for thread in advanced if thread[1]]
+
+    def _step(self, advanced: Iterable[Thread]) -> Step:
+        self.built += 1
+        self._cells.take(1)
+        threads: list[Thread] = []
+        woken = 0
+        for thread in advanced:
+            if has_matched(thread[1]):
+                woken |= 1 << self._units[thread[0]]
+            else:
+                threads.append(thread)
+        return self._head(threads), woken
+
+    def _head(self, threads: Sequence[Thread]) -> Head | None:
+        if not threads:
+            return None
+        key = tuple(threads)
+        known = self._heads.get(key)
+        if known is None:
+            units = wanted = 0
+            for pattern, expected in key:
+                units |= 1 << self._units[pattern]
+                wanted |= self._layouts[pattern].wanted(expected)
+            self._cells.take(4 + 2 * len(key))
+            known = self._heads[key] = Head(key, units, wanted)
+        return known
+
+    def _forget(self) -> None:
+        for head in self._heads.values():
+            head.steps.clear()
+        self._heads.clear()
+        for ground in self._grounds.values():
+            ground.steps.clear()
+        self._grounds.clear()
+
+
+def first_part(node: Node) -> Node:
+    """What of a pattern is looked out for: up to where so much of it has been read that it is hardly by chance, and
+    what follows may be nearly anything.
+    """
+    match node:
+        case Choice(options):
+            return Choice(tuple(map(first_part, options)))
+        case Series(parts):
+            told = 0
+            for number, part in enumerate(parts):
+                if told >= _TELLING and is_wide(first_characters(part)):
+                    return Series(parts[:number])
+                told += telling(part)
+    return node
+
+
+def is_wide(chars: CharSet) -> bool:
+    return sum(char in chars for char in string.ascii_letters + string.digits) >= _WIDE
+
+
+def telling(node: Node) -> int:
+    """The least number of characters in a match that are one of a few."""
+    match node:
+        case Chars(allowed):
+            return int(len(allowed) <= _FEW)
+        case Series(parts):
+            return sum(map(telling, parts))
+        case Choice(options):
+            return min(map(telling, options))
+        case Repeat(part, low, _):
+            return low * telling(part)
+
+
+def nearest(node: Node, depth: int) -> Node:
+    """A simpler tree that is the same to whoever reads no more than `depth` characters. Nobody leaves a repeat whose
+    least number is `UNBOUNDED`.
+    """
+    match node:
+        case Chars():
+            return node
+        case Series(parts):
+            return Series(tuple(_reached(parts, depth)))
+        case Choice(options):
+            return Choice(tuple(nearest(option, depth) for option in options))
+        case Repeat(part, low, high):
+            least = shortest(part)
+            low = UNBOUNDED if low * least >= depth else low
+            high = UNBOUNDED if high * least >= depth else high
+            return Repeat(nearest(part, depth), low, high)
+
+
+def _reached(parts: Iterable[Node], depth: int) -> Iterator[Node]:
+    for part in parts:
+        if depth <= 0:
+            return
+        yield nearest(part, depth)
+        depth -= shortest(part)
