@@ -52,15 +52,21 @@ def inspect_in_steps(
     """`inspect` that stops now and then, so that a long text holds nobody else up. Texts the `memo` knows are clean."""
     coverage = Coverage.of(segments, skipped, policy.watched)
     hits: Hits = {}
-    for provenance, detectors in policy.detectors.items():
-        group = [segment for segment in segments if segment.provenance is provenance] if detectors else []
-        if group:
-            known = memo if memo is not None and memo.revision == policy.revision else None
+    known = memo if memo is not None and memo.revision == policy.revision else None
+    for provenance, group in _groups(segments).items():
+        if detectors := policy.detectors.get(provenance):
             yield from scan_group(detectors, group, hits, known)
     if not hits:
         return Verdict(Action.ALLOW, coverage=coverage)
     yield
     return _judge(policy, hits, _masks(policy, segments, hits), coverage)
+
+
+def _groups(segments: Sequence[Segment]) -> Mapping[Provenance, list[Segment]]:
+    groups: dict[Provenance, list[Segment]] = {}
+    for segment in segments:
+        groups.setdefault(segment.provenance, []).append(segment)
+    return groups
 
 
 def shown_name(policy: Policy, name: str) -> str:

@@ -1,6 +1,7 @@
 """Finding: what the detectors of one provenance see in the texts of one exchange.
 
-Nearly every exchange holds nothing, so one cheap question is asked about all texts together. What a model reads as one
+Nearly every exchange holds nothing, so one cheap question is asked about all texts together, and one about all names and
+ids, which look like what is looked for and would make the other question dear. What a model reads as one
 text (`Segment.run`) is also looked at as one, so that nothing hides in the cut between two parts. Everything here stops
 now and then (a bare `yield`): between two stops at most a slice of a long text is read.
 """
@@ -26,6 +27,9 @@ _BETWEEN: Final = "\x00"
 # a phrase where there is a line end.
 _SEAMS: Final = ("", "\n")
 
+BRIEF: Final = 64
+"""Texts of so many characters are asked about apart: most are names and ids."""
+
 # Fewer texts are no history: looking at them costs less than asking whether they were looked at.
 _HISTORY: Final = 4
 
@@ -39,19 +43,22 @@ def scan_group(
     if recall is not None:
         group = [segment for segment in group if recall.unknown((segment,))]
         runs = [run for run in runs if recall.unknown(run)]
-    texts = [segment.text for segment in group]
+    briefs = [segment.text for segment in group if len(segment.text) <= BRIEF]
+    texts = [segment.text for segment in group if len(segment.text) > BRIEF]
     texts += [seam.join(segment.text for segment in run) for run in runs for seam in _SEAMS]
-    joined = _BETWEEN.join(texts)
+    together, in_brief = _BETWEEN.join(texts), _BETWEEN.join(briefs)
     for detector in detectors:
         # `scan` asks the question of one text itself.
-        if len(texts) > 1 and not detector.may_match(joined):
-            continue
+        brief = len(briefs) == 1 or bool(briefs and detector.may_match(in_brief))
+        long = len(texts) == 1 or bool(texts and detector.may_match(together))
         for segment in group:
-            spans = yield from detector.scan_in_steps(segment.text)
-            if spans:
-                hits.setdefault(segment, []).extend(spans)
-        for run in runs:
-            yield from scan_run(detector, run, hits)
+            if brief if len(segment.text) <= BRIEF else long:
+                spans = yield from detector.scan_in_steps(segment.text)
+                if spans:
+                    hits.setdefault(segment, []).extend(spans)
+        if long:
+            for run in runs:
+                yield from scan_run(detector, run, hits)
     if recall is not None:
         recall.remember(hits)
 

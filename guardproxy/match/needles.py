@@ -25,6 +25,7 @@ _FARTHEST: Final = 1024  # characters that are looked at on one side of a string
 _FEW: Final = 64
 _COMMON: Final = 30
 _PART: Final = 4
+_MOST_MARKS: Final = 3
 _DENSE: Final = 16  # one string in so many characters: then everything is read
 
 
@@ -35,7 +36,7 @@ def around(begin: int, end: int, longest: int, text: str) -> Window:
 
 class Sought:
     """A clue, and what else its matches hold: a string of each of the `others`, spelled so, and so much of what is
-    `rare`. `mark`: a character, neither letter nor digit, that every match holds; or empty.
+    `rare`. `marks`: rare characters, neither letters nor digits, one of which every match holds; or none.
     """
 
     def __init__(
@@ -47,9 +48,7 @@ class Sought:
         self._others = [_Other.of(other, clue) for other in others]
         self._spelling = spelling
         self._rare = rare
-        marks = [next(iter(other.strings)) for other in others if len(other.strings) == 1]
-        rarest = min((char for mark in marks for char in mark if not char.isalnum()), key=commonness, default="")
-        self.mark = rarest if commonness(rarest) < _COMMON else ""
+        self.marks = min(filter(None, (_marks(other.strings) for other in others)), key=_commonness_of, default="")
 
     def window_at(self, at: int, end: int, spelled: Spelled) -> Window | None:
         """Where the matches around a string at `[at, end)` can lie, with the character behind them; None: nowhere."""
@@ -136,23 +135,27 @@ class Needles:
 
     def __init__(self, sought: Iterable[Sought]) -> None:
         self._sought: dict[str, list[Sought]] = {}
-        by_mark: dict[str, set[str]] = {}
+        by_marks: dict[str, set[str]] = {}
         for one in sought:
-            by_mark.setdefault(one.mark, set()).update(one.strings)
+            by_marks.setdefault(one.marks, set()).update(one.strings)
             for string in one.strings:
                 self._sought.setdefault(string, []).append(one)
-        self._gates = tuple((mark, _gates(strings)) for mark, strings in by_mark.items())
+        self._gates = tuple((tuple(marks) or ("",), _gates(strings)) for marks, strings in by_marks.items())
 
     def standing_in(self, text: str, around: str) -> set[str]:
-        """Those that stand in the text, if the mark of their clue does in what is `around` it."""
+        """Those that stand in the text, if a mark of their clue does in what is `around` it."""
         found: set[str] = set()
-        for mark, gates in self._gates:
-            if mark in around:
-                for gate, pairs in gates:
-                    if gate in text:
-                        for pair, needles in pairs:
-                            if pair in text:
-                                found.update(needle for needle in needles if needle in text)
+        for marks, gates in self._gates:
+            for mark in marks:
+                if mark in around:
+                    break
+            else:
+                continue
+            for gate, pairs in gates:
+                if gate in text:
+                    for pair, needles in pairs:
+                        if pair in text:
+                            found.update(needle for needle in needles if needle in text)
         return found
 
     def windows(self, needles: Iterable[str], text: str, spelled: Spelled) -> Iterator[Window]:
@@ -182,6 +185,20 @@ def _windows(needle: str, sought: Sought, text: str, spelled: Spelled) -> Iterat
         at = text.find(needle, at + 1)
     if end >= 0:
         yield begin, end
+
+
+def _marks(strings: Iterable[str]) -> str:
+    """A rare character of each that is neither letter nor digit; none if one of them has none, or they are many."""
+    marks = [min(filter(_is_mark, string), key=commonness, default="") for string in strings]
+    return "".join(sorted(set(marks))) if all(marks) and len(set(marks)) <= _MOST_MARKS else ""
+
+
+def _is_mark(char: str) -> bool:
+    return not char.isalnum() and commonness(char) < _COMMON
+
+
+def _commonness_of(marks: str) -> tuple[int, str]:
+    return sum(map(commonness, marks)), marks
 
 
 _Gates = tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...]

@@ -89,6 +89,9 @@ class _Gate(NamedTuple):
         return not self.marks
 
 
+_OPEN: Final = _Gate(frozenset(), 0)
+
+
 class _Branch(NamedTuple):
     """`groups`: the best first. `rarest`: for each group words of which one is there if one of its phrases is; not for
     a group of which that cannot be said.
@@ -155,7 +158,10 @@ class Phrases:
         edges = {n.words for one in required for group in one.groups for n in map(need, group) if n.words and n.part}
         # Looking up the edges of all words takes a while; few are rather looked for where everything else is there.
         self._branches = [_Branch.of(one, len(edges) > _FEW_EDGES) for one in required]
-        self._gates = frozenset(branch.gate for branch in self._branches)
+        gates = {branch.gate for branch in self._branches}
+        self._open_gates = frozenset(gate for gate in gates if gate == _OPEN)
+        self._gates = tuple(gates - self._open_gates)
+        self._counting = any(gate.digits for gate in gates)
         groups = [group for branch in self._branches for group in branch.groups]
         self._words = frozenset(word for group in groups for words in group.words for word in words)
         self._beginnings = frozenset(word[1:] for word in self._words if word.startswith(b"^"))
@@ -173,8 +179,11 @@ class Phrases:
 
     def windows(self, text: str) -> Iterable[Window]:
         """Where matches can be, in any order, also overlapping, each with the character behind its matches."""
-        digits = count_digits(text) if any(gate.digits for gate in self._gates) else 0
-        open_gates = frozenset(gate for gate in self._gates if gate.is_open(text, digits))
+        open_gates = self._open_gates
+        if self._gates:
+            digits = count_digits(text) if self._counting else 0
+            if opened := [gate for gate in self._gates if gate.is_open(text, digits)]:
+                open_gates = open_gates.union(opened)
         if not open_gates:
             return ()
         letters = spelled(text)

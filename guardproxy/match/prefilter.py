@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
+from guardproxy.match.briefs import MOST, Briefs
 from guardproxy.match.charset import CharSet
 from guardproxy.match.extents import Clue
 from guardproxy.match.needles import Needles, Sought
@@ -89,8 +90,11 @@ class Prefilter:
         strings: dict[_Place, dict[Spelling, list[Sought]]] = {}
         phrases: dict[_Place, list[Required]] = {}
         runs: dict[CharSet, list[tuple[Run, int]]] = {}
+        briefs: list[tuple[Spelling, str]] = []
         self._blind = False
         for one in requirements:
+            if one.groups and one.spelling is not AS_WORDS:
+                briefs += [(one.spelling, string) for string in one.groups[0].strings]
             if one.groups and one.spelling is AS_WORDS:
                 groups, written = ([group.strings for group in some] for some in (one.groups, one.others))
                 required = Required(groups, one.longest, one.marks, one.digits, written)
@@ -110,10 +114,20 @@ class Prefilter:
         self._strings = _by_gate(needles)
         self._phrases = _by_gate({place: Phrases(required) for place, required in phrases.items()})
         self._runs = [RunSearch(required) for required in runs.values()]
+        self._briefs = Briefs(briefs)
 
     def may_match(self, text: str) -> bool:
         """False only if no pattern can match in the text, nor in any part of it cut out where it has no letters."""
         return self._blind or next(self._found(text), None) is not None
+
+    def _may_hold(self, text: str) -> bool:
+        """Whether any string, run or phrase that is required stands in a short text."""
+        if self._briefs.may_stand_in(Spelled(text)):
+            return True
+        for runs in self._runs:
+            if runs.stand_in(text):
+                return True
+        return any(any(True for _ in phrases.windows(text)) for _, those in self._phrases for _, _, phrases in those)
 
     def windows(self, text: str) -> list[Window]:
         """Where matches can be: disjoint pieces of the text, in order, each with the character behind its matches."""
@@ -127,6 +141,8 @@ class Prefilter:
         return merged(found)
 
     def _found(self, text: str) -> Iterator[Window]:
+        if len(text) <= MOST and not self._may_hold(text):
+            return
         spelled = Spelled(text)
         for place, needles in _open(self._strings, spelled):
             yield from _strings_found(place, needles, spelled)
