@@ -26,6 +26,8 @@ STREAM: Final = re.compile(rb'"stream": *true')
 TAG: Final = re.compile(TAG_MARK.encode() + rb"([a-z]{%d})" % TAG_LENGTH)
 LONG_PROMPT: Final = 8000
 MARK: Final = "\0"
+# As long as those of a real server: an id looks like a credential, and a guard has to tell.
+ID: Final = "chatcmpl-CQ7v1mZk0dHt3yWb9xRfLs5uPaJ2e"
 
 
 class Request(NamedTuple):
@@ -90,7 +92,7 @@ def _with_head(body: bytes, length: int) -> bytes:
 def render_whole(scenario: Scenario) -> Reply:
     message = {"role": "assistant", "content": MARK + reply_text(scenario), "refusal": None}
     body = {
-        "id": "chatcmpl-bench",
+        "id": ID,
         "object": "chat.completion",
         "created": 1700000000,
         "model": MODEL,
@@ -104,7 +106,7 @@ def render_whole(scenario: Scenario) -> Reply:
 def _event(delta: dict[str, str], finish: str | None = None, **more: Any) -> bytes:
     choices = [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]
     body = {
-        "id": "chatcmpl-bench",
+        "id": ID,
         "object": "chat.completion.chunk",
         "created": 1700000000,
         "model": MODEL,

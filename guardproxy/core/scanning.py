@@ -1,9 +1,9 @@
 """Finding: what the detectors of one provenance see in the texts of one exchange.
 
-Nearly every exchange holds nothing, so one cheap question is asked about all texts together, and one about all names and
-ids, which look like what is looked for and would make the other question dear. What a model reads as one
-text (`Segment.run`) is also looked at as one, so that nothing hides in the cut between two parts. Everything here stops
-now and then (a bare `yield`): between two stops at most a slice of a long text is read.
+Nearly every exchange holds nothing, so one cheap question is asked about all texts together; and one about all names
+and ids, which look like what is looked for and would make the other question dear. What a model reads as one text
+(`Segment.run`) is also looked at as one, so that nothing hides in the cut between two parts. Everything here stops now
+and then (a bare `yield`): between two stops at most a slice of a long text is read.
 """
 
 from __future__ import annotations

@@ -43,10 +43,7 @@ class Briefs:
             for string in strings:  # a plain loop: a generator would take longer than what it does
                 if string in text:
                     return True
-        for spelling, quads in self._quads:
-            if quads.stand_in(spelled.in_spelling(spelling)):
-                return True
-        return False
+        return any(quads.stand_in(spelled.in_spelling(spelling)) for spelling, quads in self._quads)
 
 
 class _Quads:

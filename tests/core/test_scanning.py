@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from guardproxy.core.exchange import Provenance, Segment
 from guardproxy.core.inspection import inspect, inspect_in_steps
 from guardproxy.core.memo import LEAST, Memo
-from guardproxy.core.scanning import runs_of
+from guardproxy.core.scanning import Hits, runs_of, scan_group
 from guardproxy.core.verdict import Verdict
 from guardproxy.match.scanner import Span
 from tests.support.strategies import Kit, kits, make_kit, texts
@@ -142,3 +142,15 @@ def test_a_run_has_several_segments_of_one_number(group: list[Segment]) -> None:
     runs = runs_of(group)
     assert all(len(run) > 1 and len({segment.run for segment in run}) == 1 for run in runs)
     assert -1 not in {segment.run for run in runs for segment in run}
+
+
+@given(kits(), st.lists(st.tuples(texts, st.integers(0, 80)), max_size=5))
+def test_what_is_found_in_texts_looked_at_together_is_what_is_found_in_each(
+    kit: Kit, parts: list[tuple[str, int]]
+) -> None:
+    group = [Segment(" " * before + text, Provenance.USER, (at,)) for at, (text, before) in enumerate(parts)]
+    hits: Hits = {}
+    for _ in scan_group(kit.detectors, group, hits):
+        pass
+    alone = {segment: spans for segment in group if (spans := [s for d in kit.detectors for s in d.scan(segment.text)])}
+    assert hits == alone

@@ -96,12 +96,21 @@ def test_what_else_a_match_holds_must_be_near_and_on_the_right_side() -> None:
     assert windows(needles, "key of x = 1") == []
 
 
-def test_without_the_mark_of_its_clue_a_string_is_not_looked_for() -> None:
+def test_without_a_mark_of_its_clue_a_string_is_not_looked_for() -> None:
     sought = Sought(clue("key", 9, 9), [clue("@", 9, 9)])
-    assert sought.mark == "@"
+    assert sought.marks == "@"
     assert Needles([sought]).standing_in("the key", "the key to all") == set()
     assert Needles([sought]).standing_in("the key", "the key @ all") == {"key"}
-    assert Sought(clue("key", 9, 9), [clue("b2", 9, 9)]).mark == ""
+    assert Sought(clue("key", 9, 9), [clue("b2", 9, 9)]).marks == ""
+
+
+def test_one_of_several_marks_is_enough() -> None:
+    either = Clue(frozenset([":=", "=>", "="]), Extent(0, 9, ANY), Extent(0, 9, ANY))
+    sought = Sought(clue("key", 9, 9), [either, Clue(frozenset(["a", "@"]), Extent(0, 9, ANY), Extent(0, 9, ANY))])
+    assert sought.marks == "=" or set(sought.marks) <= set(":=>")
+    assert Needles([sought]).standing_in("key", "key to all") == set()
+    for text in ("key := x", "key => x", "key = x"):
+        assert Needles([sought]).standing_in("key", text) == {"key"}
 
 
 @given(st.lists(clues, max_size=5), texts)
