@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from guardproxy.match.regions import Spelled
 from guardproxy.match.spelling import AS_SHAPES, FOLDED, Spelling, bits, fold
@@ -18,31 +18,45 @@ MOST: Final = 256
 """The longest text, in characters, for which this is quicker than to look for strings one by one."""
 
 _QUAD: Final = 4
+_FEW: Final = 8  # so many strings are rather looked for one by one
+
+
+class Brief(NamedTuple):
+    """One of these strings, spelled so, and one of the marks, if there are any, stand in every match."""
+
+    spelling: Spelling
+    strings: Iterable[str]
+    marks: str = ""
 
 
 class Briefs:
-    """Strings, each with the spelling it is looked for in."""
+    """What many patterns require."""
 
-    def __init__(self, strings: Iterable[tuple[Spelling, str]]) -> None:
-        by_themselves: dict[Spelling, set[str]] = {}
+    def __init__(self, briefs: Iterable[Brief]) -> None:
+        by_themselves: dict[tuple[str, Spelling], set[str]] = {}
         quads: dict[Spelling, set[str]] = {}
-        for spelling, string in strings:
-            if len(string) < _QUAD or not string.isascii():
-                by_themselves.setdefault(spelling, set()).add(string)
-            elif spelling is AS_SHAPES:
-                quads.setdefault(AS_SHAPES, set()).add(string)
-            else:  # one look for both cases
-                quads.setdefault(FOLDED, set()).add(fold(string))
-        self._by_themselves = [(spelling, tuple(sorted(those))) for spelling, those in by_themselves.items()]
+        for spelling, strings, marks in briefs:
+            for string in strings:
+                if len(string) < _QUAD or not string.isascii():
+                    by_themselves.setdefault((marks, spelling), set()).add(string)
+                elif spelling is AS_SHAPES:
+                    quads.setdefault(AS_SHAPES, set()).add(string)
+                else:  # one look for both cases
+                    quads.setdefault(FOLDED, set()).add(fold(string))
+        for spelling in [*quads]:
+            if len(quads[spelling]) <= _FEW:
+                by_themselves.setdefault(("", spelling), set()).update(quads.pop(spelling))
+        self._by_themselves = [(*key, tuple(sorted(those))) for key, those in by_themselves.items()]
         self._quads = [(spelling, _Quads(those)) for spelling, those in quads.items()]
 
     def may_stand_in(self, spelled: Spelled) -> bool:
-        """False only if none of the strings stands in the text."""
-        for spelling, strings in self._by_themselves:
-            text = spelled.in_spelling(spelling)
-            for string in strings:  # a plain loop: a generator would take longer than what it does
-                if string in text:
-                    return True
+        """False only if nothing that is required stands in the text."""
+        text = spelled.text
+        for marks, spelling, strings in self._by_themselves:
+            if (not marks or any(map(text.__contains__, marks))) and any(
+                map(spelled.in_spelling(spelling).__contains__, strings)
+            ):
+                return True
         return any(quads.stand_in(spelled.in_spelling(spelling)) for spelling, quads in self._quads)
 
 

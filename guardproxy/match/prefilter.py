@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
-from guardproxy.match.briefs import MOST, Briefs
+from guardproxy.match.briefs import MOST, Brief, Briefs
 from guardproxy.match.charset import CharSet
 from guardproxy.match.extents import Clue
 from guardproxy.match.needles import Needles, Sought
@@ -90,11 +90,9 @@ class Prefilter:
         strings: dict[_Place, dict[Spelling, list[Sought]]] = {}
         phrases: dict[_Place, list[Required]] = {}
         runs: dict[CharSet, list[tuple[Run, int]]] = {}
-        briefs: list[tuple[Spelling, str]] = []
+        briefs: list[Brief] = []
         self._blind = False
         for one in requirements:
-            if one.groups and one.spelling is not AS_WORDS:
-                briefs += [(one.spelling, string) for string in one.groups[0].strings]
             if one.groups and one.spelling is AS_WORDS:
                 groups, written = ([group.strings for group in some] for some in (one.groups, one.others))
                 required = Required(groups, one.longest, one.marks, one.digits, written)
@@ -102,6 +100,7 @@ class Prefilter:
             elif one.groups:
                 sought = Sought(one.groups[0], one.others, FOLDED if one.fold_others else AS_WRITTEN, one.rare)
                 strings.setdefault(one.place, {}).setdefault(one.spelling, []).append(sought)
+                briefs.append(Brief(one.spelling, sought.strings, sought.marks))
             elif one.run:
                 runs.setdefault(one.run.kind, []).append((one.run, one.longest))
             else:
