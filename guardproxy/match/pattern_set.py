@@ -38,7 +38,7 @@ _LARGEST_SLICE: Final = 4096
 # look for it costs more than to read the text.
 _MANY: Final = 64
 _DENSE: Final = 0.12
-_MARKS: Final = string.digits + "@:/="
+_MARKS: Final = f"{string.digits}@:/=".encode()
 
 
 class PatternSet:
@@ -103,8 +103,10 @@ class PatternSet:
         return found
 
     def _windows(self, text: str) -> Sequence[Window]:
-        if self._many and sum(map(text.count, _MARKS)) > _DENSE * len(text):
-            return [(0, len(text))]
+        if self._many and len(text) > _FIRST_SLICE:
+            unmarked = text.encode("ascii", "replace").translate(None, _MARKS)
+            if len(text) - len(unmarked) > _DENSE * len(text):
+                return [(0, len(text))]
         return self._prefilter.windows(text)
 
     def _read_on(self, scanner: SetScanner, text: str, end: int) -> Generator[None, None, None]:
