@@ -10,6 +10,7 @@ import typer
 from guardproxy import __version__
 from guardproxy.cli.check import check
 from guardproxy.cli.demo import demo
+from guardproxy.cli.health import health
 from guardproxy.cli.incidents import incidents_app
 from guardproxy.cli.keys import keys_app
 from guardproxy.cli.scan import scan
@@ -28,6 +29,7 @@ app.command()(serve)
 app.command()(demo)
 app.command()(check)
 app.command()(scan)
+app.command()(health)
 app.add_typer(keys_app, name="keys")
 app.add_typer(incidents_app, name="incidents")
 

@@ -58,16 +58,19 @@ def serve(
     from guardproxy.audit.sinks import configure_logging
     from guardproxy.settings import Overrides, load_settings
 
-    if config is None and _DEFAULT_CONFIG.exists():
-        config = _DEFAULT_CONFIG
     overrides = Overrides(host, port, admin_port, policy, log_format)
-    settings = load_settings(config, os.environ, overrides)
+    settings = load_settings(settings_file(config), os.environ, overrides)
     log = configure_logging(settings.log.format)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_run(settings, log))
     finally:
         log.flush()
+
+
+def settings_file(named: Path | None) -> Path | None:
+    """The settings file of a process: the one that was named, or the one that lies in the working directory."""
+    return _DEFAULT_CONFIG if named is None and _DEFAULT_CONFIG.exists() else named
 
 
 def _loop_factory() -> Callable[[], AbstractEventLoop] | None:

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from guardproxy import __version__
 from guardproxy.cli.main import app, main
 
-COMMANDS = ["serve", "demo", "check", "scan", "keys", "incidents"]
+COMMANDS = ["serve", "demo", "check", "scan", "health", "keys", "incidents"]
 
 
 def test_the_version_is_printed() -> None:
