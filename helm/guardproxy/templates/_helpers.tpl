@@ -97,17 +97,43 @@ pod's folders hang together wherever they are mounted.
 {{- add .Values.preStopSeconds (ceil $config.drain_timeout) 30 }}
 {{- end }}
 
+{{/* What the values have to name and do not, all at once. */}}
+{{- define "guardproxy.check" -}}
+{{- $missing := list }}
+{{- if not .Values.existingSecret }}
+{{- if not .Values.keys.existingSecret }}
+{{- $missing = append $missing "keys.existingSecret: the Secret with keys.yaml and keys.pepper, as `guardproxy keys create` writes them" }}
+{{- end }}
+{{- if and .Values.upstream.needsKey (not .Values.upstream.existingSecret) }}
+{{- $missing = append $missing "upstream.existingSecret: the Secret with the key of the model endpoint (for one without a key: upstream.needsKey=false)" }}
+{{- end }}
+{{- if not .Values.redis.existingSecret }}
+{{- if eq .Values.redis.mode "bundled" }}
+{{- $missing = append $missing "redis.existingSecret: the Secret with the password of the bundled Redis" }}
+{{- else if and (eq .Values.redis.mode "external") (not .Values.redis.url) }}
+{{- $missing = append $missing "redis.existingSecret: the Secret with the URL of Redis (for one without a password: redis.url)" }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if $missing }}
+{{- fail (printf "name the Secrets to use, each by itself or one for all as existingSecret:\n- %s" (join "\n- " $missing)) }}
+{{- end }}
+{{- end }}
+
 {{/* The Secret of a part, or the one of all. */}}
 {{- define "guardproxy.keysSecret" -}}
-{{- required "keys.existingSecret (or existingSecret) must name the Secret with keys.yaml and keys.pepper, as `guardproxy keys create` writes them" (default .Values.existingSecret .Values.keys.existingSecret) }}
+{{- include "guardproxy.check" . }}
+{{- default .Values.existingSecret .Values.keys.existingSecret }}
 {{- end }}
 
 {{- define "guardproxy.upstreamSecret" -}}
-{{- required "upstream.existingSecret (or existingSecret) must name the Secret with the endpoint's key; for an endpoint without one set upstream.needsKey=false" (default .Values.existingSecret .Values.upstream.existingSecret) }}
+{{- include "guardproxy.check" . }}
+{{- default .Values.existingSecret .Values.upstream.existingSecret }}
 {{- end }}
 
 {{- define "guardproxy.redisSecret" -}}
-{{- required "redis.existingSecret (or existingSecret) must name the Secret with the password of the bundled Redis or the URL of an external one; see redis.mode" (default .Values.existingSecret .Values.redis.existingSecret) }}
+{{- include "guardproxy.check" . }}
+{{- default .Values.existingSecret .Values.redis.existingSecret }}
 {{- end }}
 
 {{- define "guardproxy.redisName" -}}
