@@ -1,6 +1,6 @@
 # Two stages: the first installs guardproxy into a virtual environment, the second holds nothing but that and Python.
 #   docker build -t guardproxy .
-#   docker run -p 8080:8080 -e OPENAI_API_KEY -e GUARDPROXY_KEY guardproxy
+#   docker run -p 8080:8080 -e OPENAI_API_KEY -e GUARDPROXY_KEY --read-only -v incidents:/var/lib/guardproxy guardproxy
 # PYTHON_IMAGE may be pinned by digest: --build-arg PYTHON_IMAGE=python:3.13-slim@sha256:...
 ARG PYTHON_IMAGE=python:3.13-slim
 
