@@ -18,6 +18,8 @@ CASES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci")
 Object = dict[str, Any]
 Values = dict[str, Any]
 
+MINIMAL: Values = {"existingSecret": "s"}
+
 
 @dataclass(frozen=True)
 class Release:
