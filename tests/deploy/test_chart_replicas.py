@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -67,7 +65,7 @@ def test_a_pod_gets_more_time_to_stop_than_its_exchanges_may_take(drain: float, 
     assert lifecycle == ({"preStop": {"sleep": {"seconds": before}}} if before else None)
 
 
-def test_the_default_grace_period_covers_the_default_drain(tmp_path: Path) -> None:
+def test_the_default_grace_period_covers_the_default_drain() -> None:
     spec = rendered("minimal").pod["spec"]
     assert spec["terminationGracePeriodSeconds"] > load_settings(None, {}).drain_timeout + 10
 
