@@ -1,0 +1,122 @@
+"""One block of a stream and its growing texts.
+
+A text goes out as it becomes safe. A signature ends the text it signs, and it goes out only over a text that went out
+as it came.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from guardproxy.core.exchange import OpaqueKind
+from guardproxy.core.inspection import OutputGuard
+from guardproxy.core.stream import StreamGuard
+from guardproxy.errors import UpstreamUnavailable
+from guardproxy.surfaces.messages.calls import Call
+from guardproxy.surfaces.messages.cleaning import Cleaner
+from guardproxy.surfaces.messages.leaves import is_bytes
+from guardproxy.wire.path import Path
+
+SIGNATURE: Final = "signature"
+_LABELS: Final = frozenset({"type", "id", "name", "tool_use_id", SIGNATURE})
+
+
+class Channel:
+    """One text of a block. `delta` is the type of the events that bring it."""
+
+    __slots__ = ("delta", "ended", "fed", "guard")
+
+    def __init__(self, delta: str, guard: StreamGuard) -> None:
+        self.delta = delta
+        self.guard = guard
+        self.fed = False  # there was any text
+        self.ended = False
+
+    def feed(self, text: str) -> str:
+        """More of the text; what may go out now. Raises `UpstreamUnavailable` for a text that had ended."""
+        if self.ended:
+            if text:
+                raise goes_on()
+            return text
+        self.fed = self.fed or bool(text)
+        return self.guard.feed(text)
+
+    def finish(self) -> str:
+        """The text ends here; what was still held of it."""
+        if self.ended:
+            return ""
+        self.ended = True
+        return self.guard.finish()
+
+
+class Block:
+    """`announced`: an event of its own tells the client that it begins. `call`: it is shown whole or not at all."""
+
+    __slots__ = ("_guard", "_shown", "announced", "call", "channels", "ended", "index")
+
+    def __init__(self, index: int, guard: OutputGuard, *, announced: bool) -> None:
+        self.index = index
+        self.announced = announced
+        self.call: Call | None = None
+        self.channels: dict[str, Channel] = {}
+        self.ended = False
+        self._guard = guard
+        self._shown: set[str] = set()  # members whose texts went out with the announcement, as whole texts
+
+    @property
+    def path(self) -> Path:
+        return ("content", self.index)
+
+    def begin(self, content: dict[str, Any], cleaner: Cleaner) -> bool:
+        """Edit the block as it is announced; whether anything was changed."""
+        changed = False
+        for member in dict.fromkeys(("text", str(content.get("type")))):
+            text = content.get(member)
+            if isinstance(text, str):
+                channel = self.channel(member, f"{member}_delta")
+                content[member] = channel.feed(text)
+                if content.get(SIGNATURE):  # nobody signs what is not there yet
+                    content[member] += channel.finish()
+                    if channel.guard.edited:
+                        content[SIGNATURE] = ""
+                changed = changed or content[member] != text
+        self._shown = {name for name, value in content.items() if isinstance(value, str) and value} - _LABELS
+        self._shown -= self.channels.keys()
+        return cleaner.below(content, self.path, [(member,) for member in self.channels]) or changed
+
+    def channel(self, member: str, delta: str) -> Channel:
+        """The text of that member, new if there is none. Raises `UpstreamUnavailable` for one shown as whole before."""
+        known = self.channels.get(member)
+        if known is None:
+            if member in self._shown:
+                raise UpstreamUnavailable("the upstream goes on with a text that it had sent whole", reason="bad_event")
+            known = self.channels[member] = Channel(delta, self._guard.open((*self.path, member)))
+        return known
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the client has been told that it begins, if it was not held back, and not that it has ended."""
+        return self.announced and not self.ended and (self.call is None or self.call.known)
+
+    def finish(self) -> list[tuple[str, str, str]]:
+        """All texts end here: (type of delta, member, text) for what was still held."""
+        found = [(channel.delta, member, channel.finish()) for member, channel in self.channels.items()]
+        return [one for one in found if one[2]]
+
+    def sign(self, delta: dict[str, Any], cleaner: Cleaner) -> bool:
+        """Whether a signature may go out. All texts have ended."""
+        signature = delta[SIGNATURE]
+        if any(channel.guard.edited for channel in self.channels.values()) or self._guard.blocked is not None:
+            return False
+        if not self._has_text:
+            cleaner.unread(OpaqueKind.UNKNOWN, self.path)
+        where = (*self.path, SIGNATURE)
+        return is_bytes(delta.get("type"), SIGNATURE, signature) or cleaner.text(signature, where) == signature
+
+    @property
+    def _has_text(self) -> bool:
+        return any(channel.fed for channel in self.channels.values())
+
+
+def goes_on() -> UpstreamUnavailable:
+    return UpstreamUnavailable("the upstream went on with a text that it had finished", reason="bad_event")

@@ -1,0 +1,189 @@
+"""The blocks of a stream, from their beginning to their end, and the order in which their frames go out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from guardproxy.core.inspection import OutputGuard
+from guardproxy.errors import UpstreamUnavailable
+from guardproxy.surfaces.messages.block import SIGNATURE, Block, goes_on
+from guardproxy.surfaces.messages.calls import HELD_IN, Call, is_held
+from guardproxy.surfaces.messages.cleaning import Cleaner
+from guardproxy.surfaces.messages.events import Edited, own_delta
+from guardproxy.surfaces.messages.line import Line
+
+# What one stream may make us keep: characters of calls with the bytes that wait behind them, and blocks.
+MOST_KEPT: Final = 8 * 1024 * 1024
+MOST_BLOCKS: Final = 10_000
+# The model ended the message itself; any other reason may have cut a call off.
+_ENDED: Final = frozenset({"tool_use", "end_turn", "stop_sequence", "pause_turn", "compaction"})
+
+
+class BlockFlow:
+    """Takes the events of blocks after their own members were looked at; gives the frames that may go out.
+
+    `characters`: how many of text were released. `named`: events of our own get their type as a name.
+    """
+
+    def __init__(self, guard: OutputGuard, cleaner: Cleaner) -> None:
+        self.blocks: dict[int, Block] = {}
+        self.line = Line()
+        self.characters = 0
+        self.named = True
+        self._guard = guard
+        self._cleaner = cleaner
+        self._undecided: list[Block] = []  # calls that ended with no JSON: they may have been cut off
+        self._kept = 0
+
+    def open(self, index: int, *, announced: bool) -> Block:
+        """A new block. Raises `UpstreamUnavailable` for one that is there, and for too many."""
+        if index in self.blocks:
+            raise UpstreamUnavailable("the upstream began a block twice", reason="bad_event")
+        if len(self.blocks) >= MOST_BLOCKS:
+            raise _too_large()
+        block = self.blocks[index] = Block(index, self._guard, announced=announced)
+        return block
+
+    def open_blocks(self) -> Iterator[int]:
+        """The blocks of which the client knows the beginning only."""
+        return (block.index for block in self.blocks.values() if block.is_open and block.index not in self.line)
+
+    def begin(self, index: int, edited: Edited) -> list[bytes]:
+        """The announcement of a block."""
+        before = self._decide(cut=False)  # the model went on after those calls
+        content = edited.document["content_block"]
+        block = self.open(index, announced=True)
+        changed = block.begin(content, self._cleaner) or edited.changed
+        if self._guard.blocked:
+            del self.blocks[index]
+            return before
+        edited = edited._replace(changed=changed)
+        held = is_held(content)
+        self.line.begin(index, waits=held)
+        if held:
+            block.call = Call(edited)
+            return before
+        return [*before, *self.line.add(index, [edited.frame()])]
+
+    def grow(self, index: int, edited: Edited) -> list[bytes]:
+        """A delta."""
+        block = self.blocks.get(index)
+        if block is None:  # nobody announced it
+            block = self.open(index, announced=False)
+            self.line.begin(index, waits=False)
+        delta = edited.document["delta"]
+        kind = delta.get("type")
+        if kind in HELD_IN:
+            self._hold(block, edited, HELD_IN[kind])
+            return []
+        if block.ended or block.call is not None:
+            raise goes_on()
+        if kind == "signature_delta" and isinstance(delta.get(SIGNATURE), str) and delta[SIGNATURE]:
+            return self._sign(block, edited)
+        changed = self._grow_texts(block, delta) or edited.changed
+        return self.line.add(index, [edited._replace(changed=changed).frame()])
+
+    def end(self, index: int, stop: Edited) -> list[bytes]:
+        """A block has ended."""
+        block = self.blocks.get(index)
+        if block is None:
+            return [stop.frame()]
+        before = self._finish_texts(block)
+        if self._guard.blocked:
+            return self.line.add(index, before)
+        call = block.call
+        if call is None:
+            block.ended = True
+            return self.line.add(index, [*before, stop.frame()])
+        if call.ended:
+            return []
+        call.stop, call.ended = stop, True
+        if call.is_complete:
+            return self._settle(block, call)
+        self._undecided.append(block)
+        return []
+
+    def end_all(self, reason: Any) -> list[bytes]:
+        """The message has ended for that reason, or its stream has. Calls are shown now or never."""
+        frames = self._decide(cut=reason not in _ENDED)
+        for block in self.blocks.values():
+            if self._guard.blocked is None and not block.ended:
+                frames += self.line.add(block.index, self._finish_texts(block))
+        for block in self.blocks.values():
+            call = block.call
+            if call is not None and not call.ended and self._guard.blocked is None:
+                call.ended = True
+                if reason in _ENDED and call.is_complete:
+                    frames += self._settle(block, call)
+        self.line.drop()
+        return frames
+
+    def _grow_texts(self, block: Block, delta: dict[str, Any]) -> bool:
+        """More of a block's texts; whether anything was changed. A citation or the like is looked at whole."""
+        changed = self._cleaner.names(delta, block.path)
+        texts = [name for name, value in delta.items() if isinstance(value, str) and name not in ("type", SIGNATURE)]
+        changed = self._cleaner.members(delta, block.path, texts) or changed
+        for member in texts:
+            text = delta[member]
+            delta[member] = block.channel(member, str(delta.get("type"))).feed(text)
+            self.characters += len(delta[member])
+            changed = changed or delta[member] != text
+        return changed
+
+    def _sign(self, block: Block, edited: Edited) -> list[bytes]:
+        """A signature ends the texts it signs."""
+        delta = edited.document["delta"]
+        before = self._finish_texts(block)
+        changed = self._cleaner.members(delta, block.path, (SIGNATURE,)) or edited.changed
+        if block.sign(delta, self._cleaner) and self._guard.blocked is None:
+            before.append(edited._replace(changed=changed).frame())
+        return self.line.add(block.index, before)
+
+    def _hold(self, block: Block, edited: Edited, member: str) -> None:
+        if block.ended or (block.call is not None and block.call.ended):
+            raise goes_on()
+        if block.call is None:
+            block.call = Call(None)
+        delta = edited.document["delta"]
+        text = delta.get(member)
+        changed = self._cleaner.members(delta, block.path, (member,) if isinstance(text, str) else ())
+        self._kept += len(text) if isinstance(text, str) else 0
+        if self._kept + self.line.size > MOST_KEPT:
+            raise _too_large()
+        block.call.take(edited._replace(changed=changed or edited.changed))
+
+    def _decide(self, *, cut: bool) -> list[bytes]:
+        """Calls that ended with no JSON: the model wrote them so, or they were cut off."""
+        waiting, self._undecided = self._undecided, []
+        frames: list[bytes] = []
+        for block in waiting:
+            call = block.call
+            if call is None or self._guard.blocked is not None:
+                continue
+            if not cut:
+                frames += self._settle(block, call)
+            elif call.known and call.stop is not None:
+                block.ended = True
+                frames += self.line.add(block.index, [call.stop.frame()])
+        return frames
+
+    def _settle(self, block: Block, call: Call) -> list[bytes]:
+        """A call is whole; unless the policy stops it, it goes out."""
+        frames, characters = call.release(self._cleaner, (*block.path, "input"))
+        if self._guard.blocked is not None:
+            return []
+        block.ended = True
+        self.characters += characters
+        return self.line.settle(block.index, frames)
+
+    def _finish_texts(self, block: Block) -> list[bytes]:
+        frames = []
+        for kind, member, text in block.finish():
+            self.characters += len(text)
+            frames.append(own_delta(block.index, kind, member, text, named=self.named))
+        return frames
+
+
+def _too_large() -> UpstreamUnavailable:
+    return UpstreamUnavailable("the upstream's answer is too large to be looked at", reason="too_large")

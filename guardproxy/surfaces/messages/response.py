@@ -1,0 +1,49 @@
+"""Where text stands in a whole answer: a message, a count of tokens, an error.
+
+Every text of it counts as the model's, whoever said it first: results of the provider's own tools too. A streamed
+answer can be held against one set of rules only, so whole and streamed decide the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from guardproxy.core.exchange import Provenance, ResponseReading
+from guardproxy.surfaces.messages.leaves import opaques, read_leaves, segments
+from guardproxy.surfaces.messages.usage import usage_of
+
+# Members by which servers that imitate this API repeat the text as tokens.
+_COPIES: Final = ("logprobs", "token_ids", "prompt_token_ids", "prompt_logprobs")
+
+
+def read_response(document: Any) -> ResponseReading:
+    """Every text of a message."""
+    leaves = read_leaves(document)
+    texts = tuple(segments(leaves.texts, Provenance.MODEL))
+    return ResponseReading(texts, tuple(opaques(leaves, Provenance.MODEL)), usage_of(document))
+
+
+def read_count(document: Any) -> ResponseReading:
+    """The answer of `/messages/count_tokens`. Counting tokens uses none."""
+    return read_response(document)._replace(usage={"input_tokens": 0, "output_tokens": 0, "total_tokens": 0})
+
+
+def strip_copies(document: Any) -> None:
+    """Drop what repeats the text in another encoding: tokens and their numbers.
+
+    Called when the policy redacts model text; a redacted word must not survive beside its placeholder.
+    """
+    if not isinstance(document, dict):
+        return
+    strip_tokens(document)
+    content = document.get("content")
+    for block in content if isinstance(content, list) else ():
+        if isinstance(block, dict):
+            strip_tokens(block)
+
+
+def strip_tokens(holder: dict[str, Any]) -> None:
+    """Null in place of the text's tokens in a message, an event, a block or a delta."""
+    for name in _COPIES:
+        if holder.get(name) is not None:
+            holder[name] = None
