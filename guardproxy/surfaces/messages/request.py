@@ -100,7 +100,7 @@ class _RequestReader:
             if name == "content":
                 self._read_content(value, (*path, name), whose)
             elif not (name == "role" and value in KNOWN_ROLES):
-            self.segments += segments(read_leaves(block, path, every_name=True).texts, speaker)
+                self._read_member(message, name, path, whose)
         if "content" not in message:
             raise InvalidRequest("each message must have content", param=format_path(path))
 

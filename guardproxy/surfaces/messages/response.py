@@ -14,6 +14,8 @@ from guardproxy.surfaces.messages.usage import usage_of
 
 # Members by which servers that imitate this API repeat the text as tokens.
 _COPIES: Final = ("logprobs", "token_ids", "prompt_token_ids", "prompt_logprobs")
+# Members of an event that hold what the text stands in.
+_HOLDERS: Final = ("message", "content_block", "delta")
 
 
 def read_response(document: Any) -> ResponseReading:
@@ -33,17 +35,16 @@ def strip_copies(document: Any) -> None:
 
     Called when the policy redacts model text; a redacted word must not survive beside its placeholder.
     """
-    if not isinstance(document, dict):
-        return
     strip_tokens(document)
-    content = document.get("content")
-    for block in content if isinstance(content, list) else ():
-        if isinstance(block, dict):
-            strip_tokens(block)
 
 
-def strip_tokens(holder: dict[str, Any]) -> None:
-    """Null in place of the text's tokens in a message, an event, a block or a delta."""
-    for name in _COPIES:
-        if holder.get(name) is not None:
-            holder[name] = None
+def strip_tokens(holder: Any) -> bool:
+    """`strip_copies` for a message or an event, with the blocks and the delta in it; whether there was anything."""
+    if not isinstance(holder, dict):
+        return False
+    found = [name for name in _COPIES if holder.get(name) is not None]
+    for name in found:
+        holder[name] = None
+    content = holder.get("content")
+    inner = [*(content if isinstance(content, list) else ()), *(holder.get(name) for name in _HOLDERS)]
+    return any([strip_tokens(one) for one in inner if one is not None]) or bool(found)

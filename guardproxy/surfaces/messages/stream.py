@@ -72,9 +72,8 @@ class MessagesStream:
         if not isinstance(document, dict):
             raise UpstreamUnavailable("the upstream sent an event that is not an object", reason="bad_event")
         self._flow.named = bool(event.event)
-        if self._guard.redacts:
-            strip_tokens(document)
-        return self._sent(self._edit(event, document))
+        stripped = self._guard.redacts and strip_tokens(document)
+        return self._sent(self._edit(event, document, stripped))
 
     def finish(self) -> list[bytes]:
         """The upstream has closed the stream. What was held of texts goes out; calls that have not ended do not."""
@@ -102,56 +101,51 @@ class MessagesStream:
         self.usage = self._estimated()
         if self._guard.on_block is OnBlock.ERROR:
             return frames
-        written = self.usage["output_tokens"] if self.usage else 0
+        written = (self.usage or self._counts).get("output_tokens", 0)
         documents = end_blocked(self._flow.open_blocks(), written)
         return [*frames, *(own_event(document, named=self._flow.named) for document in documents)]
 
-    def _edit(self, event: SseEvent, document: dict[str, Any]) -> list[bytes]:
+    def _edit(self, event: SseEvent, document: dict[str, Any], changed: bool) -> list[bytes]:
+        """Edit an event in place and write it. `changed`: something was taken out of it already."""
         match document.get("type"):
             case "content_block_delta" if isinstance(document.get("delta"), dict):
-                if self._guard.redacts:
-                    strip_tokens(document["delta"])
-                changed = self._cleaner.members(document, (), ("delta",))
+                changed = self._cleaner.members(document, (), ("delta",)) or changed
                 return self._flow.grow(_index(document), Edited(event, document, changed))
             case "content_block_start" if isinstance(document.get("content_block"), dict):
-                if self._guard.redacts:
-                    strip_tokens(document["content_block"])
-                changed = self._cleaner.members(document, (), ("content_block",))
+                changed = self._cleaner.members(document, (), ("content_block",)) or changed
                 return self._flow.begin(_index(document), Edited(event, document, changed))
             case "content_block_stop":
-                changed = self._cleaner.members(document, ())
+                changed = self._cleaner.members(document, ()) or changed
                 return self._flow.end(_index(document), Edited(event, document, changed))
             case "message_start" if isinstance(document.get("message"), dict):
-                return self._edit_message(event, document)
+                return self._edit_message(event, document, changed)
             case "message_delta":
-                return self._edit_end(event, document)
+                return self._edit_end(event, document, changed)
             case "message_stop" | "error" as kind:
                 self.failed = self.failed or kind == "error"
-                return [*self._flow.end_all(None), *self._forwarded(event, document)]
+                return [*self._flow.end_all(None), *self._forwarded(event, document, changed)]
         if document.get("delta") is not None:
             raise UpstreamUnavailable("the upstream sent a piece of something unknown", reason="bad_event")
         self.failed = self.failed or event.event == "error" or bool(document.get("error"))
-        return self._forwarded(event, document)
+        return self._forwarded(event, document, changed)
 
-    def _forwarded(self, event: SseEvent, document: dict[str, Any]) -> list[bytes]:
+    def _forwarded(self, event: SseEvent, document: dict[str, Any], changed: bool) -> list[bytes]:
         """An event with nothing in it that grows; not after a block."""
-        changed = self._cleaner.members(document, ())
+        changed = self._cleaner.members(document, ()) or changed
         return [] if self._guard.blocked else [Edited(event, document, changed).frame()]
 
-    def _edit_message(self, event: SseEvent, document: dict[str, Any]) -> list[bytes]:
+    def _edit_message(self, event: SseEvent, document: dict[str, Any], changed: bool) -> list[bytes]:
         """The beginning of the message. Blocks it holds already may grow."""
         message, content = document["message"], document["message"].get("content")
-        if self._guard.redacts:
-            strip_tokens(message)
         grows = isinstance(content, list) and all(isinstance(block, dict) for block in content)
-        changed = self._cleaner.members(document, (), ("message",))
+        changed = self._cleaner.members(document, (), ("message",)) or changed
         changed = self._cleaner.members(message, ("message",), ("content",) if grows else ()) or changed
         for index, block in enumerate(content if grows else ()):
             changed = self._flow.open(index, announced=False).begin(block, self._cleaner) or changed
         self._counts = merged(self._counts, message.get("usage"))
         return [] if self._guard.blocked else [Edited(event, document, changed).frame()]
 
-    def _edit_end(self, event: SseEvent, document: dict[str, Any]) -> list[bytes]:
+    def _edit_end(self, event: SseEvent, document: dict[str, Any], changed: bool) -> list[bytes]:
         """What ends the message, or only tells of its usage so far."""
         delta = document.get("delta")
         reason = delta.get("stop_reason") if isinstance(delta, dict) else None
@@ -159,7 +153,7 @@ class MessagesStream:
         if isinstance(document.get("usage"), dict):
             self._counts = merged(self._counts, document["usage"])
             self.usage = total(self._counts)
-        return before if self._guard.blocked else [*before, *self._forwarded(event, document)]
+        return before if self._guard.blocked else [*before, *self._forwarded(event, document, changed)]
 
     def _estimated(self) -> dict[str, int] | None:
         """What a stream used that ends before the upstream said so: what it read, and the text that went out."""

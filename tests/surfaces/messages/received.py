@@ -201,9 +201,7 @@ def frames_of(stream: MessagesStream, pieces: Iterable[bytes]) -> Iterator[bytes
 
 def as_frames(documents: Sequence[Any]) -> list[bytes]:
     """The events as Anthropic writes them: compact, with their names."""
-    return [
-        encode_event(json.dumps(one, ensure_ascii=False, separators=(",", ":")), one["type"]) for one in documents
-    ]
+    return [encode_event(json.dumps(one, ensure_ascii=False, separators=(",", ":")), one["type"]) for one in documents]
 
 
 def decoded(frames: Iterable[bytes]) -> list[Any]:
@@ -253,7 +251,9 @@ def transcripts(
         waiting[index] = block(index, kind, text, draw(st.lists(st.integers(0, 999), max_size=5)))
         transcript.texts[index] = (kind, text)
     transcript.documents = [starting(), *_in_order(waiting, draw(st.integers(0, 1 << 32)) if mixed else None)]
-    transcript.documents += ending("tool_use" if any(kind in CALLS for kind, _ in transcript.texts.values()) else "end_turn")
+    transcript.documents += ending(
+        "tool_use" if any(kind in CALLS for kind, _ in transcript.texts.values()) else "end_turn"
+    )
     return transcript
 
 
