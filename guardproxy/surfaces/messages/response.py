@@ -47,4 +47,5 @@ def strip_tokens(holder: Any) -> bool:
         holder[name] = None
     content = holder.get("content")
     inner = [*(content if isinstance(content, list) else ()), *(holder.get(name) for name in _HOLDERS)]
-    return any([strip_tokens(one) for one in inner if one is not None]) or bool(found)
+    below = [strip_tokens(one) for one in inner]
+    return bool(found) or any(below)

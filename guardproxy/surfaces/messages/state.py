@@ -11,7 +11,12 @@ from typing import Any, Final
 
 from guardproxy.wire.path import Path
 
-_TOP: Final[tuple[Path, ...]] = (("container",), ("thread",), ("diagnostics", "previous_message_id"))
+_TOP: Final[tuple[Path, ...]] = (
+    ("container", "id"),
+    ("thread",),
+    ("diagnostics", "previous_message_id"),
+    ("fallback_credit_token",),
+)
 _WITHIN: Final = ("system", "messages", "container")
 _IDS: Final = frozenset({"file_id", "skill_id"})
 # Members below which a name is the caller's own, or a quotation of what the server said.
@@ -22,15 +27,12 @@ def server_state(document: Any) -> list[Path]:
     """The places of a request that refer to something stored on the server. Empty if it says all by itself."""
     if not isinstance(document, dict):
         return []
-    found = [path for path in _TOP if _refers(_at(document, path))]
+    found = [path for path in _TOP if _at(document, path) is not None]
+    if isinstance(document.get("container"), str):
+        found.append(("container",))
     for name in _WITHIN:
         found += _ids(document.get(name), (name,))
     return found
-
-
-def _refers(value: Any) -> bool:
-    """A container may be asked for by its id, or made anew."""
-    return value.get("id") is not None if isinstance(value, dict) else value is not None
 
 
 def _at(document: dict[str, Any], path: Path) -> Any:

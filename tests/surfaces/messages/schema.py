@@ -70,7 +70,9 @@ _sources = st.one_of(
 _documents = objects("document", source=_sources, title=marks, context=marks)
 _found = objects("search_result", source=marks, title=marks, content=listed(_texts))
 _results = {
-    "tool_result": st.one_of(marks, listed(_texts, _images, _documents, _found, objects("tool_reference", tool_name=marks))),
+    "tool_result": st.one_of(
+        marks, listed(_texts, _images, _documents, _found, objects("tool_reference", tool_name=marks))
+    ),
     "mcp_tool_result": st.one_of(marks, listed(_texts)),
     "web_search_tool_result": listed(
         objects("web_search_result", title=marks, url=marks, page_age=marks, encrypted_content=st.just("QUJD"))

@@ -187,8 +187,8 @@ def test_an_event_nothing_was_found_in_goes_out_byte_for_byte() -> None:
     for kind, data in (
         ("message_start", '{ "type":"message_start" , "message": {"id":"0", "content": [], "x": 1.50, "n": 1E3}}'),
         ("ping", '{"type": "ping"}'),
-        ("content_block_start", '{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}   }'),
-        ("content_block_delta", '{"index":0,"type":"content_block_delta","delta":{"text":"\\u00e9","type":"text_delta"}}'),
+        ("content_block_start", '{"type":"content_block_start","index":0,"content_block":{"text":"","type":"text"}  }'),
+        ("content_block_delta", '{"index":0,"delta":{"text":"\\u00e9","type":"text_delta"},"type":"content_block_delta"}'),
         ("", '{"type":"vendor","note":"x","n": 12345678901234567890123}'),
     ):  # fmt: skip
         name = f"event: {kind}\n" if kind else ""
@@ -495,17 +495,21 @@ def test_what_cannot_be_read_goes_out_only_if_somebody_says_so(kind: OpaqueKind,
 # ---------------------------------------------------------------- text anywhere
 
 
+def more(inner: dict[str, Any], **members: Any) -> dict[str, Any]:
+    return {"type": "content_block_delta", "index": 0, "delta": inner, **members}
+
+
 @pytest.mark.parametrize(
     "document",
     [
         {"type": "error", "error": {"type": "api_error", "message": "a secret"}},
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "x", "note": "a secret"}},
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "x"}, "y": ["a secret"]},
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "citations_delta", "citation": {"cited_text": "a secret"}}},
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "a secret", "x": "y"}},
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "a secret": "a secret"}},
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "web_fetch_tool_result", "content": {"url": "a secret"}}},
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "x", "a secret": 1}},
+        more({"type": "text_delta", "text": "x", "note": "a secret"}),
+        more({"type": "text_delta", "text": "x"}, y=["a secret"]),
+        more({"type": "citations_delta", "citation": {"cited_text": "a secret"}}),
+        more({"type": "a secret", "x": "y"}),
+        more({"type": "text_delta", "a secret": "a secret"}),
+        start(0, {"type": "web_fetch_tool_result", "content": {"url": "a secret"}}),
+        start(0, {"type": "x", "a secret": 1}),
         {"type": "content_block_stop", "index": 0, "content_block": {"text": "a secret"}},
         {"type": "message_delta", "delta": {"stop_reason": "stop_sequence", "stop_sequence": "a secret"}},
         {"type": "message_delta", "delta": {"stop_reason": "refusal", "stop_details": {"explanation": "a secret"}}},
