@@ -43,7 +43,8 @@ def event(document: Any, *, named: bool = True) -> SseEvent:
 def starting(**more: Any) -> dict[str, Any]:
     """The event that begins a message."""
     # Labels are looked at too; no rule of these tests can match these.
-    message = {"id": "0-1", "type": "message", "role": "assistant", "model": "0", "content": [], "stop_reason": None}
+    message: dict[str, Any] = {"id": "0-1", "type": "message", "role": "assistant", "model": "0", "content": []}
+    message["stop_reason"] = None
     return {"type": "message_start", "message": {**message, "stop_sequence": None, "usage": dict(USAGE), **more}}
 
 

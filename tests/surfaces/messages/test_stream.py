@@ -188,7 +188,7 @@ def test_an_event_nothing_was_found_in_goes_out_byte_for_byte() -> None:
         ("message_start", '{ "type":"message_start" , "message": {"id":"0", "content": [], "x": 1.50, "n": 1E3}}'),
         ("ping", '{"type": "ping"}'),
         ("content_block_start", '{"type":"content_block_start","index":0,"content_block":{"text":"","type":"text"}  }'),
-        ("content_block_delta", '{"index":0,"delta":{"text":"\\u00e9","type":"text_delta"},"type":"content_block_delta"}'),
+        ("content_block_delta", '{"index":0,"type":"content_block_delta","delta":{"type":"x","x":"\\u00e9"}}'),
         ("", '{"type":"vendor","note":"x","n": 12345678901234567890123}'),
     ):  # fmt: skip
         name = f"event: {kind}\n" if kind else ""

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from guardproxy.surfaces.messages.ending import EXPLANATION, end_blocked
+from tests.surfaces.messages.schema import members_of, official
+
+
+def test_open_blocks_are_closed_before_the_message_ends_with_a_refusal() -> None:
+    assert list(end_blocked([1, 3], 7)) == [
+        {"type": "content_block_stop", "index": 1},
+        {"type": "content_block_stop", "index": 3},
+        {
+            "type": "message_delta",
+            "delta": {
+                "stop_reason": "refusal",
+                "stop_sequence": None,
+                "stop_details": {"type": "refusal", "category": None, "explanation": EXPLANATION},
+            },
+            "usage": {"output_tokens": 7},
+        },
+        {"type": "message_stop"},
+    ]
+
+
+@pytest.mark.parametrize("at", range(3))
+def test_each_event_is_one_of_the_official_union(at: int) -> None:
+    told = list(end_blocked([0], 7))[at]
+    (model,) = [
+        one
+        for one in members_of(official().BetaRawMessageStreamEvent)
+        if one.model_fields["type"].annotation.__args__[0] == told["type"]
+    ]
+    model.model_validate(told)
