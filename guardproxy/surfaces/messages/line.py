@@ -10,15 +10,17 @@ from collections.abc import Iterable
 
 
 class Line:
-    """The call that waits, if there is one, and the blocks behind it, each with its frames."""
+    """The call that waits, if there is one, and the blocks behind it, each with its frames: true while any wait."""
 
     def __init__(self) -> None:
         self._frames: dict[int, list[bytes]] = {}
         self._calls: set[int] = set()
+        self._gone: set[int] = set()  # will never be shown
         self.size = 0  # bytes that wait
 
     def __contains__(self, index: int) -> bool:
-        return index in self._frames
+        """Whether the client does not know of a block."""
+        return index in self._frames or index in self._gone
 
     def __bool__(self) -> bool:
         return bool(self._frames)
@@ -32,6 +34,8 @@ class Line:
 
     def add(self, index: int, frames: list[bytes]) -> list[bytes]:
         """More of a block; what may go out now."""
+        if index in self._gone:
+            return []
         if index not in self._frames:
             return frames
         self._frames[index] += frames
@@ -53,7 +57,8 @@ class Line:
         return out
 
     def drop(self) -> None:
-        """What waits will not go out any more."""
+        """What waits will not go out any more, nor what comes of those blocks."""
+        self._gone.update(self._frames)
         self._frames.clear()
         self._calls.clear()
         self.size = 0

@@ -128,7 +128,7 @@ def test_no_prefix_of_a_stream_shows_more_than_its_texts_may(kit: Kit, transcrip
 
 
 @settings(max_examples=40)
-@given(kits(actions=NOT_BLOCKING), transcripts(texts), st.booleans())
+@given(kits(actions=NOT_BLOCKING), transcripts(texts, mixed=True), st.booleans())
 def test_the_short_way_comes_to_what_the_long_way_does(kit: Kit, transcript: Transcript, padded: bool) -> None:
     frames = [frame.replace(b"}\n\n", b"}  \n\n") if padded else frame for frame in as_frames(transcript.documents)]
     short, long = opened(kit.policy()), opened(kit.policy())
@@ -408,6 +408,8 @@ def test_what_began_after_a_call_that_was_cut_off_goes_with_it() -> None:
     ]  # fmt: skip
     received = run(WORDS.policy(), documents)
     assert (received.blocks, received.reason) == ([], "max_tokens")
+    late = [one for one in documents if one != stop(1)]
+    assert run(WORDS.policy(), [*late[:-1], stop(1), late[-1]]).types == received.types
 
 
 def test_input_for_a_block_the_client_knows_is_held_all_the_same() -> None:
@@ -629,6 +631,15 @@ def test_a_call_that_holds_what_is_forbidden_is_not_shown() -> None:
     received = run(STOP.policy(), whole(block(0, "text", "well"), block(1, "tool_use", '{"x":"bad"}', [2])))
     assert [one["type"] for one in received.blocks] == ["text"]
     assert (received.reason, received.types[-2:]) == ("refusal", ["message_delta", "message_stop"])
+
+
+def test_a_block_whose_announcement_holds_what_is_forbidden_is_never_shown() -> None:
+    content = {"type": "web_fetch_tool_result", "content": {"url": "bad"}}
+    received = run(STOP.policy(), whole(block(0, "text", "well")[:-1], [start(1, content), stop(1)]))
+    assert received.types[2:] == [
+        "content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop",
+    ]  # fmt: skip
+    assert (len(received.blocks), received.reason) == (1, "refusal")
 
 
 def test_after_a_block_nothing_more_comes_out() -> None:
