@@ -116,7 +116,6 @@ class BlockFlow:
                 call.ended = True
                 if reason in _ENDED and call.is_complete:
                     frames += self._settle(block, call)
-        self.line.drop()
         return frames
 
     def _grow_texts(self, block: Block, delta: dict[str, Any]) -> bool:

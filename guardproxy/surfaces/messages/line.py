@@ -1,7 +1,7 @@
 """Blocks go out in the order in which they began.
 
-A client numbers blocks as they come, so while a call waits for its end, all that began after it waits too. What is
-never shown leaves a gap in that numbering, so with a call that was cut off everything behind it goes.
+A client numbers blocks as they come, so while a call waits for its end, all that began after it waits too. A block that
+is never shown would leave a gap in that numbering, so behind a call that was cut off everything waits for ever.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ class Line:
     def __init__(self) -> None:
         self._frames: dict[int, list[bytes]] = {}
         self._calls: set[int] = set()
-        self._gone: set[int] = set()  # will never be shown
         self.size = 0  # bytes that wait
 
     def __contains__(self, index: int) -> bool:
         """Whether the client does not know of a block."""
-        return index in self._frames or index in self._gone
+        return index in self._frames
 
     def __bool__(self) -> bool:
         return bool(self._frames)
@@ -34,8 +33,6 @@ class Line:
 
     def add(self, index: int, frames: list[bytes]) -> list[bytes]:
         """More of a block; what may go out now."""
-        if index in self._gone:
-            return []
         if index not in self._frames:
             return frames
         self._frames[index] += frames
@@ -55,13 +52,6 @@ class Line:
             out += self._frames.pop(first)
         self.size = sum(map(_size, self._frames.values()))
         return out
-
-    def drop(self) -> None:
-        """What waits will not go out any more, nor what comes of those blocks."""
-        self._gone.update(self._frames)
-        self._frames.clear()
-        self._calls.clear()
-        self.size = 0
 
 
 def _size(frames: Iterable[bytes]) -> int:
