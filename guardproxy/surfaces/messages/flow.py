@@ -74,7 +74,7 @@ class BlockFlow:
             self.line.begin(index, waits=False)
         delta = edited.document["delta"]
         kind = delta.get("type")
-        if kind in HELD_IN:
+        if isinstance(kind, str) and kind in HELD_IN:
             self._hold(block, edited, HELD_IN[kind])
             return []
         if block.ended or block.call is not None:
@@ -106,7 +106,8 @@ class BlockFlow:
 
     def end_all(self, reason: Any) -> list[bytes]:
         """The message has ended for that reason, or its stream has. Calls are shown now or never."""
-        frames = self._decide(cut=reason not in _ENDED)
+        ended = isinstance(reason, str) and reason in _ENDED
+        frames = self._decide(cut=not ended)
         for block in self.blocks.values():
             if self._guard.blocked is None and not block.ended:
                 frames += self.line.add(block.index, self._finish_texts(block))
@@ -114,7 +115,7 @@ class BlockFlow:
             call = block.call
             if call is not None and not call.ended and self._guard.blocked is None:
                 call.ended = True
-                if reason in _ENDED and call.is_complete:
+                if ended and call.is_complete:
                     frames += self._settle(block, call)
         return frames
 

@@ -93,8 +93,8 @@ def opaque_kind(block: Mapping[str, Any]) -> OpaqueKind | None:
         return None
     if kind == "document":
         source = block.get("source")
-        readable = isinstance(source, dict) and source.get("type") in _READABLE_SOURCES
-        return None if readable else OpaqueKind.FILE
+        comes_as = source.get("type") if isinstance(source, dict) else None
+        return None if isinstance(comes_as, str) and comes_as in _READABLE_SOURCES else OpaqueKind.FILE
     if kind == "thinking":  # the seal over a text that was read is none; without that text it is all there is
         return OpaqueKind.UNKNOWN if block.get("signature") and not block.get("thinking") else None
     sealed_in = _SEALED_IN.get(kind)

@@ -134,6 +134,21 @@ events = st.one_of(
 )
 
 
+@st.composite
+def bent(draw: st.DrawFn, whole: st.SearchStrategy[dict[str, Any]]) -> dict[str, Any]:
+    """Such a document with something else in one place, of whatever type."""
+    document = draw(whole)
+    holder: Any = document
+    while True:
+        steps: list[Any] = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
+        step = draw(st.sampled_from(steps))
+        deeper = isinstance(holder[step], (dict, list)) and bool(holder[step])
+        if not deeper or draw(st.booleans()):
+            holder[step] = draw(st.one_of(free, st.lists(marks, max_size=1)))
+            return document
+        holder = holder[step]
+
+
 # ---------------------------------------------------------------- the official client's types, where it is installed
 
 

@@ -23,7 +23,7 @@ from guardproxy.wire.strict_json import parse_strict
 from tests.support.strategies import make_kit
 from tests.surfaces.chat_completions.golden import place, read, told_opaque, told_segments
 from tests.surfaces.messages.golden import golden_files
-from tests.surfaces.messages.schema import BLOCKS, blocks, free, marks, marks_kit, planted
+from tests.surfaces.messages.schema import BLOCKS, bent, blocks, free, marks, marks_kit, planted
 
 SMALL: dict[str, Any] = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi."}]}
 
@@ -102,6 +102,17 @@ def test_redacting_removes_every_mark_and_nothing_else(document: dict[str, Any])
     assert (verdict.action is Action.REDACT) == bool(planted(json.loads(before)))
     if not planted(json.loads(before)):
         assert before == json.dumps(document)
+
+
+@settings(max_examples=150)
+@given(bent(requests()))
+def test_a_request_of_any_shape_is_read_whole_or_refused(document: dict[str, Any]) -> None:
+    try:
+        found = reading(document)
+    except InvalidRequest:
+        return
+    edit(document, inspect(marks_kit().policy(), found.segments).edits)
+    assert not planted(document)
 
 
 @pytest.mark.parametrize("kind", BLOCKS)
@@ -244,6 +255,7 @@ PDF = {"type": "document", "source": {"type": "base64", "media_type": "applicati
         (OpaqueKind.FILE, message({"type": "document", "source": {"type": "url", "url": "https://x"}})),
         (OpaqueKind.FILE, message({"type": "document", "source": {"type": "file", "file_id": "f"}})),
         (OpaqueKind.FILE, message({"type": "document"})),
+        (OpaqueKind.FILE, message({"type": "document", "source": {"type": ["text"]}})),
         (OpaqueKind.FILE, message({"type": "container_upload", "file_id": "f"})),
         (OpaqueKind.FILE, message({"type": "web_fetch_tool_result", "content": {"content": PDF}})),
         (OpaqueKind.UNKNOWN, message({"type": "redacted_thinking", "data": "AAAA"})),

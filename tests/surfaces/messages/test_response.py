@@ -17,7 +17,7 @@ from tests.support.strategies import make_kit
 from tests.surfaces.chat_completions.golden import read, told_opaque, told_segments
 from tests.surfaces.messages.golden import golden_files
 from tests.surfaces.messages.received import block, run, whole
-from tests.surfaces.messages.schema import blocks, documents, free, marks, marks_kit, official, planted
+from tests.surfaces.messages.schema import bent, blocks, documents, free, marks, marks_kit, official, planted
 
 WORDS = make_kit({"word": "secret"})
 
@@ -45,6 +45,14 @@ def test_every_text_of_an_answer_is_read_once_and_redacted_wherever_it_stands(do
     assert {Provenance.MODEL} == {one.provenance for one in found.segments}
     assert planted(document) == sum((planted(one.text) for one in found.segments), Counter[str]())
     edit(document, inspect(marks_kit().policy(), found.segments).edits)
+    assert not planted(document)
+
+
+@settings(max_examples=100)
+@given(bent(answers))
+def test_an_answer_of_any_shape_shows_no_mark(document: dict[str, Any]) -> None:
+    strip_copies(document)
+    edit(document, inspect(marks_kit().policy(), read_response(document).segments).edits)
     assert not planted(document)
 
 

@@ -61,6 +61,7 @@ from tests.surfaces.messages.received import (
 from tests.surfaces.messages.schema import (
     DELTA_TYPES,
     EVENT_TYPES,
+    bent,
     documents,
     events,
     marks_kit,
@@ -279,6 +280,33 @@ def test_no_secret_in_any_string_of_any_event_leaves(told: list[dict[str, Any]])
         pass
     for frame in [*frames, *stream.finish()]:
         assert not planted(frame.decode())
+
+
+@settings(max_examples=200)
+@given(st.lists(bent(events), min_size=1, max_size=4))
+def test_an_event_of_any_shape_is_looked_at_or_not_believed(told: list[dict[str, Any]]) -> None:
+    stream = opened(marks_kit().policy())
+    frames: list[bytes] = []
+    try:
+        for document in told:
+            frames += stream.feed(event(document, named=False))
+    except UpstreamUnavailable:
+        pass
+    for frame in [*frames, *stream.finish()]:
+        assert not planted(frame.decode())
+
+
+@pytest.mark.parametrize("kind", [["text_delta"], {"x": 1}, None, 5])
+def test_a_type_that_is_no_word_is_none(kind: Any) -> None:
+    for document in (
+        {"type": "content_block_delta", "index": 0, "delta": {"type": kind, "text": "secret"}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": kind, "text": "secret"}},
+        {"type": "message_delta", "delta": {"stop_reason": kind, "x": "secret"}},
+        {"type": kind, "x": "secret"},
+    ):
+        stream = opened(WORDS.policy())
+        told = decoded([*stream.feed(event(document, named=False)), *stream.finish()])
+        assert "secret" not in exactly(told) and "[WORD]" in exactly(told)
 
 
 # ---------------------------------------------------------------- the end of a text
