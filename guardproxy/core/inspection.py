@@ -17,6 +17,8 @@ from guardproxy.core.policy import Policy, Rule
 from guardproxy.core.rewrite import hides, redact
 from guardproxy.core.scanning import Hits, runs_of, scan_group, scan_run
 from guardproxy.core.stream import Hit, StreamGuard
+from guardproxy.core.tools.conversation import ToolCall, ToolResult
+from guardproxy.core.tools.judge import ToolFinding, ToolGuard
 from guardproxy.core.verdict import Action, Finding, Verdict
 from guardproxy.match.scanner import Span
 from guardproxy.wire.path import Path
@@ -144,11 +146,28 @@ def _findings(
         yield Finding(span.rule, severity, segment.provenance, segment.path, span.start, span.end, shown)
 
 
+def with_tools(policy: Policy, verdict: Verdict, found: Sequence[ToolFinding]) -> Verdict:
+    """A verdict with what the rules about tools found. Theirs come first where they decide."""
+    if not found:
+        return verdict
+    action = max(verdict.action, *(finding.action for finding in found))
+    blocking = tuple(_told(policy, finding) for finding in found if finding.action is Action.BLOCK)
+    others = tuple(_told(policy, finding) for finding in found if finding.action is not Action.BLOCK)
+    findings = (*blocking, *verdict.findings, *others)[:MAX_FINDINGS]
+    return Verdict(action, findings, verdict.edits if action is Action.REDACT else {}, verdict.coverage)
+
+
+def _told(policy: Policy, finding: ToolFinding) -> Finding:
+    shown = f"{shown_name(policy, finding.tool)}: {finding.reason}"
+    return Finding(finding.rule, finding.severity, Provenance.MODEL, finding.path, 0, 0, shown)
+
+
 class OutputGuard:
     """Looks at one streamed response: opens a guard per channel, collects the findings, knows whether to stop."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, tools: ToolGuard | None = None) -> None:
         self._policy = policy
+        self._tools = tools
         self._detectors = policy.detectors_for(Provenance.MODEL)
         self.findings: list[Finding] = []
         self.action = Action.ALLOW
@@ -178,6 +197,21 @@ class OutputGuard:
             shown = excerpts.around(span.start, span.end) if self._room else ""
             self._found(self._policy.rules[span.rule], path, span.start, span.end, shown)
         return redact(text, spans, self._policy.rules)
+
+    @property
+    def judges_calls(self) -> bool:
+        """Whether the policy has rules about tools, so that `judge` has to be asked before a call goes out."""
+        return self._tools is not None
+
+    def judge(self, steps: Iterable[ToolCall | ToolResult]) -> bool:
+        """Hold whole calls against the rules about tools; whether they may go out."""
+        for found in self._tools.judge(steps) if self._tools is not None else ():
+            self.action = max(self.action, found.action)
+            if found.action is Action.BLOCK and self.blocked is None:
+                self.blocked = self._policy.rules[found.rule]
+            if self._room:
+                self.findings.append(_told(self._policy, found))
+        return self.blocked is None
 
     @property
     def _room(self) -> bool:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from guardproxy.core.exchange import OpaqueKind, Provenance
+from guardproxy.core.tools.rules import ToolRules
 from guardproxy.core.verdict import Action, Severity
 from guardproxy.match.scanner import Scanner, Span
 
@@ -128,6 +129,7 @@ class Policy:
     limits: RequestLimits = field(default_factory=RequestLimits)
     quotas: tuple[Quota, ...] = ()
     on_block: OnBlock = OnBlock.FINISH
+    tools: ToolRules | None = None
     redacts_answers: bool = field(init=False)
     watched: frozenset[Provenance] = field(init=False)
 

@@ -7,6 +7,7 @@ import time
 from aiohttp import web
 
 from guardproxy.core.exchange import RequestReading
+from guardproxy.core.tools.judge import ToolGuard
 from guardproxy.gateway.routes import Route
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.streaming import EVENT_STREAM, relay_stream
@@ -15,17 +16,17 @@ from guardproxy.gateway.whole import relay_failure, relay_whole
 
 
 async def relay(
-    running: Running, route: Route, body: bytes | None, reading: RequestReading | None
+    running: Running, route: Route, body: bytes | None, reading: RequestReading | None, tools: ToolGuard | None = None
 ) -> web.StreamResponse:
     """Ask the upstream and answer the caller. Raises `RequestError` as long as nothing has been sent."""
     reply = await _ask(running, route, body)
     try:
         good = 200 <= reply.status < 300
         if good and reading is not None and reading.stream and reply.content_type == EVENT_STREAM:
-            return await relay_stream(running, route.surface, reply, reading)
+            return await relay_stream(running, route.surface, reply, reading, tools)
         raw = await reply.body(running.gateway.bounds.response_bytes)
         if good:
-            return await relay_whole(running, route.surface, reply, raw)
+            return await relay_whole(running, route.surface, reply, raw, tools)
         return await relay_failure(running, route, reply, raw)
     finally:
         reply.close()

@@ -14,6 +14,7 @@ from aiohttp import web
 from guardproxy.core.exchange import RequestReading
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock
+from guardproxy.core.tools.judge import ToolGuard
 from guardproxy.errors import GuardUnavailable, InternalError, RequestError, UpstreamTimeout, UpstreamUnavailable
 from guardproxy.gateway.answers import Scrub
 from guardproxy.gateway.http1 import TOO_LONG
@@ -30,10 +31,10 @@ FAILED = "guardproxy failed to handle this answer; its log names the place"
 
 
 async def relay_stream(
-    running: Running, surface: Surface, reply: UpstreamReply, reading: RequestReading
+    running: Running, surface: Surface, reply: UpstreamReply, reading: RequestReading, tools: ToolGuard | None = None
 ) -> web.StreamResponse:
     """Server-sent events: what the editor returns is written as it comes."""
-    guard = OutputGuard(running.gateway.policy)
+    guard = OutputGuard(running.gateway.policy, tools)
     if surface.open_stream is None:
         raise UpstreamUnavailable("the upstream streams an answer that is not a stream", reason="bad_answer")
     editor = surface.open_stream(guard, running.estimated_usage if reading.stream_usage else None)

@@ -8,6 +8,8 @@ from typing import Any
 from aiohttp import web
 
 from guardproxy.core.context import refuse_opaque
+from guardproxy.core.inspection import with_tools
+from guardproxy.core.tools.judge import ToolGuard
 from guardproxy.core.verdict import Action, Verdict
 from guardproxy.errors import UpstreamUnavailable
 from guardproxy.gateway.answers import json_answer
@@ -20,7 +22,9 @@ from guardproxy.surfaces import Surface
 from guardproxy.wire.document import UndecodableJson, decode, replace
 
 
-async def relay_whole(running: Running, surface: Surface, reply: UpstreamReply, raw: bytes) -> web.Response:
+async def relay_whole(
+    running: Running, surface: Surface, reply: UpstreamReply, raw: bytes, tools: ToolGuard | None = None
+) -> web.Response:
     """A JSON answer. Raises `RequestError` when it may not go out."""
     document = _decoded(raw)
     if not isinstance(document, dict):
@@ -30,10 +34,13 @@ async def relay_whole(running: Running, surface: Surface, reply: UpstreamReply, 
     with guarding():
         if policy.redacts_answers:
             surface.strip_copies(document)
+        # Before anything is hidden in it: a call is judged by what the model wrote.
+        found = tools.judge(surface.read_calls(document)) if tools is not None and surface.read_calls else []
         answer = surface.read_response(document)
         verdict = await inspected(policy, answer.segments, [item.kind.value for item in answer.opaque])
         if unread := refuse_opaque(policy, answer.opaque):
             verdict = Verdict(Action.BLOCK, tuple(unread), coverage=verdict.coverage)
+    verdict = with_tools(policy, verdict, found)
     draft.response = verdict
     draft.lap("guard_response", started)
     running.charge(answer.usage, sum(len(segment.text) for segment in answer.segments))

@@ -34,6 +34,7 @@ from guardproxy.detectors import DETECTORS
 from guardproxy.errors import ConfigurationError, RuleError
 from guardproxy.policyfile.load import PolicyDocument, RuleDocument, read_policy
 from guardproxy.policyfile.schema import Written, WrittenOverride, WrittenPolicy, read_as, suggestion
+from guardproxy.policyfile.tool_compile import compile_tools, rules_of
 
 WINDOW_S: Final[Mapping[str, int]] = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
@@ -78,10 +79,11 @@ def compile_policy(document: PolicyDocument) -> Policy:
     masking = sets.detectors(compiled for compiled in rules if compiled.hides)
     if problems := [*_self_matching(rules, masking), *_repeated_quotas(document)]:
         raise ConfigurationError("\n".join(problems))
+    tools = compile_tools(document)
     return Policy(
         name=written.name,
         revision=_revision(document),
-        rules={compiled.rule.id: compiled.rule for compiled in rules},
+        rules={compiled.rule.id: compiled.rule for compiled in rules} | rules_of(tools),
         detectors=detectors,
         masking=masking,
         context=Context(
@@ -91,6 +93,7 @@ def compile_policy(document: PolicyDocument) -> Policy:
         limits=RequestLimits(**written.limits.model_dump()),
         quotas=tuple(_quotas(written)),
         on_block=OnBlock(written.answers.on_block),
+        tools=tools,
     )
 
 

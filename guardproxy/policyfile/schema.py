@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints,
 from pydantic_core import ErrorDetails
 
 from guardproxy.errors import ConfigurationError
+from guardproxy.policyfile.tool_schema import WrittenTools
 from guardproxy.policyfile.yaml_nodes import Place, YamlFile
 
 ActionWord = Literal["allow", "flag", "redact", "block"]
@@ -115,6 +116,7 @@ class WrittenPolicy(Written):
     limits: WrittenLimits = WrittenLimits()
     quotas: tuple[WrittenQuota, ...] = ()
     answers: WrittenAnswers = WrittenAnswers()
+    tools: WrittenTools | None = None
 
 
 Model = TypeVar("Model", bound=BaseModel)

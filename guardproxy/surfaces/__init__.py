@@ -6,11 +6,12 @@ not forwarded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from guardproxy.core.exchange import RequestReading, ResponseReading
 from guardproxy.core.inspection import OutputGuard
+from guardproxy.core.tools.conversation import Conversation, ToolCall, ToolResult
 from guardproxy.surfaces import chat_completions, models
 from guardproxy.wire.document import replace
 from guardproxy.wire.path import Path
@@ -41,6 +42,10 @@ class ReadRequest(Protocol):
     def __call__(self, document: Any, *, operator: bool) -> RequestReading: ...
 
 
+class ReadConversation(Protocol):
+    def __call__(self, document: Any, *, operator: bool) -> Conversation: ...
+
+
 Edit = Callable[[Any, Mapping[Path, str]], None]
 
 
@@ -48,6 +53,8 @@ class Surface(NamedTuple):
     """One API. `read_request` is None where requests carry no body. `strip_copies` drops re-encoded copies of text.
 
     `edit` puts what the policy hides out of a request or a whole answer, like `document.replace`.
+
+    `read_conversation` and `read_calls` are asked for policies with rules about tools; None where there are no calls.
     """
 
     name: str
@@ -56,6 +63,8 @@ class Surface(NamedTuple):
     strip_copies: Callable[[Any], None]
     edit: Edit
     open_stream: OpenStream | None
+    read_conversation: ReadConversation | None = None
+    read_calls: Callable[[Any], Sequence[ToolCall | ToolResult]] | None = None
 
 
 CHAT_COMPLETIONS: Final = Surface(
@@ -65,6 +74,8 @@ CHAT_COMPLETIONS: Final = Surface(
     chat_completions.strip_copies,
     chat_completions.edit,
     chat_completions.ChatStream,
+    chat_completions.read_conversation,
+    chat_completions.read_calls,
 )
 MODELS: Final = Surface("models", None, models.read_response, models.strip_copies, replace, None)
 

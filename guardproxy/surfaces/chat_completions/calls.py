@@ -53,13 +53,22 @@ class PendingCalls:
             raise UpstreamUnavailable("the upstream's tool calls are too large", reason="too_large")
         return isinstance(calls, list) or isinstance(function, dict)
 
+    def whole(self, reason: object) -> dict[str, Any]:
+        """The calls `release` would give, as one message holds them, and as the model wrote them."""
+        calls = [_joined(self._calls[index]) for index in sorted(self._calls)]
+        message: dict[str, Any] = {"tool_calls": [call for call in calls if _is_whole(call, reason)]}
+        function = _joined(self._function)
+        if function is not None and _whole(function, reason):
+            message["function_call"] = function
+        return message
+
     def release(self, reason: object, clean: Callable[[str], str]) -> Iterator[dict[str, Any]]:
         """A delta for each whole call, cleaned. `reason`: the choice's finish reason, None at `[DONE]` without one."""
         calls, self._calls = self._calls, {}
         function, self._function = self._function, None
         for index in sorted(calls):
             call = _joined(calls[index])
-            if _whole(call.get("function", call.get("custom", call)), reason):
+            if _is_whole(call, reason):
                 yield {"tool_calls": [{"index": index, **_clean(call, clean)}]}
         function = _joined(function)
         if function is not None and _whole(function, reason):
@@ -99,6 +108,10 @@ def _joined(value: Any) -> Any:
     if isinstance(value, _Grown):
         return "".join(value)
     return {name: _joined(below) for name, below in value.items()} if isinstance(value, dict) else value
+
+
+def _is_whole(call: dict[str, Any], reason: object) -> bool:
+    return _whole(call.get("function", call.get("custom", call)), reason)
 
 
 def _whole(body: Any, reason: object) -> bool:

@@ -21,6 +21,7 @@ from typing import Any, Final
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock
 from guardproxy.errors import UpstreamUnavailable
+from guardproxy.surfaces.chat_completions.conversation import calls_of
 from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT, forwarded, nest, own_event, usage_event
 from guardproxy.surfaces.chat_completions.plain import OpenChoice, PlainEvent, ShortWay
 from guardproxy.surfaces.chat_completions.response import strip_choice_copies, strip_tokens
@@ -261,6 +262,8 @@ class ChatStream:
     def _release_calls(self, index: int, choice: OpenChoice, reason: Any) -> list[bytes]:
         """The choice's calls; none of them when one is blocked, since they were meant together."""
         path: Path = ("choices", index, "delta")
+        if self._guard.judges_calls and not self._guard.judge(calls_of(choice.calls.whole(reason), path)):
+            return []
 
         def clean(text: str) -> str:
             cleaned = self._guard.whole(text, path)

@@ -19,6 +19,7 @@ from typing import Any, Final
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock
 from guardproxy.errors import RequestError, UpstreamUnavailable
+from guardproxy.surfaces.responses.call_gate import CallGate, Outgoing
 from guardproxy.surfaces.responses.cleaning import Cleaner
 from guardproxy.surfaces.responses.ending import end_blocked
 from guardproxy.surfaces.responses.events import Writer
@@ -55,6 +56,7 @@ class ResponsesStream:
         self._flow = TextFlow(guard, self._cleaner)
         self._shown = Shown()
         self._writer = Writer(starting_after)
+        self._gate = CallGate(guard) if guard.judges_calls else None
         self._done = False
         self.usage: Any = None
         self.failed = False  # the upstream said so, with HTTP 200 as streams do
@@ -78,6 +80,8 @@ class ResponsesStream:
             raise UpstreamUnavailable("the upstream sent an event that is not an object", reason="bad_event")
         kind = document.get("type")
         family, step = split_type(kind) if isinstance(kind, str) else ("", "")
+        if self._gate is not None:
+            return [*self._gated(self._gate, event, document, (family, step)), *self._blocked()]
         goes_out = self._edit(document, family, step)
         frames = self._sent()
         if goes_out:
@@ -92,8 +96,11 @@ class ResponsesStream:
         if self._done:
             return []
         self._done = True
+        if self._gate is not None:
+            self._gate.give_up()
         self._flow.end_all()
-        return [*self._sent(), *self._blocked()]
+        frames = self._sent() if self._gate is None else self._written(self._gate.pass_on(self._own()))
+        return [*frames, *self._blocked()]
 
     def error_event(self, error: RequestError, request_id: str) -> bytes:
         """The error that ends this stream, in the form its clients raise."""
@@ -103,6 +110,34 @@ class ResponsesStream:
         before, self._flow.before = self._flow.before, []
         self.characters = self._flow.characters
         return [frame for document in before for frame in self._writer.own(document)]
+
+    def _gated(self, gate: CallGate, event: SseEvent, document: dict[str, Any], kind: tuple[str, str]) -> list[bytes]:
+        """What goes out of an event where calls are judged before anything of them does."""
+        gate.see(document, *kind)
+        waits = gate.waits
+        goes_out = self._edit(document, *kind)
+        if waits and self._guard.blocked is not None:
+            gate.drop()
+            self._flow.before = []
+            return []
+        return self._written(gate.pass_on([*self._own(), Outgoing(event, document, kind[1], goes_out)]))
+
+    def _own(self) -> list[Outgoing]:
+        before, self._flow.before = self._flow.before, []
+        self.characters = self._flow.characters
+        return [Outgoing(None, document, "") for document in before]
+
+    def _written(self, passed: list[Outgoing]) -> list[bytes]:
+        frames: list[bytes] = []
+        for event, document, step, goes_out in passed:
+            if event is None:
+                frames += self._writer.own(document) if goes_out else []
+            elif goes_out:
+                frames += self._writer.forward(event, document)
+                self._shown.take(document, step)
+            else:
+                self._writer.drop(document)
+        return frames
 
     def _blocked(self) -> list[bytes]:
         """Nothing, or after a block the events that end the stream.
@@ -173,6 +208,8 @@ class ResponsesStream:
         ended = step in _ENDINGS or (step not in _BEGINNINGS and status in _ENDINGS)
         if self._guard.redacts:
             strip_tokens(response)
+        if ended and self._gate is not None:
+            self._gate.judge_all(output)
         for index, item in enumerate(output if isinstance(output, list) else ()):
             if isinstance(item, dict) and ended:
                 self._end_item(item, index, whole=status in (None, "completed") and step in ("completed", ""))
@@ -192,7 +229,8 @@ class ResponsesStream:
     def _edit_item(self, document: dict[str, Any], step: str) -> None:
         self._cleaner.members(document, (), ("item",))
         if step == "done":
-            self._end_item(document["item"], owner_of(document), whole=True)
+            if self._gate is None or self._gate.judge(document["item"], owner_of(document)):
+                self._end_item(document["item"], owner_of(document), whole=True)
         else:
             self._begin_item(document["item"], document)
 

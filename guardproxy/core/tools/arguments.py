@@ -1,0 +1,104 @@
+"""Holding the arguments of a call against what a rule demands of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
+
+from guardproxy.core.tools.entities import Entity, Kind, entities, parts_of
+from guardproxy.core.tools.origin import Sources
+from guardproxy.core.tools.rules import ArgumentRule
+from guardproxy.match.pattern_set import PatternSet
+
+# Longer values are not held against expressions character by character for ever: nothing that names somebody is longer.
+LONGEST: Final = 200_000
+
+
+class Leaf(NamedTuple):
+    """One value of the arguments with the names above it. `is_name`: it is itself the name of a member."""
+
+    value: str | int | float
+    names: frozenset[str]
+    is_name: bool = False
+
+
+def leaves(arguments: Any) -> Iterator[Leaf]:
+    """Every text and number of the arguments, and the names of members below the first level."""
+    waiting: list[tuple[Any, frozenset[str]]] = [(arguments, frozenset())]
+    while waiting:
+        value, names = waiting.pop()
+        if isinstance(value, dict):
+            for name, below in value.items():
+                if names:
+                    yield Leaf(name, names, is_name=True)
+                waiting.append((below, names | {name.casefold()}))
+        elif isinstance(value, list):
+            waiting += [(below, names) for below in value]
+        elif isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            yield Leaf(value, names)
+
+
+class ArgumentCheck:
+    """Checks arguments against the texts of one conversation."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    def objection(self, rule: ArgumentRule, arguments: Any) -> str | None:
+        """What is wrong with the arguments the rule is about, in words that quote none of them; None if nothing is."""
+        for leaf in leaves(arguments):
+            if rule.of and leaf.names.isdisjoint(rule.of) and leaf.names:
+                continue
+            if (reason := self._fault(rule, leaf)) is not None:
+                return f"{rule.shown} {reason}"
+        return None
+
+    def _fault(self, rule: ArgumentRule, leaf: Leaf) -> str | None:
+        text = leaf.value if isinstance(leaf.value, str) else str(leaf.value)
+        if len(text) > LONGEST:
+            return "is too long to be looked at"
+        if not leaf.is_name:
+            if rule.matches is not None and not matches_whole(rule.matches, text):
+                return "is not written as demanded"
+            if rule.never is not None and rule.never.scan(text):
+                return "holds what it must not"
+        if rule.origins is None and rule.one_of is None:
+            return None
+        return next(filter(None, (self._stranger(rule, entity) for entity in _entities(rule, leaf))), None)
+
+    def _stranger(self, rule: ArgumentRule, entity: Entity) -> str | None:
+        if rule.one_of is not None and any(rule.one_of.match(form) for form in _forms(entity)):
+            return None
+        if rule.origins is None:
+            return f"is no {entity.kind.value} of the list"
+        origin = self._sources.origin(entity)
+        return None if origin in rule.origins else f"is {origin.value}"
+
+
+def matches_whole(patterns: PatternSet, text: str) -> bool:
+    """Whether the one expression of the set matches all of a text."""
+    return any(span.start == 0 and span.end == len(text) for span in patterns.scan(text))
+
+
+def _entities(rule: ArgumentRule, leaf: Leaf) -> Iterable[Entity]:
+    if rule.kinds:
+        found = entities(leaf.value) if isinstance(leaf.value, str) else parts_of(leaf.value)
+        return [entity for entity in found if entity.kind in rule.kinds]
+    parts = parts_of(leaf.value)
+    # The name of a member is a value only where it names somebody.
+    return [part for part in parts if part.kind is not Kind.TEXT] if leaf.is_name else parts
+
+
+def _forms(entity: Entity) -> Iterator[str]:
+    """What a list may write for it: a link by its host too, unless it is doubtful where that leads."""
+    if not entity.doubtful:
+        yield entity.host or entity.value
+        if entity.host:
+            yield f"{entity.value.partition('://')[0]}://{_behind_authority(entity)}"
+
+
+def _behind_authority(entity: Entity) -> str:
+    """The link as it really leads: its host and what comes behind, without a user's name before the host."""
+    rest = entity.value.partition("://")[2] or entity.value.removeprefix("//")
+    at = min((rest.find(char) for char in "/?#" if char in rest), default=len(rest))
+    return entity.host + rest[at:]

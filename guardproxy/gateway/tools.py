@@ -1,0 +1,22 @@
+"""The rules about tools for one exchange: what its conversation is, as far as it can be seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from guardproxy.core.context import speaks_as_operator
+from guardproxy.core.policy import Policy
+from guardproxy.core.principal import Principal
+from guardproxy.core.tools.conversation import UNKNOWN
+from guardproxy.core.tools.judge import ToolGuard
+from guardproxy.surfaces import Surface
+
+
+def tool_guard(policy: Policy, surface: Surface, document: Any, principal: Principal) -> ToolGuard | None:
+    """None where the policy says nothing about tools, or the API has none. `document` is None for a fetched answer."""
+    if policy.tools is None or surface.read_calls is None:
+        return None
+    if document is None or surface.read_conversation is None:
+        return ToolGuard(policy.tools, UNKNOWN, principal.name)
+    operator = speaks_as_operator(policy.context, principal)
+    return ToolGuard(policy.tools, surface.read_conversation(document, operator=operator), principal.name)

@@ -1,0 +1,91 @@
+"""Calls of a stream and the rules about tools: nothing of a call goes out before the whole call was judged.
+
+From the announcement of a call on, all events wait, whatever they are about, so that they keep their order. When the
+call's item has ended it is judged as it stands there; then they go on, or, when it is denied, none of them does. A call
+whose end never comes is never shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from guardproxy.core.inspection import OutputGuard
+from guardproxy.errors import UpstreamUnavailable
+from guardproxy.surfaces.responses.conversation import call_of, steps_of
+from guardproxy.surfaces.responses.families import family_of, owner_of
+from guardproxy.wire.sse import SseEvent
+
+MOST_HELD: Final = 100_000
+Owner = int | str | None
+
+
+class Outgoing(NamedTuple):
+    """An event after it was edited. `event` is None for one of our own; `goes_out` False for one that is left out."""
+
+    event: SseEvent | None
+    document: dict[str, Any]
+    step: str
+    goes_out: bool = True
+
+
+class CallGate:
+    """Holds the events of one stream back as long as a call in it is undecided."""
+
+    def __init__(self, guard: OutputGuard) -> None:
+        self._guard = guard
+        self._open: set[Owner] = set()
+        self._judged: set[Owner] = set()
+        self._held: list[Outgoing] = []
+
+    @property
+    def waits(self) -> bool:
+        """Whether a call is undecided."""
+        return bool(self._open)
+
+    def see(self, document: Mapping[str, Any], family: str, step: str) -> None:
+        """Notice what announces a call, or belongs to one nobody announced."""
+        owner, item = owner_of(document), document.get("item")
+        if isinstance(item, dict):
+            if step == "added" and call_of(item, ()) is not None:
+                self._open.add(owner)
+        elif family_of(family).held and owner not in self._judged:
+            self._open.add(owner)
+
+    def judge(self, item: Any, owner: Owner) -> bool:
+        """An item has ended. Whether the stream may go on."""
+        if owner not in self._judged and (owner in self._open or call_of(item, ()) is not None):
+            self._judged.add(owner)
+            self._open.discard(owner)
+            self._guard.judge(steps_of(item, owner))
+        return self._guard.blocked is None
+
+    def judge_all(self, output: Any) -> None:
+        """The response has ended. What of its calls was not judged yet is judged now or never shown."""
+        for index, item in enumerate(output if isinstance(output, list) else ()):
+            if not self.judge(item, index):
+                return
+        self.give_up()
+
+    def give_up(self) -> None:
+        """No call ends any more: what belongs to open ones is left out."""
+        self._held = [
+            out._replace(goes_out=False) if owner_of(out.document) in self._open else out for out in self._held
+        ]
+        self._judged |= self._open
+        self._open.clear()
+
+    def pass_on(self, events: Iterable[Outgoing]) -> list[Outgoing]:
+        """What may go out now. Raises `UpstreamUnavailable` when too much waits."""
+        self._held += events
+        if len(self._held) > MOST_HELD:
+            raise UpstreamUnavailable("the upstream's answer is too large to be looked at", reason="too_large")
+        if self._open:
+            return []
+        passed, self._held = self._held, []
+        return passed
+
+    def drop(self) -> None:
+        """The policy has stopped the stream at a call: nothing that waited goes out."""
+        self._held.clear()
+        self._open.clear()
