@@ -117,13 +117,15 @@ class _Compiler:
         )
 
     def _argument(self, written: WrittenArgument, place: _Place) -> ArgumentRule:
-        if all(value is None for value in (written.origin, written.one_of, written.matches, written.never)):
-            self._problem(place, "this demands nothing; use origin, one_of, matches or never")
+        demands = (written.origin, written.one_of, written.at_most, written.matches, written.never)
+        if all(value is None for value in demands):
+            self._problem(place, "this demands nothing; use origin, one_of, at_most, matches or never")
         return ArgumentRule(
             of=frozenset(map(str.casefold, written.of or ())),
             kinds=frozenset(map(Kind, written.kinds or ())),
             origins=None if written.origin is None else frozenset(map(Origin, written.origin)),
             one_of=None if written.one_of is None else Names.of(written.one_of),
+            at_most=written.at_most,
             matches=self._patterns([written.matches], written, lambda _: (*place, "matches")),
             never=self._patterns(written.never or [None], written, lambda at: (*place, "never", at)),
         )

@@ -50,6 +50,7 @@ class WrittenArgument(Strict):
     ) = None
     origin: tuple[Literal["trusted", "tainted", "assembled", "model"], ...] | None = None
     one_of: Patterns | None = None
+    at_most: Annotated[float, Field(ge=0)] | None = None
     matches: Expression | None = None
     never: Annotated[tuple[Expression, ...], Field(min_length=1)] | None = None
     ignore_case: bool = False

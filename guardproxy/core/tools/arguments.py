@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from guardproxy.core.tools.entities import Entity, Kind, entities, parts_of
+from guardproxy.core.tools.entities import Entity, Kind, entities, forms, parts_of
 from guardproxy.core.tools.origin import Sources
 from guardproxy.core.tools.rules import ArgumentRule
 from guardproxy.match.pattern_set import PatternSet
@@ -50,7 +50,7 @@ class ArgumentCheck:
             if rule.of and leaf.names.isdisjoint(rule.of) and leaf.names:
                 continue
             if (reason := self._fault(rule, leaf)) is not None:
-                return f"{rule.shown} {reason}"
+                return f"{_shown(rule, leaf)} {reason}"
         return None
 
     def _fault(self, rule: ArgumentRule, leaf: Leaf) -> str | None:
@@ -62,17 +62,24 @@ class ArgumentCheck:
                 return "is not written as demanded"
             if rule.never is not None and rule.never.scan(text):
                 return "holds what it must not"
-        if rule.origins is None and rule.one_of is None:
+        if rule.origins is None and rule.one_of is None and rule.at_most is None:
             return None
         return next(filter(None, (self._stranger(rule, entity) for entity in _entities(rule, leaf))), None)
 
     def _stranger(self, rule: ArgumentRule, entity: Entity) -> str | None:
         if rule.one_of is not None and any(rule.one_of.match(form) for form in _forms(entity)):
             return None
+        if rule.at_most is not None and _is_at_most(rule.at_most, entity):
+            return None
         if rule.origins is None:
-            return f"is no {entity.kind.value} of the list"
+            return f"is no {entity.kind.value} that is allowed"
         origin = self._sources.origin(entity)
         return None if origin in rule.origins else f"is {origin.value}"
+
+
+def _shown(rule: ArgumentRule, leaf: Leaf) -> str:
+    """The argument in the policy's own words."""
+    return min(rule.of & leaf.names, default="an argument")
 
 
 def matches_whole(patterns: PatternSet, text: str) -> bool:
@@ -87,6 +94,14 @@ def _entities(rule: ArgumentRule, leaf: Leaf) -> Iterable[Entity]:
     parts = parts_of(leaf.value)
     # The name of a member is a value only where it names somebody.
     return [part for part in parts if part.kind is not Kind.TEXT] if leaf.is_name else parts
+
+
+def _is_at_most(bound: float, entity: Entity) -> bool:
+    """Whether a number is within a bound in every way it may be read. A negative one never is."""
+    if entity.kind is not Kind.AMOUNT or entity.value.startswith("-"):
+        return False
+    values = forms(entity.value)
+    return bool(values) and all(float(value) <= bound for value in values)
 
 
 def _forms(entity: Entity) -> Iterator[str]:

@@ -50,6 +50,8 @@ _WALLET: Final = re.compile(r"(?<![A-Za-z0-9])(?:0x[0-9a-fA-F]{40}|bc1[a-z0-9]{2
 _DIGITS: Final = re.compile(r"(?<![\w+.,])\+?\d(?:[ ().-]{0,2}\d){5,25}(?![\w])")
 _PATH: Final = re.compile(r"(?<![\w:/.~])(?:~|\.{1,2})?(?:/[\w.@+-]{1,200}){1,40}/?|[A-Za-z]:\\[^\s\"'<>|]{1,1000}")
 _NUMBER: Final = re.compile(r"(?<![\w.,])\d(?:[\d.,']{0,30}\d)?(?![\w])")
+_POINT: Final = re.compile(r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
+_COMMA: Final = re.compile(r"(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?")
 
 LONGEST: Final = 20_000
 
@@ -84,7 +86,9 @@ def parts_of(value: str | int | float) -> list[Entity]:
     Anything beside them that could name somebody as well is a part of its own.
     """
     if not isinstance(value, str):
-        return [Entity(Kind.AMOUNT, str(value))]
+        # In JSON a point is never a thousands separator, and with three more digits it cannot be taken for one.
+        written = repr(value)
+        return [Entity(Kind.AMOUNT, f"{written}000" if "." in written else written)]
     text = _compatible(value).strip()
     emails = [Entity(Kind.EMAIL, found) for found in _emails(text)]
     if emails and text.count("@") == len(emails):
@@ -145,7 +149,12 @@ def amounts(text: str) -> Iterator[str]:
 def forms(number: str) -> set[str]:
     """The values a written number may have, as plain decimals."""
     digits = number.lstrip("-+").replace("'", "").replace(" ", "")
-    return {_trimmed(form) for form in (digits.replace(",", ""), digits.replace(".", "").replace(",", "."))}
+    found = set()
+    if _POINT.fullmatch(digits):
+        found.add(_trimmed(digits.replace(",", "")))
+    if _COMMA.fullmatch(digits):
+        found.add(_trimmed(digits.replace(".", "").replace(",", ".")))
+    return found
 
 
 def _trimmed(number: str) -> str:

@@ -40,21 +40,17 @@ class Span(StrEnum):
 class ArgumentRule:
     """What some arguments must be. `of`: names of members, at any depth; empty: all arguments.
 
-    Each value, or each entity of `kinds` in it, must come from one of `origins` or match `one_of`; with neither given
-    it may be anything. All of it must match `matches`, and nothing in it `never`.
+    Each value, or each entity of `kinds` in it, must come from one of `origins`, match `one_of` or be a number of
+    `at_most`; with none of them given it may be anything. All of it must match `matches`, and nothing in it `never`.
     """
 
     of: frozenset[str] = frozenset()
     kinds: frozenset[Kind] = frozenset()
     origins: frozenset[Origin] | None = None
     one_of: Names | None = None
+    at_most: float | None = None
     matches: PatternSet | None = None
     never: PatternSet | None = None
-
-    @property
-    def shown(self) -> str:
-        """The arguments in the operator's own words."""
-        return ", ".join(sorted(self.of)) or "an argument"
 
 
 @dataclass(frozen=True, slots=True)
