@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
 
 from guardproxy.core.tools.entities import Entity, Kind, entities, forms, parts_of
+from guardproxy.core.tools.names import Names, matches
 from guardproxy.core.tools.origin import Sources
 from guardproxy.core.tools.rules import ArgumentRule
 from guardproxy.match.pattern_set import PatternSet
@@ -67,7 +69,7 @@ class ArgumentCheck:
         return next(filter(None, (self._stranger(rule, entity) for entity in _entities(rule, leaf))), None)
 
     def _stranger(self, rule: ArgumentRule, entity: Entity) -> str | None:
-        if rule.one_of is not None and any(rule.one_of.match(form) for form in _forms(entity)):
+        if rule.one_of is not None and _is_listed(rule.one_of, entity):
             return None
         if rule.at_most is not None and _is_at_most(rule.at_most, entity):
             return None
@@ -104,16 +106,28 @@ def _is_at_most(bound: float, entity: Entity) -> bool:
     return bool(values) and all(float(value) <= bound for value in values)
 
 
-def _forms(entity: Entity) -> Iterator[str]:
-    """What a list may write for it: a link by its host too, unless it is doubtful where that leads."""
-    if not entity.doubtful:
-        yield entity.host or entity.value
-        if entity.host:
-            yield f"{entity.value.partition('://')[0]}://{_behind_authority(entity)}"
+def _is_listed(names: Names, entity: Entity) -> bool:
+    """Whether a list has it. Of a link the host counts, and where a pattern goes on, each of its parts by itself."""
+    if entity.doubtful:
+        return False
+    if not entity.host:
+        return names.match(entity.value)
+    return any(_is_link_of(pattern, entity) for pattern in names.patterns)
 
 
-def _behind_authority(entity: Entity) -> str:
-    """The link as it really leads: its host and what comes behind, without a user's name before the host."""
+def _is_link_of(pattern: str, entity: Entity) -> bool:
+    scheme, begins, rest = pattern.partition("://")
+    if not begins:
+        return matches(pattern, entity.host)
+    host, _, path = rest.partition("/")
+    behind = _behind_host(entity)
+    if ".." in unquote(behind):
+        return False
+    return matches(scheme, entity.value.partition("://")[0]) and matches(host, entity.host) and matches(path, behind)
+
+
+def _behind_host(entity: Entity) -> str:
+    """Path and query of a link, without the slash before them."""
     rest = entity.value.partition("://")[2] or entity.value.removeprefix("//")
     at = min((rest.find(char) for char in "/?#" if char in rest), default=len(rest))
-    return entity.host + rest[at:]
+    return rest[at:].removeprefix("/")

@@ -25,6 +25,9 @@ class Kind(StrEnum):
     TEXT = "text"
 
 
+_NAMING: Final = frozenset({Kind.EMAIL, Kind.URL, Kind.ACCOUNT, Kind.PHONE})
+
+
 class Entity(NamedTuple):
     """`value` is normalised. `host`: of a link. `doubtful`: programs disagree about where a link leads."""
 
@@ -59,25 +62,31 @@ LONGEST: Final = 20_000
 def entities(text: str) -> Iterator[Entity]:
     """All entities of a text, in no order. Of a longer text than `LONGEST` characters every part is looked at."""
     text = _compatible(text)
-    for start in range(0, len(text) or 1, LONGEST - 2000):
-        piece = text[start : start + LONGEST]
-        for email in _emails(piece):
-            yield Entity(Kind.EMAIL, email)
-        for expression in (_SCHEME, _BARE_HOST):
-            for match in expression.finditer(piece):
-                yield link(match[0])
-        for match in _ADDRESS.finditer(piece):
-            yield Entity(Kind.URL, match[0], match[0])
-        for expression in (_IBAN, _WALLET):
-            for match in expression.finditer(piece):
-                yield Entity(Kind.ACCOUNT, squeezed(match[0]))
-        for match in _DIGITS.finditer(piece):
-            digits = squeezed(match[0])
-            yield Entity(Kind.PHONE if digits.startswith("+") else Kind.ACCOUNT, digits)
-        for match in _PATH.finditer(piece):
-            yield Entity(Kind.PATH, plain_path(match[0]))
-        for match in _NUMBER.finditer(piece):
-            yield Entity(Kind.AMOUNT, match[0])
+    for start in range(0, len(text) or 1, LONGEST - 5000):
+        yield from _entities(text[start : start + LONGEST])
+
+
+def _entities(piece: str) -> Iterator[Entity]:
+    """Once it is known what a part of the text is, that part is nothing else."""
+    for expression in (_SCHEME, _BARE_HOST):
+        for match in expression.finditer(piece):
+            yield link(match[0])
+        piece = expression.sub(" ", piece)
+    for email in _emails(piece):
+        yield Entity(Kind.EMAIL, email)
+    for match in _ADDRESS.finditer(piece):
+        yield Entity(Kind.URL, match[0], match[0])
+    for expression in (_IBAN, _WALLET):
+        for match in expression.finditer(piece):
+            yield Entity(Kind.ACCOUNT, squeezed(match[0]))
+        piece = expression.sub(" ", piece)
+    for match in _DIGITS.finditer(piece):
+        digits = squeezed(match[0])
+        yield Entity(Kind.PHONE if digits.startswith("+") else Kind.ACCOUNT, digits)
+    for match in _PATH.finditer(piece):
+        yield Entity(Kind.PATH, plain_path(match[0]))
+    for match in _NUMBER.finditer(piece):
+        yield Entity(Kind.AMOUNT, match[0])
 
 
 def parts_of(value: str | int | float) -> list[Entity]:
@@ -91,15 +100,14 @@ def parts_of(value: str | int | float) -> list[Entity]:
         return [Entity(Kind.AMOUNT, f"{written}000" if "." in written else written)]
     text = _compatible(value).strip()
     emails = [Entity(Kind.EMAIL, found) for found in _emails(text)]
-    if emails and text.count("@") == len(emails):
+    if emails and text.count("@") == len(emails) and "//" not in text:
         beside = [piece for piece in re.split(r"[,;\n]", text) if "@" not in piece and piece.strip()]
         return emails + [Entity(Kind.TEXT, normalised(piece)) for piece in beside]
     if _ONLY_HOST.fullmatch(text) or text.startswith("//"):
         return [link(text)]
-    for kind in (Kind.URL, Kind.ACCOUNT, Kind.PHONE):
-        found = [entity for entity in entities(text) if entity.kind is kind]
-        if found:
-            return found
+    named = [entity for entity in entities(text) if entity.kind in _NAMING]
+    if named:
+        return named
     if text.startswith(("/", "~", "./", "../")) or re.match(r"[A-Za-z]:\\", text):
         return [Entity(Kind.PATH, plain_path(text))]
     if _NUMBER.fullmatch(text):
