@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench corpus promises mutants clean help
+.PHONY: demo test lint bench corpus flow promises mutants clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -34,6 +34,9 @@ bench: $(READY) ## CPU per request and per streamed chunk, as ratios to a bare p
 
 corpus: $(READY) ## findings of each rule in ordinary text, held against bench/budget.yaml
 	$(BIN)/python -m bench.corpus --check
+
+flow: $(READY) ## scripted runs of agents against the example policy agent-tools: attacks stopped, others touched
+	@$(BIN)/python -m tests.flow
 
 promises: $(READY) ## the thirteen promises, twenty times as deep
 	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest tests/promises

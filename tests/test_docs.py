@@ -14,10 +14,15 @@ from guardproxy.audit.events import Event
 from guardproxy.cli.main import app
 from guardproxy.core.exchange import OpaqueKind, Provenance
 from guardproxy.core.policy import Metric, OperatorMessages
+from guardproxy.core.tools import rules as tool_rules
+from guardproxy.core.tools.entities import Kind
+from guardproxy.core.tools.origin import Origin
+from guardproxy.core.tools.rules import Span
 from guardproxy.core.verdict import Action, Severity
 from guardproxy.detectors import DETECTORS
 from guardproxy.policyfile.examples import ALPHABETS
 from guardproxy.policyfile.schema import WrittenPolicy, WrittenQuota, WrittenRule
+from guardproxy.policyfile.tool_schema import WrittenArgument, WrittenFlowRule, WrittenTools
 from guardproxy.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,16 +80,31 @@ def test_the_readme_names_each_environment_variable() -> None:
     assert used <= set(re.findall(r"`(GUARDPROXY_[A-Z_]+)`", README))
 
 
-@pytest.mark.parametrize("word", [*Action.__members__, *Severity, *Provenance, *OpaqueKind, *Metric, *OperatorMessages])
+@pytest.mark.parametrize(
+    "word",
+    [*Action.__members__, *Severity, *Provenance, *OpaqueKind, *Metric, *OperatorMessages, *Origin, *Span, *Kind],
+)
 def test_the_reference_names_each_word_of_the_policy_language(word: str) -> None:
     assert re.search(rf"\b{word.lower()}\b", in_code(REFERENCE))
 
 
 @pytest.mark.parametrize(
-    "key", sorted({*policy_keys(WrittenPolicy), *policy_keys(WrittenRule), *policy_keys(WrittenQuota)})
+    "key",
+    sorted(
+        {
+            key
+            for model in (WrittenPolicy, WrittenRule, WrittenQuota, WrittenTools, WrittenFlowRule, WrittenArgument)
+            for key in policy_keys(model)
+        }
+    ),
 )
 def test_the_reference_names_each_key_of_a_policy_and_of_a_rule(key: str) -> None:
     assert re.search(rf"\b{key}\b", in_code(REFERENCE))
+
+
+@pytest.mark.parametrize("finding", [value for value in vars(tool_rules).values() if str(value).startswith("tools.")])
+def test_the_reference_names_each_finding_about_tools(finding: str) -> None:
+    assert f"`{finding}`" in REFERENCE
 
 
 @pytest.mark.parametrize("detector", list(DETECTORS))

@@ -13,6 +13,7 @@ from guardproxy.cli.demo import demo
 from guardproxy.cli.health import health
 from guardproxy.cli.incidents import incidents_app
 from guardproxy.cli.keys import keys_app
+from guardproxy.cli.pin import pin
 from guardproxy.cli.scan import scan
 from guardproxy.cli.serve import serve
 from guardproxy.errors import ConfigurationError
@@ -30,6 +31,7 @@ app.command()(demo)
 app.command()(check)
 app.command()(scan)
 app.command()(health)
+app.command()(pin)
 app.add_typer(keys_app, name="keys")
 app.add_typer(incidents_app, name="incidents")
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Annotated, Any, Final, Literal, TypeVar, get_args
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
@@ -157,6 +158,8 @@ def _problem(model: type[BaseModel], file: YamlFile, place: Place, detail: Error
         case "literal_error":
             allowed = detail["ctx"]["expected"].replace("'", "")
             return f"{file.at(where)}: unknown {_CALLED.get(name, name)} '{detail['input']}'; use {allowed}"
+        case "string_pattern_mismatch" if "sha256" in detail["ctx"]["pattern"]:
+            return f"{file.at(where)}: a digest is 'sha256:' and 64 hexadecimal digits; `guardproxy pin` prints it"
         case "string_pattern_mismatch":
             form = "<pack>.<name>" if name == "id" else "<name>"
             return f"{file.at(where)}: {name} is written {form}, in lower case letters, digits and single hyphens"
@@ -169,11 +172,20 @@ def _problem(model: type[BaseModel], file: YamlFile, place: Place, detail: Error
 def _keys_at(model: Any, place: Place) -> list[str]:
     """The keys the model at `place` inside `model` knows, as they are written."""
     for step in place:
+        model = _certain(model)
         if _is_model(model):
             model = {field.alias or name: field.annotation for name, field in model.model_fields.items()}.get(str(step))
         else:
-            model = next((part for part in get_args(model) if _is_model(part)), None)
+            model = next((part for part in map(_certain, get_args(model)) if _is_model(part)), None)
+    model = _certain(model)
     return [field.alias or name for name, field in model.model_fields.items()] if _is_model(model) else []
+
+
+def _certain(kind: Any) -> Any:
+    """A kind without `None` beside it and without what limits it."""
+    while get_origin(kind) in (Annotated, Union, UnionType):
+        kind = next(part for part in get_args(kind) if part is not NoneType)
+    return kind
 
 
 def _is_model(kind: Any) -> bool:

@@ -95,6 +95,9 @@ class _Compiler:
 
     def _flow_rule(self, written: WrittenFlowRule, place: _Place) -> FlowRule:
         self._check_schema(written.schema_, (*place, "schema"))
+        for at, word in enumerate(written.asked or ()):
+            if not word.isalnum():
+                self._problem((*place, "asked", at), f"'{word}' is not one word, or the beginning of one")
         names = {
             name: self._names(getattr(written, name), (*place, name))
             for name in ("calls", "keys", "after")
