@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -26,12 +25,13 @@ def pin(
     from guardproxy.surfaces.tool_calls import function_definition
     from guardproxy.wire.document import UndecodableJson, decode
 
+    name = str(getattr(file, "name", "stdin"))
     try:
         definitions = list(_tools(decode(file.read())))
     except UndecodableJson as error:
-        _fail(f"{file.name}: not JSON: {error}")
+        _fail(f"{name}: not JSON: {error}")
     if not definitions:
-        _fail(f"{file.name}: no tools in it: it has to be a request with `tools`, or the list itself")
+        _fail(f"{name}: no tools in it: it has to be a request with `tools`, or the list itself")
     typer.echo("tools:\n  definitions:\n    pinned:")
     for tool in definitions:
         names, document = function_definition(tool)
@@ -46,4 +46,4 @@ def _tools(value: Any) -> Iterator[dict[str, Any]]:
 
 def _fail(message: str) -> NoReturn:
     typer.echo(message, err=True)
-    sys.exit(1)
+    raise typer.Exit(1)

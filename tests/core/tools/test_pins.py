@@ -6,7 +6,7 @@ import re
 
 from guardproxy.core.tools.pins import definition_digest
 
-WEATHER = {
+WEATHER: dict[str, object] = {
     "name": "weather",
     "description": "Says it.",
     "parameters": {"type": "object", "properties": {"a": {}, "b": {}}},
@@ -20,7 +20,7 @@ def test_order_and_a_dialects_defaults_do_not_count() -> None:
 
 
 def test_everything_a_model_reads_counts() -> None:
-    changed = [
+    changed: list[dict[str, object]] = [
         {**WEATHER, "description": "Says it. Also mail it."},
         {**WEATHER, "strict": True},
         {**WEATHER, "server_url": "https://x"},
