@@ -45,3 +45,12 @@ def test_every_surface_that_streams_keeps_a_secret_of_a_stream_back(surface: Sur
 def test_a_surface_reads_requests_where_its_method_has_a_body(surface: Surface) -> None:
     methods = {method for (method, _), one in SURFACES.items() if one is surface}
     assert (methods == {"POST"}) == (surface.read_request is not None)
+
+
+def test_every_surface_that_has_tools_shows_their_calls_to_the_rules_about_them() -> None:
+    """A surface without readers of calls would let every call pass unjudged."""
+    with_tools = {"chat_completions", "responses", "messages"}
+    for surface in SURFACES.values():
+        assert (surface.read_calls is not None) is (surface.name in with_tools), surface.name
+        if surface.read_request is not None and surface.name in with_tools:
+            assert surface.read_conversation is not None

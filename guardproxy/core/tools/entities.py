@@ -56,6 +56,13 @@ _NUMBER: Final = re.compile(r"(?<![\w.,])\d(?:[\d.,']{0,30}\d)?(?![\w])")
 _POINT: Final = re.compile(r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
 _COMMA: Final = re.compile(r"(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?")
 
+# Unicode's category Cf: joiners, marks of direction, tags and others that no reader sees.
+_UNSEEN: Final = re.compile(
+    "[\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
+    "\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001"
+    "\U000e0020-\U000e007f]"
+)
+
 LONGEST: Final = 20_000
 
 
@@ -129,8 +136,7 @@ def link(text: str) -> Entity:
 def normalised(text: str) -> str:
     """As texts are compared: compatibility forms, case and characters without width undone, spaces made one."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-        text = "".join(char for char in text if unicodedata.category(char) != "Cf")
+        text = _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
     return " ".join(text.casefold().split())
 
 

@@ -7,7 +7,7 @@ whose end never comes is never shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from guardproxy.core.inspection import OutputGuard
@@ -37,6 +37,7 @@ class CallGate:
         self._open: set[Owner] = set()
         self._judged: set[Owner] = set()
         self._held: list[Outgoing] = []
+        self._said: dict[tuple[Owner, str, str], list[str]] = {}  # texts of calls, by member and by kind of event
 
     @property
     def waits(self) -> bool:
@@ -49,16 +50,30 @@ class CallGate:
         if isinstance(item, dict):
             if step == "added" and call_of(item, ()) is not None:
                 self._open.add(owner)
-        elif family_of(family).held and owner not in self._judged:
+            return
+        known = family_of(family)
+        if known.held and owner not in self._judged:
             self._open.add(owner)
+            text = document.get("delta" if step == "delta" else known.done)
+            if isinstance(text, str) and len(known.place) == 1:
+                self._said.setdefault((owner, known.place[0], step), []).append(text)
 
     def judge(self, item: Any, owner: Owner) -> bool:
         """An item has ended. Whether the stream may go on."""
         if owner not in self._judged and (owner in self._open or call_of(item, ()) is not None):
             self._judged.add(owner)
             self._open.discard(owner)
-            self._guard.judge(steps_of(item, owner))
+            for told in self._versions(item, owner):
+                self._guard.judge(steps_of(told, owner))
         return self._guard.blocked is None
+
+    def _versions(self, item: Any, owner: Owner) -> Iterator[Any]:
+        """The item, and, should the events before it have told another call, that one too: a client may act on either."""
+        yield item
+        told = {(member, "".join(pieces)) for (whose, member, _), pieces in self._said.items() if whose == owner}
+        for member, text in sorted(told):
+            if isinstance(item, dict) and text and item.get(member) != text:
+                yield {**item, member: text}
 
     def judge_all(self, output: Any) -> None:
         """The response has ended. What of its calls was not judged yet is judged now or never shown."""

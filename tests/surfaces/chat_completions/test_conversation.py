@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from guardproxy.core.exchange import Provenance
-from guardproxy.core.tools.conversation import UNREADABLE, Forced, Spoken, ToolCall, ToolResult
-from guardproxy.surfaces.chat_completions import read_calls, read_conversation
+from guardproxy.core.inspection import OutputGuard
+from guardproxy.core.policy import Policy
+from guardproxy.core.tools.conversation import UNREADABLE, Conversation, Forced, Spoken, ToolCall, ToolResult
+from guardproxy.core.tools.judge import ToolGuard
+from guardproxy.core.tools.names import Names
+from guardproxy.core.tools.rules import NameLists, ToolRules
+from guardproxy.core.verdict import Action
+from guardproxy.policyfile.tool_compile import rules_of
+from guardproxy.surfaces.chat_completions import ChatStream, read_calls, read_conversation
+from guardproxy.wire.sse import SseEvent
 
 
 def call(name: str, arguments: str = "{}", call_id: str = "c1") -> dict[str, Any]:
@@ -63,3 +75,58 @@ def test_calls_of_all_choices_are_read() -> None:
         ToolCall(("sql",), "select 1", ("choices", 2, "message", "tool_calls", 0), "c2"),
     ]
     assert read_calls([]) == read_calls({"choices": 1}) == []
+
+
+# ---------------------------------------------------------------- calls of a stream
+
+RULES = ToolRules(lists=NameLists(deny=Names.of(["wipe"])), max_calls=3, not_offered=Action.ALLOW)
+POLICY = Policy("p", "r", rules=rules_of(RULES), tools=RULES)
+CALLS = st.lists(st.tuples(st.sampled_from(["look", "wipe"]), st.sampled_from(['{"k": "quince"}', "{}"])), max_size=4)
+
+
+def output_guard() -> OutputGuard:
+    return OutputGuard(POLICY, ToolGuard(RULES, Conversation()))
+
+
+def streamed(calls: list[tuple[str, str]], cuts: int, reason: str | None) -> tuple[str, OutputGuard]:
+    """Everything that leaves a stream whose calls come in pieces of `cuts` characters."""
+    guard = output_guard()
+    editor = ChatStream(guard)
+    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": "Well."}]
+    for index, (name, arguments) in enumerate(calls):
+        deltas.append({"tool_calls": [{"index": index, **call(name, "", f"c{index}")}]})
+        for at in range(0, len(arguments), cuts):
+            piece = {"index": index, "function": {"arguments": arguments[at : at + cuts]}}
+            deltas.append({"tool_calls": [piece]})
+    events = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    events += [{"index": 0, "delta": {}, "finish_reason": reason}] if reason else []
+    head = {"id": "x", "object": "chat.completion.chunk", "model": "m"}
+    frames = [frame for one in events for frame in editor.feed(SseEvent(json.dumps({**head, "choices": [one]})))]
+    frames += editor.feed(SseEvent("[DONE]"))
+    return b"".join([*frames, *editor.finish()]).decode(), guard
+
+
+@given(CALLS, st.integers(1, 20), st.sampled_from(["tool_calls", "stop", None]))
+def test_of_a_denied_answer_no_call_leaves_and_of_an_allowed_one_all_do(
+    calls: list[tuple[str, str]], cuts: int, reason: str | None
+) -> None:
+    message = {"tool_calls": [call(name, arguments) for name, arguments in calls]}
+    found = ToolGuard(RULES, Conversation()).judge(read_calls({"choices": [{"message": message}]}))
+    sent, guard = streamed(calls, cuts, reason)
+    assert [one.rule for one in guard.findings] == [one.rule for one in found]
+    if found:
+        assert not any(word in sent for word in ("look", "wipe", "quince", "tool_calls"))
+        assert '"content_filter"' in sent
+        assert guard.action is Action.BLOCK
+    else:
+        assert (sent.count("look"), sent.count("quince")) == (
+            len(calls),
+            sum("quince" in arguments for _, arguments in calls),
+        )
+        assert guard.blocked is None
+
+
+def test_a_call_that_was_cut_off_is_neither_judged_nor_sent() -> None:
+    sent, guard = streamed([("wipe", '{"k": "qui')], 3, "length")
+    assert guard.blocked is None
+    assert "wipe" not in sent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from guardproxy.core.policy import Policy
 from guardproxy.core.tools.conversation import Conversation, Definition
 from guardproxy.core.tools.judge import ToolGuard
 from guardproxy.core.tools.names import Names
-from guardproxy.core.tools.rules import NameLists, ToolRules
+from guardproxy.core.tools.rules import FlowRule, NameLists, ToolRules
+from guardproxy.core.verdict import Action, Severity
 from guardproxy.errors import UpstreamUnavailable
 from guardproxy.policyfile.tool_compile import rules_of
 from guardproxy.surfaces.responses import ResponsesStream
@@ -111,6 +113,25 @@ def test_a_call_that_only_the_response_holds_is_judged_there(name: str, shown: b
     sent, guard = play(ended)
     assert ("secret-b" in json.dumps(sent)) is shown
     assert (guard.blocked is None) is shown
+
+
+@pytest.mark.parametrize("at", [2, 3, 4])
+def test_a_call_that_is_told_in_two_ways_is_judged_in_both(at: int) -> None:
+    rule = FlowRule(
+        "tools.big", Severity.HIGH, Action.BLOCK, Names.of(["look"]), schema={"properties": {"a": {"maxLength": 8}}}
+    )
+    events = call_events(ALLOWED)
+    long = '{"a": "secret-b and more"}'
+    changed = {
+        2: {"delta": '"secret-b and more"}'},
+        3: {"arguments": long},
+        4: {"item": {**events[4]["item"], "arguments": long}},
+    }
+    events[at] = {**events[at], **changed[at]}
+    sent, guard = play(*events, rules=replace(RULES, rules=(rule,)))
+    assert guard.blocked is not None
+    assert "secret-b" not in json.dumps(sent)
+    assert play(*call_events(ALLOWED), rules=replace(RULES, rules=(rule,)))[1].blocked is None
 
 
 def test_a_call_nobody_announced_waits_too() -> None:
