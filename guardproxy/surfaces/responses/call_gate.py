@@ -68,7 +68,7 @@ class CallGate:
         return self._guard.blocked is None
 
     def _versions(self, item: Any, owner: Owner) -> Iterator[Any]:
-        """The item, and, should the events before it have told another call, that one too: a client may act on either."""
+        """The item, and should the events before it have told another call, that one too: clients act on either."""
         yield item
         told = {(member, "".join(pieces)) for (whose, member, _), pieces in self._said.items() if whose == owner}
         for member, text in sorted(told):
