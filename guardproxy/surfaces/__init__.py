@@ -74,8 +74,8 @@ CHAT_COMPLETIONS: Final = Surface(
     chat_completions.strip_copies,
     chat_completions.edit,
     chat_completions.ChatStream,
-    chat_completions.read_conversation,
-    chat_completions.read_calls,
+    read_conversation=chat_completions.read_conversation,
+    read_calls=chat_completions.read_calls,
 )
 MODELS: Final = Surface("models", None, models.read_response, models.strip_copies, replace, None)
 

@@ -138,5 +138,5 @@ def test_there_is_no_guard_where_there_is_nothing_to_guard(policy: Policy) -> No
 def test_an_answer_that_is_fetched_belongs_to_a_conversation_nobody_saw(policy: Policy) -> None:
     guard = tool_guard(policy, CHAT_COMPLETIONS, None, Principal("k", "bot"))
     assert guard is not None
-    found = guard.judge([ToolCall(("send_email",), {"to": EVE}, declared=True)])
+    found = guard.judge([ToolCall(("send_email",), {"to": EVE})])
     assert [one.rule for one in found] == ["tools.strangers"]

@@ -141,6 +141,8 @@ class ToolGuard:
         return all(lists.permit(names) for lists in self._lists)
 
     def _is_offered(self, names: tuple[str, ...]) -> bool:
+        if self._conversation.unseen:  # the tools may have been offered there
+            return True
         offered = {folded(name) for definition in self._conversation.definitions for name in definition.names}
         return any(folded(name) in offered for name in names)
 

@@ -130,6 +130,8 @@ class _Reader:
         for index, tool in enumerate(tools if isinstance(tools, list) else ()):
             if isinstance(tool, dict):
                 self.definitions.append(Definition(*function_definition(tool), (*path, index)))
+                if isinstance(tool.get("tools"), list):  # a namespace holds tools of its own
+                    self.read_definitions(tool["tools"], (*path, index, "tools"))
 
     def read_item(self, item: dict[str, Any], path: Path) -> None:
         kind = item.get("type", "message" if "role" in item else None)

@@ -147,6 +147,7 @@ def test_a_tool_has_to_have_been_offered_unless_it_need_not_be() -> None:
     assert ids(guard().judge([made_up])) == ["tools.not-offered"]
     assert guard().judge([made_up._replace(declared=True)]) == []
     assert guard(rules=ToolRules(not_offered=Action.ALLOW)).judge([made_up]) == []
+    assert ToolGuard(ToolRules(), UNKNOWN).judge([made_up]) == []
 
 
 def test_a_result_inside_the_answer_counts_for_what_comes_behind() -> None:

@@ -98,7 +98,7 @@ def streamed(calls: list[tuple[str, str]], cuts: int, reason: str | None) -> tup
         for at in range(0, len(arguments), cuts):
             piece = {"index": index, "function": {"arguments": arguments[at : at + cuts]}}
             deltas.append({"tool_calls": [piece]})
-    events = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    events: list[dict[str, Any]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
     events += [{"index": 0, "delta": {}, "finish_reason": reason}] if reason else []
     head = {"id": "x", "object": "chat.completion.chunk", "model": "m"}
     frames = [frame for one in events for frame in editor.feed(SseEvent(json.dumps({**head, "choices": [one]})))]

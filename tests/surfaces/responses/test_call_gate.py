@@ -122,7 +122,7 @@ def test_a_call_that_is_told_in_two_ways_is_judged_in_both(at: int) -> None:
     )
     events = call_events(ALLOWED)
     long = '{"a": "secret-b and more"}'
-    changed = {
+    changed: dict[int, dict[str, Any]] = {
         2: {"delta": '"secret-b and more"}'},
         3: {"arguments": long},
         4: {"item": {**events[4]["item"], "arguments": long}},

@@ -53,6 +53,12 @@ def test_tools_that_come_with_an_item_are_offered_too() -> None:
     tools = [{"type": "function", "name": "b"}]
     found = conversation({"type": "additional_tools", "tools": tools}, tools=[{"type": "function", "name": "a"}])
     assert {definition.names for definition in found.definitions} == {("a",), ("b",)}
+    space = {"type": "namespace", "name": "crm", "tools": tools}
+    found = conversation(tools=[space])
+    assert [(one.names, one.path) for one in found.definitions] == [
+        (("crm",), ("tools", 0)),
+        (("b",), ("tools", 0, "tools", 0)),
+    ]
 
 
 def test_a_tool_message_nobody_can_place_is_a_result_of_an_unknown_tool() -> None:
