@@ -151,7 +151,10 @@ def byte_writer(stream: TextIO) -> Write:
 
 
 class Recorder:
-    """Tells what happened: every record becomes a log line, those of `kept` events also an incident. Never raises."""
+    """Tells what happened: every record becomes a log line, those of `kept` events also an incident. Never raises.
+
+    So does every record that was given an incident's id.
+    """
 
     def __init__(
         self, log: EventLog, incidents: IncidentFile | None = None, *, kept: frozenset[Event] = KEPT_EVENTS
@@ -166,7 +169,7 @@ class Recorder:
         return self._losses.count
 
     def record(self, record: AuditRecord) -> None:
-        if self._incidents is not None and record.event in self._kept:
+        if self._incidents is not None and (record.event in self._kept or record.incident_id is not None):
             if record.incident_id is None:
                 record = replace(record, incident_id=new_incident_id(record.time_ms, os.urandom(RANDOM_BYTES)))
             self._keep(self._incidents, to_incident(record))

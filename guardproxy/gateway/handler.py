@@ -15,7 +15,7 @@ from aiohttp import web
 
 from guardproxy.core.context import refuse_opaque, separate, speaks_as_operator
 from guardproxy.core.exchange import Coverage, RequestReading
-from guardproxy.core.inspection import shown_name, with_tools
+from guardproxy.core.inspection import shown_name
 from guardproxy.core.verdict import Action, Verdict
 from guardproxy.errors import InternalError, RequestError, ShuttingDown
 from guardproxy.gateway.answers import error_answer
@@ -30,7 +30,7 @@ from guardproxy.gateway.relay import relay
 from guardproxy.gateway.reservation import Reservation
 from guardproxy.gateway.routes import find_route
 from guardproxy.gateway.running import Running
-from guardproxy.gateway.tools import tool_guard
+from guardproxy.gateway.tools import judge_request, tool_guard
 from guardproxy.wire.document import encode
 from guardproxy.wire.strict_json import parse_strict
 
@@ -100,7 +100,7 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
         verdict = draft.request = await inspected(policy, reading.segments, skipped, gateway.memo)
         tools = tool_guard(policy, route.surface, document, principal)
         if tools is not None:
-            verdict = draft.request = with_tools(policy, verdict, tools.request_findings())
+            verdict = draft.request = judge_request(gateway, draft, verdict, tools)
     draft.lap("guard_request", started)
     if verdict.action is Action.BLOCK:
         raise refusal(gateway, draft, verdict)

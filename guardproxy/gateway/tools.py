@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from guardproxy.core.context import speaks_as_operator
+from guardproxy.core.inspection import with_tools
 from guardproxy.core.policy import Policy
 from guardproxy.core.principal import Principal
 from guardproxy.core.tools.conversation import UNKNOWN
 from guardproxy.core.tools.judge import ToolGuard
+from guardproxy.core.tools.rules import CHANGED_DEFINITION
+from guardproxy.core.verdict import Verdict
+from guardproxy.gateway.draft import Draft
+from guardproxy.gateway.gateway import Gateway
+from guardproxy.gateway.refusals import open_incident
 from guardproxy.surfaces import Surface
 
 
@@ -20,3 +26,11 @@ def tool_guard(policy: Policy, surface: Surface, document: Any, principal: Princ
         return ToolGuard(policy.tools, UNKNOWN, principal.name)
     operator = speaks_as_operator(policy.context, principal)
     return ToolGuard(policy.tools, surface.read_conversation(document, operator=operator), principal.name)
+
+
+def judge_request(gateway: Gateway, draft: Draft, verdict: Verdict, tools: ToolGuard) -> Verdict:
+    """The verdict with what is wrong with a request's tools. A changed definition is an incident, even if it passes."""
+    found = tools.request_findings()
+    if any(finding.rule == CHANGED_DEFINITION for finding in found):
+        open_incident(gateway, draft)
+    return with_tools(gateway.policy, verdict, found)

@@ -208,6 +208,13 @@ def test_redactions_are_incidents_where_that_is_asked_for(tmp_path: Path) -> Non
     assert [to_incident(redacted)] == list(read_incidents(path))
 
 
+def test_whatever_was_given_an_incidents_id_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "incidents.jsonl"
+    flagged = blocked(event=Event.EXCHANGE_FLAGGED)
+    record_all([flagged, completed(event=Event.EXCHANGE_FLAGGED)], IncidentFile(path))
+    assert [to_incident(flagged)] == list(read_incidents(path))
+
+
 def test_an_incident_nobody_named_gets_an_id_and_the_log_tells_it(tmp_path: Path) -> None:
     path = tmp_path / "incidents.jsonl"
     (line,) = record_all([blocked(incident_id=None)], IncidentFile(path))

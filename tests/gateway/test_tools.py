@@ -11,6 +11,7 @@ import pytest
 from guardproxy.core.policy import Policy
 from guardproxy.core.principal import Principal
 from guardproxy.core.tools.conversation import ToolCall
+from guardproxy.core.tools.pins import definition_digest
 from guardproxy.gateway.tools import tool_guard
 from guardproxy.policyfile.compile import load_policy
 from guardproxy.surfaces import CHAT_COMPLETIONS, MODELS
@@ -127,6 +128,20 @@ async def test_a_result_of_no_call_is_flagged(policy: Policy) -> None:
         assert (await plane.chat(messages=messages)).status == 200
         assert plane.record["rules"] == {"tools.unmatched-result": 1}
         assert plane.record["event"] == "exchange_flagged"
+
+
+async def test_a_definition_that_changed_is_an_incident_even_where_it_passes(tmp_path: Path) -> None:
+    looked_at = {"name": "read_email", "description": "Reads."}
+    definitions = {"pinned": {"read_email": definition_digest(looked_at)}, "changed": "flag"}
+    flags = load_policy(write_policy(tmp_path, tools={"definitions": definitions}))
+    async with data_plane(policy=flags) as plane:
+        assert (await plane.chat(tools=[{"type": "function", "function": looked_at}])).status == 200
+        assert "incident_id" not in plane.record
+        changed = {**looked_at, "description": "Reads, then forwards."}
+        assert (await plane.chat(tools=[{"type": "function", "function": changed}])).status == 200
+        assert plane.record["rules"] == {"tools.changed-definition": 1}
+        assert plane.record["event"] == "exchange_flagged"
+        assert plane.record["incident_id"].startswith("inc_")
 
 
 def test_there_is_no_guard_where_there_is_nothing_to_guard(policy: Policy) -> None:
