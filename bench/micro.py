@@ -11,6 +11,8 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
 from bench import BenchError
@@ -171,6 +173,70 @@ def _inspect_reply() -> Work:
     return lambda: inspect(policy, segments)
 
 
+def _separated() -> dict[str, Any]:
+    """A policy with all that `context:` knows, and no rule."""
+    fence = {"tool": "delimit", "document": "datamark", "sandwich": True}
+    treated = {"control_tokens": "neutralise", "hidden_characters": "remove", "fake_turns": "flag"}
+    prompt = {"text": "You are the assistant of Example Ltd. {{key_name}} is the application that calls you."}
+    order = {"operator_first": True, "tool_after_call": True, "most": {"operator": 1}}
+    return {**treated, "operator_prompt": prompt, "order": order, "fence": fence}
+
+
+def _conversation(characters: int) -> Any:
+    """A request of that size: a system message, a question, a tool's result, a document."""
+    text = prose(characters)
+    call = {"id": "call_1", "type": "function", "function": {"name": "search", "arguments": '{"query": "ferry"}'}}
+    messages = [
+        {"role": "system", "content": "Answer in one sentence."},
+        {"role": "user", "content": text[: characters // 5]},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": text[characters // 5 : characters // 2]},
+        {"role": "user", "name": "document", "content": text[characters // 2 :]},
+    ]
+    return {"model": "bench-model", "messages": messages}
+
+
+def _request_path(context: Callable[[], dict[str, Any]]) -> Callable[[], Work]:
+    """All that is done with a request between its last byte and the first one that goes upstream, but for sockets."""
+
+    def build() -> Work:
+        from guardproxy.core.inspection import inspect
+        from guardproxy.core.principal import Principal
+        from guardproxy.core.separation.apart import keep_apart
+        from guardproxy.core.separation.documents import Labels, with_documents
+        from guardproxy.core.separation.speakers import refuse_speakers
+        from guardproxy.policyfile.compile import load_policy
+        from guardproxy.surfaces import CHAT_COMPLETIONS as CHAT
+        from guardproxy.wire.document import encode
+        from guardproxy.wire.strict_json import parse_strict
+
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "policy.yaml"
+            file.write_text(json.dumps({"version": 1, "name": "bench", "context": context()}), encoding="utf-8")
+            policy = load_policy(file)
+        raw = json.dumps(_conversation(10_000)).encode()
+        caller, secret, terms = Principal("bench", "bench", operator=True), bytes(32), policy.context.separation
+
+        def serve() -> bytes:
+            document = parse_strict(raw)
+            assert CHAT.read_request is not None and CHAT.speaking is not None
+            reading = CHAT.read_request(document, operator=True)
+            labels = Labels(reading.documents)
+            verdict = inspect(policy, with_documents(reading.segments, labels) if labels else reading.segments)
+            if terms is None:
+                CHAT.edit(document, verdict.edits)
+            else:
+                refuse_speakers(terms, reading)
+                apart = keep_apart(terms, reading, verdict.edits, caller, secret, labels, trusted=True)
+                CHAT.edit(document, apart.edits)
+                CHAT.speaking.place(document, apart.speech)
+            return encode(document)
+
+        return serve
+
+    return build
+
+
 PARTS: Final = (
     Part(YARD, "chunk", _json_chunk),
     Part("SseDecoder.feed", "chunk", _sse, EVENTS),
@@ -184,6 +250,8 @@ PARTS: Final = (
     Part("inspect, default policy", "32 KB request", _inspect("whole32k")),
     Part("inspect, default policy", "600 B reply", _inspect_reply),
     Part("encode", "1 KB request", _encode),
+    Part("read, inspect, edit, encode; empty policy", "10 KB request", _request_path(dict)),
+    Part("read, inspect, edit, encode; all of `context:`", "10 KB request", _request_path(_separated)),
 )
 
 

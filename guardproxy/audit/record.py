@@ -62,9 +62,9 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One exchange, after its last byte. Times are epoch milliseconds, durations microseconds, sizes bytes.
 
     `rules` counts every finding, (rule id, count); `findings` may be fewer. `coverage` and `direction` are those of the
-    decision. `cause` is the type and place of the exception behind a failure, never its text. `timings_us` knows
-    `total`, `guard_request`, `upstream_first_byte` and `guard_response`. Fields stay None or empty where the exchange
-    did not get that far.
+    decision. `features` counts what was noticed in the request beside the rules. `cause` is the type and place of the
+    exception behind a failure, never its text. `timings_us` knows `total`, `guard_request`, `upstream_first_byte` and
+    `guard_response`. Fields stay None or empty where the exchange did not get that far.
     """
 
     time_ms: int
@@ -84,6 +84,7 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[tuple[str, int], ...] = ()
     findings: tuple[AuditFinding, ...] = ()
     coverage: Coverage = Coverage()
+    features: Mapping[str, int] = {}
     error_code: str | None = None
     cause: str | None = None
     incident_id: str | None = None
@@ -150,6 +151,8 @@ def to_log_fields(record: AuditRecord) -> dict[str, Plain]:
         fields["direction"] = record.direction.value
     if record.rules:
         fields["rules"] = dict(record.rules)
+    if record.features:
+        fields["features"] = _plain(record.features)
     if record.error_code is not None:
         fields["error_code"] = _name(record.error_code)
     if record.cause is not None:

@@ -68,6 +68,7 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         ),
         memo=Memo(policy.revision, secrets.token_bytes(32)),
         upstream_secret=secret,
+        separation_secret=keyring.derived("separation"),
     )
     listeners = Listeners(gateway, log)
     try:

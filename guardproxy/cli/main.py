@@ -16,6 +16,7 @@ from guardproxy.cli.keys import keys_app
 from guardproxy.cli.pin import pin
 from guardproxy.cli.scan import scan
 from guardproxy.cli.serve import serve
+from guardproxy.cli.sign import sign, signing_secret
 from guardproxy.errors import ConfigurationError
 
 app = typer.Typer(
@@ -32,6 +33,8 @@ app.command()(check)
 app.command()(scan)
 app.command()(health)
 app.command()(pin)
+app.command()(sign)
+keys_app.command("signing-secret")(signing_secret)
 app.add_typer(keys_app, name="keys")
 app.add_typer(incidents_app, name="incidents")
 

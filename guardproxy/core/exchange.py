@@ -69,7 +69,7 @@ class RequestReading(NamedTuple):
     """What a surface read out of a request: every text with its provenance, and the few facts the proxy acts on.
 
     `output_tokens` is the cap the caller asked for per choice, None if none. `stream_usage`: the caller wants a stream
-    to end with the tokens it used.
+    to end with the tokens it used. `documents` are the places the caller labelled as documents in the request itself.
     """
 
     model: str
@@ -81,6 +81,7 @@ class RequestReading(NamedTuple):
     choices: int = 1
     output_tokens: int | None = None
     stream_usage: bool = False
+    documents: tuple[Path, ...] = ()
 
     @property
     def characters(self) -> int:

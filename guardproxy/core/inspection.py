@@ -126,11 +126,13 @@ def _judge(
 ) -> Verdict:
     action = max(policy.rules[span.rule].action for spans in hits.values() for span in spans)
     findings: list[Finding] = []
-    edits: dict[Path, str] = {}
+    hidden: dict[Path, tuple[str, list[Span]]] = {}
     for segment, spans in hits.items():
         findings += _findings(policy, segment, spans, masks.get(segment, ()), MAX_FINDINGS - len(findings))
         if action is Action.REDACT and any(hides(policy.rules[span.rule]) for span in spans):
-            edits[segment.path] = redact(segment.text, spans, policy.rules)
+            # A text that is also a document is looked at twice.
+            hidden.setdefault(segment.path, (segment.text, []))[1].extend(spans)
+    edits = {path: redact(text, spans, policy.rules) for path, (text, spans) in hidden.items()}
     return Verdict(action, tuple(findings), edits, coverage)
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fnmatch import fnmatchcase
+from functools import cache
 from typing import Protocol
 
 from guardproxy.core.exchange import OpaqueKind, Provenance
+from guardproxy.core.separation.terms import Separation
 from guardproxy.core.tools.rules import ToolRules
 from guardproxy.core.verdict import Action, Severity
 from guardproxy.match.scanner import Scanner, Span
@@ -58,10 +61,14 @@ class OperatorMessages(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Who may speak as whom. Roles no API documents are refused unless `unknown_roles` is ALLOW (read as user text)."""
+    """Who may speak as whom. Roles no API documents are refused unless `unknown_roles` is ALLOW (read as user text).
+
+    `separation` is None for a policy that says no more than this.
+    """
 
     operator_messages: OperatorMessages = OperatorMessages.OPERATOR_KEYS
     unknown_roles: Action = Action.BLOCK
+    separation: Separation | None = None
 
 
 class OnBlock(StrEnum):
@@ -77,7 +84,7 @@ class OnBlock(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """The size of one request. None: no limit. Characters are code points over all texts of the request."""
+    """What one request may be. None: no limit. Characters are code points over all texts of the request."""
 
     body_bytes: int = 20 * 1024 * 1024
     messages: int | None = None
@@ -85,6 +92,19 @@ class RequestLimits:
     tools: int | None = None
     choices: int | None = None
     output_tokens: int | None = None
+    images: int | None = None
+    files: int | None = None
+    models: tuple[str, ...] = ()
+
+    def allows_model(self, name: str) -> bool:
+        """Whether a request may ask for this model; `*` in `models` is any text, and none there is any model."""
+        return not self.models or any(fnmatchcase(name.lower(), _literal(model)) for model in self.models)
+
+
+@cache
+def _literal(model: str) -> str:
+    """The name with nothing but `*` standing for something else."""
+    return model.lower().replace("[", "[[]").replace("?", "[?]")
 
 
 class Metric(StrEnum):

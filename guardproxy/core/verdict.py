@@ -56,10 +56,11 @@ class Verdict(NamedTuple):
     """The decision about a request or a whole response.
 
     `edits` maps the path of a text to its redacted form; it is empty unless `action` is REDACT. `findings` holds
-    only findings of rules that do something (flag, redact, block).
+    only findings of rules that do something (flag, redact, block). `features` counts what was noticed beside the rules.
     """
 
     action: Action
     findings: tuple[Finding, ...] = ()
     edits: Mapping[Path, str] = MappingProxyType({})
     coverage: Coverage = Coverage()
+    features: Mapping[str, int] = MappingProxyType({})

@@ -136,6 +136,7 @@ class Draft:
             rules=count_rules(findings),
             findings=tuple(map(AuditFinding.of, findings)),
             coverage=request.coverage.plus(response.coverage),
+            features=request.features,
             error_code=self.error_code,
             cause=self._cause,
             incident_id=self.incident_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from guardproxy.audit.sinks import Recorder
 from guardproxy.core.memo import Memo
 from guardproxy.core.policy import Policy
+from guardproxy.core.separation.history import SeenAnswers
 from guardproxy.gateway.keyring import Keyring
 from guardproxy.gateway.lifecycle import Lifecycle
 from guardproxy.gateway.upstream import Upstream
@@ -41,6 +43,8 @@ class Gateway:
     memo: Memo | None = None
     upstream_secret: str | None = field(default=None, repr=False)
     now_ms: Callable[[], int] = epoch_ms
+    separation_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    seen: SeenAnswers = field(default_factory=lambda: SeenAnswers(secrets.token_bytes(32)), repr=False)
     _secret: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -16,6 +16,7 @@ from aiohttp import web
 from guardproxy.core.context import refuse_opaque, separate, speaks_as_operator
 from guardproxy.core.exchange import Coverage, RequestReading
 from guardproxy.core.inspection import shown_name
+from guardproxy.core.separation.documents import with_documents
 from guardproxy.core.verdict import Action, Verdict
 from guardproxy.errors import InternalError, RequestError, ShuttingDown
 from guardproxy.gateway.answers import error_answer
@@ -24,12 +25,13 @@ from guardproxy.gateway.body import read_body
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
 from guardproxy.gateway.inspecting import inspected
-from guardproxy.gateway.limits import check_limits
+from guardproxy.gateway.limits import check_content, check_limits
 from guardproxy.gateway.refusals import guarding, refusal
 from guardproxy.gateway.relay import relay
 from guardproxy.gateway.reservation import Reservation
 from guardproxy.gateway.routes import find_route
 from guardproxy.gateway.running import Running
+from guardproxy.gateway.separating import check_speakers, labels_of, set_apart
 from guardproxy.gateway.tools import judge_request, tool_guard
 from guardproxy.wire.document import encode
 from guardproxy.wire.strict_json import parse_strict
@@ -93,18 +95,26 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
     with guarding():
         draft.model = shown_name(policy, reading.model)
     check_limits(policy.limits, reading)
+    check_content(policy.limits, reading)
     _separate(gateway, draft, reading)
+    labels = labels_of(request.headers, reading)
+    if policy.context.separation is not None:
+        check_speakers(gateway, draft, route.surface, document, reading, request.headers)
     await reservation.admit(principal.key_id, policy.quotas, reading)
     with guarding():
         skipped = [item.kind.value for item in reading.opaque]
-        verdict = draft.request = await inspected(policy, reading.segments, skipped, gateway.memo)
+        segments = with_documents(reading.segments, labels) if labels else reading.segments
+        verdict = draft.request = await inspected(policy, segments, skipped, gateway.memo)
         tools = tool_guard(policy, route.surface, document, principal)
         if tools is not None:
             verdict = draft.request = judge_request(gateway, draft, verdict, tools)
     draft.lap("guard_request", started)
     if verdict.action is Action.BLOCK:
         raise refusal(gateway, draft, verdict)
-    route.surface.edit(document, verdict.edits)
+    if policy.context.separation is None:
+        route.surface.edit(document, verdict.edits)
+    else:
+        await set_apart(gateway, draft, route.surface, document, reading, verdict, labels)
     return await relay(running, route, encode(document), reading, tools)
 
 

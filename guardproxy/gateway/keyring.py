@@ -68,6 +68,18 @@ class Keyring:
             )
         return Keyring(self._keys, self._pepper, token)
 
+    def derived(self, purpose: str) -> bytes:
+        """A secret for one purpose, the same for as long as the pepper is; it tells nothing of the pepper."""
+        return hmac.digest(self._pepper, f"guardproxy {purpose}".encode(), "sha256")
+
+    def signing_secret(self, key_id: str) -> str:
+        """What the back end behind a key signs its operator text with: 64 hexadecimal digits."""
+        return self.derived(f"signing secret of {key_id}").hex()
+
+    def ids_of(self, which: str) -> list[str]:
+        """The ids of the keys with this id or name that were not revoked."""
+        return [key.id for key in self._keys if which in (key.id, key.name) and key.revoked is None]
+
     def find(self, token: str, now: float) -> Principal | None:
         """Who presents this key at `now` (Unix seconds); None if it is no key, unknown, expired or revoked."""
         presented = digest_under(self._keyed, token)

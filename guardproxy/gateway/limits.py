@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from guardproxy.core.exchange import RequestReading
+from collections import Counter
+
+from guardproxy.core.exchange import OpaqueKind, RequestReading
 from guardproxy.core.policy import RequestLimits
-from guardproxy.errors import InvalidRequest
+from guardproxy.errors import InvalidRequest, NotAllowed
 
 
 def check_limits(limits: RequestLimits, reading: RequestReading) -> None:
@@ -15,6 +17,18 @@ def check_limits(limits: RequestLimits, reading: RequestReading) -> None:
     _check("max_completion_tokens", "output tokens", reading.output_tokens or 0, limits.output_tokens)
     if limits.text_characters is not None:
         _check("messages", "characters of text", reading.characters, limits.text_characters)
+
+
+def check_content(limits: RequestLimits, reading: RequestReading) -> None:
+    """Raises `NotAllowed` for a model the policy does not name, `InvalidRequest` for too many images or files."""
+    if not limits.allows_model(reading.model):
+        raise NotAllowed(
+            "the policy does not let requests to this model through", param="model", code="model_not_allowed"
+        )
+    if reading.opaque and not (limits.images is None and limits.files is None):
+        kinds = Counter(item.kind for item in reading.opaque)
+        _check("messages", "images", kinds[OpaqueKind.IMAGE], limits.images)
+        _check("messages", "files", kinds[OpaqueKind.FILE], limits.files)
 
 
 def _check(param: str, what: str, sent: int, allowed: int | None) -> None:

@@ -8,6 +8,10 @@ from types import TracebackType
 from guardproxy.audit.incidents import RANDOM_BYTES, new_incident_id
 from guardproxy.core.context import OPAQUE, OPERATOR_MESSAGE, UNKNOWN_ROLE
 from guardproxy.core.policy import Policy
+from guardproxy.core.separation.apart import CONTROL_TOKEN, FAKE_TURN, HIDDEN_CHARACTERS, UNFENCED
+from guardproxy.core.separation.history import UNSEEN
+from guardproxy.core.separation.signature import UNSIGNED
+from guardproxy.core.separation.speakers import DEFINITION, ROLE_ORDER, UNPINNED
 from guardproxy.core.verdict import Action, Finding, Verdict
 from guardproxy.errors import GuardUnavailable, PolicyBlocked, RequestError
 from guardproxy.gateway.answers import policy_tag
@@ -15,10 +19,27 @@ from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
 from guardproxy.wire.path import format_path
 
-_ROLE_MESSAGE = (
-    "this key may not send system or developer messages: send the text as a user message, or use a key made with "
-    "`guardproxy keys create NAME --speaks-as operator`"
-)
+# What the caller is told: of what its key may not say, and of what nobody may.
+_NOT_ALLOWED = {
+    OPERATOR_MESSAGE: (
+        "this key may not send system or developer messages: send the text as a user message, or use a key made with "
+        "`guardproxy keys create NAME --speaks-as operator`"
+    ),
+    DEFINITION: "this key may not define tools or response formats: use a key made with "
+    "`guardproxy keys create NAME --speaks-as operator`",
+    UNSIGNED: "system messages and tools of this key must be signed: send the header x-guardproxy-signature that "
+    "`guardproxy sign` makes",
+    UNPINNED: "the policy lets only known system messages through, and this is none of them",
+}
+_TOLD = {
+    UNKNOWN_ROLE: "a message has a role that is not known here; use system, developer, user, assistant or tool",
+    ROLE_ORDER: "the policy does not let a message of this role stand here, or not so many of them",
+    UNSEEN: "the policy lets only those assistant and tool messages through that belong to answers given before",
+    UNFENCED: "beside the content of this message only names, ids and links may stand: put the text into its content",
+    CONTROL_TOKEN: "the text holds control tokens of a chat template, which the policy does not let through",
+    HIDDEN_CHARACTERS: "the text holds invisible characters, which the policy does not let through",
+    FAKE_TURN: "the text imitates turns of a conversation, which the policy does not let through",
+}
 
 
 def refusal(gateway: Gateway, draft: Draft, verdict: Verdict) -> RequestError:
@@ -29,8 +50,8 @@ def refusal(gateway: Gateway, draft: Draft, verdict: Verdict) -> RequestError:
     if draft.incident_id:
         detail["incident_id"] = draft.incident_id
     param = format_path(finding.path) or None
-    if finding.rule == OPERATOR_MESSAGE:
-        error = PolicyBlocked(_ROLE_MESSAGE, param=param, code="role_not_allowed", detail=detail)
+    if finding.rule in _NOT_ALLOWED:
+        error = PolicyBlocked(_NOT_ALLOWED[finding.rule], param=param, code="role_not_allowed", detail=detail)
         error.status = 403
         return error
     return PolicyBlocked(_message(finding), param=param, detail=detail)
@@ -75,8 +96,8 @@ def guarding() -> _Guarding:
 
 
 def _message(finding: Finding) -> str:
-    if finding.rule == UNKNOWN_ROLE:
-        return "a message has a role that is not known here; use system, developer, user, assistant or tool"
+    if finding.rule in _TOLD:
+        return _TOLD[finding.rule]
     if finding.rule.startswith(OPAQUE):
         kind = finding.rule.removeprefix(OPAQUE)
         return f"the policy does not let {kind} content through, since it cannot be inspected"

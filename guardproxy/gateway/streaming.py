@@ -14,11 +14,13 @@ from aiohttp import web
 from guardproxy.core.exchange import RequestReading
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock
+from guardproxy.core.separation.speech import AnswerCollector
 from guardproxy.core.tools.judge import ToolGuard
 from guardproxy.errors import GuardUnavailable, InternalError, RequestError, UpstreamTimeout, UpstreamUnavailable
 from guardproxy.gateway.answers import Scrub
 from guardproxy.gateway.http1 import TOO_LONG
 from guardproxy.gateway.refusals import could_not_run, guarding, open_incident, refusal
+from guardproxy.gateway.remembering import collector, remember_stream
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.upstream import UpstreamReply
 from guardproxy.surfaces import StreamEditor, Surface
@@ -39,7 +41,10 @@ async def relay_stream(
         raise UpstreamUnavailable("the upstream streams an answer that is not a stream", reason="bad_answer")
     editor = surface.open_stream(guard, running.estimated_usage if reading.stream_usage else None)
     response = _EventStream(
-        running.request, running.headers(reply, {"cache-control": "no-cache"}), running.gateway.scrub
+        running.request,
+        running.headers(reply, {"cache-control": "no-cache"}),
+        running.gateway.scrub,
+        collector(running, surface),
     )
     try:
         async with asyncio.timeout_at(running.deadline):
@@ -64,6 +69,7 @@ async def relay_stream(
         running.draft.response = guard.verdict()
         running.charge(editor.usage, editor.characters)
         running.draft.bytes_out = response.size
+        remember_stream(running, response.collected)
     return await response.end()
 
 
@@ -164,7 +170,14 @@ async def _end_blocked(running: Running, frames: list[bytes], guard: OutputGuard
 class _EventStream:
     """The caller's side of a stream. Its head is sent with the first frames, so an early end can still be an error."""
 
-    def __init__(self, request: web.BaseRequest, headers: dict[str, str], scrub: Scrub) -> None:
+    def __init__(
+        self,
+        request: web.BaseRequest,
+        headers: dict[str, str],
+        scrub: Scrub,
+        collected: AnswerCollector | None = None,
+    ) -> None:
+        self.collected = collected
         self._request = request
         self._scrub = scrub
         self._response = web.StreamResponse(headers=headers)
@@ -177,6 +190,8 @@ class _EventStream:
             self.started = True
             await self._response.prepare(self._request)
         if frames:
+            if self.collected is not None:
+                self.collected.feed(frames)
             data = self._scrub(frames[0] if len(frames) == 1 else b"".join(frames))
             self.size += len(data)
             await self._request.writer.write(data)  # what `StreamResponse.write` does, without asking again

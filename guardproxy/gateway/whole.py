@@ -15,6 +15,7 @@ from guardproxy.errors import UpstreamUnavailable
 from guardproxy.gateway.answers import json_answer
 from guardproxy.gateway.inspecting import inspected
 from guardproxy.gateway.refusals import guarding, refusal
+from guardproxy.gateway.remembering import remember_answer
 from guardproxy.gateway.routes import Route
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.upstream import UpstreamReply
@@ -47,6 +48,7 @@ async def relay_whole(
     if verdict.action is Action.BLOCK:
         raise refusal(running.gateway, draft, verdict)
     surface.edit(document, verdict.edits)
+    remember_answer(running, surface, document)
     decision = max(verdict.action, draft.request.action if draft.request else Action.ALLOW)
     headers = running.headers(reply, {"x-guardproxy-decision": decision.word})
     draft.status = reply.status

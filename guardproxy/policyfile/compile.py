@@ -34,6 +34,7 @@ from guardproxy.detectors import DETECTORS
 from guardproxy.errors import ConfigurationError, RuleError
 from guardproxy.policyfile.load import PolicyDocument, RuleDocument, read_policy
 from guardproxy.policyfile.schema import Written, WrittenOverride, WrittenPolicy, read_as, suggestion
+from guardproxy.policyfile.separation import compile_separation, prompt_text
 from guardproxy.policyfile.tool_compile import compile_tools, rules_of
 
 WINDOW_S: Final[Mapping[str, int]] = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
@@ -87,7 +88,9 @@ def compile_policy(document: PolicyDocument) -> Policy:
         detectors=detectors,
         masking=masking,
         context=Context(
-            OperatorMessages(written.context.operator_messages), Action[written.context.unknown_roles.upper()]
+            OperatorMessages(written.context.operator_messages),
+            Action[written.context.unknown_roles.upper()],
+            compile_separation(document),
         ),
         opaque={kind: Action[getattr(written.opaque, kind.value).upper()] for kind in OpaqueKind},
         limits=RequestLimits(**written.limits.model_dump()),
@@ -230,5 +233,8 @@ def _revision(document: PolicyDocument) -> str:
     """The same for the same content: comments, layout, file names and the order of rules do not count."""
     policy = document.written.model_dump(mode="json", by_alias=True, exclude={"packs", "rules"})
     rules = {rule.written.id: rule.written.model_dump(mode="json", by_alias=True) for rule in document.rules}
-    canonical = json.dumps({"policy": policy, "rules": rules}, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    content: dict[str, Any] = {"policy": policy, "rules": rules}
+    if document.written.context.operator_prompt.file is not None:
+        content["prompt"] = prompt_text(document)
+    canonical = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints,
 from pydantic_core import ErrorDetails
 
 from guardproxy.errors import ConfigurationError
+from guardproxy.policyfile.context_schema import Digest, WrittenFence, WrittenOrder, WrittenPrompt
 from guardproxy.policyfile.tool_schema import WrittenTools
 from guardproxy.policyfile.yaml_nodes import Place, YamlFile
 
@@ -70,6 +71,17 @@ class WrittenOverride(Written):
 class WrittenContext(Written):
     operator_messages: Literal["operator_keys", "any_key", "nobody"] = "operator_keys"
     unknown_roles: PassWord = "block"
+    operator_prompt: WrittenPrompt = WrittenPrompt()
+    definitions: Literal["any_key", "operator_keys"] = "any_key"
+    pinned_prompts: tuple[Digest, ...] = ()
+    signed_keys: tuple[Text, ...] = ()
+    order: WrittenOrder = WrittenOrder()
+    history: Literal["any", "seen"] = "any"
+    control_tokens: Literal["allow", "neutralise", "flag", "block"] = "allow"
+    control_token_families: tuple[Text, ...] | None = None
+    hidden_characters: Literal["allow", "remove", "flag", "block"] = "allow"
+    fake_turns: Literal["allow", "flag", "block"] = "allow"
+    fence: WrittenFence = WrittenFence()
 
 
 class WrittenOpaque(Written):
@@ -92,6 +104,9 @@ class WrittenLimits(Written):
     tools: Count | None = None
     choices: Count | None = None
     output_tokens: Count | None = None
+    images: Annotated[int, Field(ge=0)] | None = None
+    files: Annotated[int, Field(ge=0)] | None = None
+    models: tuple[Text, ...] = ()
 
 
 class WrittenQuota(Written):

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from guardproxy.core.exchange import RequestReading, ResponseReading
 from guardproxy.core.inspection import OutputGuard
+from guardproxy.core.separation.speech import Speaking
 from guardproxy.core.tools.conversation import Conversation, ToolCall, ToolResult
 from guardproxy.surfaces import chat_completions, models
 from guardproxy.wire.document import replace
@@ -52,7 +53,8 @@ Edit = Callable[[Any, Mapping[Path, str]], None]
 class Surface(NamedTuple):
     """One API. `read_request` is None where requests carry no body. `strip_copies` drops re-encoded copies of text.
 
-    `edit` puts what the policy hides out of a request or a whole answer, like `document.replace`.
+    `edit` puts what the policy hides out of a request or a whole answer, like `document.replace`. `speaking`: where
+    operator text stands; None where the API has no such place.
 
     `read_conversation` and `read_calls` are asked for policies with rules about tools; None where there are no calls.
     """
@@ -65,6 +67,7 @@ class Surface(NamedTuple):
     open_stream: OpenStream | None
     read_conversation: ReadConversation | None = None
     read_calls: Callable[[Any], Sequence[ToolCall | ToolResult]] | None = None
+    speaking: Speaking | None = None
 
 
 CHAT_COMPLETIONS: Final = Surface(
@@ -76,6 +79,7 @@ CHAT_COMPLETIONS: Final = Surface(
     chat_completions.ChatStream,
     read_conversation=chat_completions.read_conversation,
     read_calls=chat_completions.read_calls,
+    speaking=chat_completions.SPEAKING,
 )
 MODELS: Final = Surface("models", None, models.read_response, models.strip_copies, replace, None)
 

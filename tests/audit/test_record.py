@@ -157,3 +157,8 @@ def test_a_planted_secret_reaches_neither_a_log_line_nor_an_incident(
             assert piece not in log_line
             assert piece not in incident
     assert "«" not in log_line
+
+
+def test_features_are_told_where_there_are_any() -> None:
+    assert to_log_fields(completed(features={"fenced": 2}))["features"] == {"fenced": 2}
+    assert "features" not in to_log_fields(completed())

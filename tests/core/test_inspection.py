@@ -341,3 +341,13 @@ def test_an_output_guard_stops_at_a_denied_call() -> None:
     assert not guard.judge([ToolCall(("wipe",), {})])
     assert guard.blocked is blocked
     assert [finding.rule for finding in guard.verdict().findings] == ["tools.not-offered"]
+
+
+def test_a_text_of_two_provenances_is_redacted_for_both() -> None:
+    kit = make_kit({"a": "aa"}, {"b": "bb"})
+    both = [Segment("aa bb", provenance, ("text",)) for provenance in (Provenance.USER, Provenance.DOCUMENT)]
+    policy = Policy(
+        "p", "r", rules=kit.rules,
+        detectors={Provenance.USER: kit.detectors[:1], Provenance.DOCUMENT: kit.detectors[1:]},
+    )  # fmt: skip
+    assert inspect(policy, both).edits == {("text",): "[A] [B]"}

@@ -117,3 +117,18 @@ def test_a_keyring_is_loaded_from_its_file_and_pepper(tmp_path: Path) -> None:
 def test_a_missing_file_is_an_error_and_no_open_door(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read"):
         Keyring.load(tmp_path / "keys.yaml", {})
+
+
+def test_secrets_for_a_purpose_are_derived_and_say_nothing_of_the_pepper() -> None:
+    one, again, other = Keyring((), PEPPER), Keyring((), PEPPER), Keyring((), secrets.token_bytes(32))
+    assert one.derived("a") == again.derived("a")
+    assert len({one.derived("a"), one.derived("b"), other.derived("a"), PEPPER}) == 4
+    assert one.signing_secret("k") == again.signing_secret("k") != other.signing_secret("k")
+
+
+def test_keys_are_found_by_id_and_by_name_unless_revoked() -> None:
+    _, alice = made()
+    _, former = made(revoked=MOMENT)
+    keyring = Keyring([alice, former], PEPPER)
+    assert keyring.ids_of("alice") == keyring.ids_of(alice.id) == [alice.id]
+    assert keyring.ids_of(former.id) == keyring.ids_of("bob") == []

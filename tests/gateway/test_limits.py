@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardproxy.core.exchange import Provenance, RequestReading, Segment, Turn
+from guardproxy.core.exchange import Opaque, OpaqueKind, Provenance, RequestReading, Segment, Turn
 from guardproxy.core.policy import RequestLimits
-from guardproxy.errors import InvalidRequest
-from guardproxy.gateway.limits import check_limits
+from guardproxy.errors import InvalidRequest, NotAllowed
+from guardproxy.gateway.limits import check_content, check_limits
 
 COUNTS = st.integers(0, 50)
 
@@ -68,3 +68,33 @@ def test_the_error_names_the_member_what_was_sent_and_what_is_allowed(
         check_limits(limits, sent)
     assert (caught.value.param, caught.value.code) == (param, "limit_exceeded")
     assert caught.value.message == f"the request has {message}"
+
+
+@given(COUNTS, COUNTS, COUNTS)
+def test_so_many_images_and_files_and_no_more(images: int, files: int, most: int) -> None:
+    kinds = [OpaqueKind.IMAGE] * images + [OpaqueKind.FILE] * files
+    sent = reading()._replace(opaque=tuple(Opaque(kind, Provenance.USER, ("messages",)) for kind in kinds))
+    check_content(RequestLimits(), sent)
+    for limits, count in ((RequestLimits(images=most), images), (RequestLimits(files=most), files)):
+        if count > most:
+            with pytest.raises(InvalidRequest, match="the policy allows"):
+                check_content(limits, sent)
+        else:
+            check_content(limits, sent)
+
+
+@pytest.mark.parametrize(
+    ("models", "model", "passes"),
+    [
+        ((), "any", True), (("gpt-5*",), "gpt-5-mini", True), (("gpt-5*",), "GPT-5", True), (("gpt",), "gpt-5", False),
+        (("a", "org/*"), "org/m:1", True), (("m[1]",), "m1", False), (("m[1]",), "m[1]", True), (("m?",), "m1", False),
+    ],
+)  # fmt: skip
+def test_requests_go_to_the_models_a_policy_names(models: tuple[str, ...], model: str, passes: bool) -> None:
+    limits, sent = RequestLimits(models=models), reading()._replace(model=model)
+    if passes:
+        check_content(limits, sent)
+        return
+    with pytest.raises(NotAllowed) as refused:
+        check_content(limits, sent)
+    assert (refused.value.status, refused.value.code, refused.value.param) == (403, "model_not_allowed", "model")

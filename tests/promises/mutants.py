@@ -33,6 +33,9 @@ _STREAM: Final = ("tests/core/test_stream.py",)
 _VIEW: Final = ("tests/match/test_view.py", "tests/match/test_view_scanner.py")
 
 
+_SEPARATION: Final = ("tests/promises/test_separation.py",)
+
+
 class Mutant(NamedTuple):
     """`old`, which stands once in `file` (below `guardproxy/`), becomes `new`; `tests` should notice."""
 
@@ -44,6 +47,41 @@ class Mutant(NamedTuple):
 
 
 MUTANTS: Final = (
+    Mutant(
+        "a nonce inside of a fence stays",
+        "core/separation/fence.py",
+        "        if text.isascii() and self.nonce not in text.lower():",
+        "        if text or self.nonce not in text.lower():",
+        _SEPARATION,
+    ),
+    Mutant(
+        "a control token cut in two between parts stays",
+        "core/separation/control_tokens.py",
+        "while len(out) > 1 and (cut",
+        "while len(out) > 9 and (cut",
+        _SEPARATION,
+    ),
+    Mutant(
+        "text beside a fenced content passes",
+        "core/separation/apart.py",
+        "if role and _SPACE.search(text):",
+        "if not role and _SPACE.search(text):",
+        _SEPARATION,
+    ),
+    Mutant(
+        "a token behind the escapes of JSON stays",
+        "core/separation/cleaning.py",
+        'if not depth or "\\\\" not in text or',
+        'if depth or "\\\\" not in text or',
+        _SEPARATION,
+    ),
+    Mutant(
+        "a token is only broken as it is written",
+        "core/separation/seen.py",
+        "    seen = view(text)\n    return seen.spans",
+        '    seen = view(text.encode("ascii", "replace").decode())\n    return seen.spans',
+        _SEPARATION,
+    ),
     Mutant(
         "a hold is one character too far",
         "match/pattern_scanner.py",

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from guardproxy.core.context import KNOWN_ROLES, is_operator_role
 from guardproxy.core.exchange import ALONE, Opaque, OpaqueKind, Provenance, RequestReading, Segment, Turn
+from guardproxy.core.separation.documents import is_document_name
 from guardproxy.errors import InvalidRequest
 from guardproxy.surfaces.texts import read_call, walk
 from guardproxy.wire.document import walk_strings
@@ -67,6 +68,7 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
         choices=_count(document, "n") or 1,
         output_tokens=_output_tokens(document),
         stream_usage=_wants_usage(document),
+        documents=tuple(reader.documents),
     )
 
 
@@ -77,6 +79,7 @@ class _RequestReader:
         self.segments: list[Segment] = []
         self.turns: list[Turn] = []
         self.opaque: list[Opaque] = []
+        self.documents: list[Path] = []
         self._operator = Provenance.OPERATOR if operator else Provenance.USER
         self._run = ALONE
 
@@ -128,6 +131,8 @@ class _RequestReader:
                 self._read_call(value, here, provenance)
             elif name in _MESSAGE_MEMBERS:
                 self.segments += walk(value, here, provenance)
+                if name == "name" and is_document_name(value):
+                    self.documents.append(path)
                 if name == "audio" and value is not None:  # an answer the model spoke before, known by its id
                     self.opaque.append(Opaque(OpaqueKind.AUDIO, provenance, here))
             else:

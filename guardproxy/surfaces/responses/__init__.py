@@ -4,10 +4,12 @@ from guardproxy.surfaces.responses.conversation import read_calls, read_conversa
 from guardproxy.surfaces.responses.request import read_request
 from guardproxy.surfaces.responses.response import read_response, strip_copies
 from guardproxy.surfaces.responses.sealed import edit
+from guardproxy.surfaces.responses.speaking import SPEAKING
 from guardproxy.surfaces.responses.state import server_state
 from guardproxy.surfaces.responses.stream import ResponsesStream
 
 __all__ = [
+    "SPEAKING",
     "ResponsesStream",
     "edit",
     "read_calls",

@@ -1,0 +1,35 @@
+"""Answers that go out, remembered where the policy takes only answers back that it gave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from guardproxy.core.separation.speech import AnswerCollector
+from guardproxy.gateway.running import Running
+from guardproxy.surfaces import Surface
+
+
+def remembers(running: Running, surface: Surface) -> bool:
+    """Whether the policy of this exchange wants to know later what was answered now."""
+    policy = running.draft.policy
+    separation = policy.context.separation if policy is not None else None
+    return separation is not None and separation.seen_only and surface.speaking is not None
+
+
+def remember_answer(running: Running, surface: Surface, document: Any) -> None:
+    """A whole answer, as it goes out."""
+    if remembers(running, surface) and surface.speaking is not None and running.draft.principal is not None:
+        running.gateway.seen.remember(running.draft.principal.key_id, surface.speaking.answered(document))
+
+
+def collector(running: Running, surface: Surface) -> AnswerCollector | None:
+    """What collects a streamed answer from its frames; None if nobody wants to know."""
+    if remembers(running, surface) and surface.speaking is not None:
+        return surface.speaking.collector()
+    return None
+
+
+def remember_stream(running: Running, collected: AnswerCollector | None) -> None:
+    """What went out of a streamed answer, also of one that broke off: the caller has it."""
+    if collected is not None and running.draft.principal is not None:
+        running.gateway.seen.remember(running.draft.principal.key_id, collected.pieces())
