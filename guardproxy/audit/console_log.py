@@ -22,7 +22,7 @@ _FIRST: Final = ("incident_id", "rules", "error_code", "direction", "model", "ke
 _HEAD: Final = frozenset({"time", "level", "event"})
 # What the line of an exchange leaves to the JSON: of use to programs, or said by another field.
 _QUIET: Final = frozenset(
-    {"action", "bytes_in", "bytes_out", "coverage", "key_id", "policy", "revision", "stream", "timings_us"}
+    {"action", "bytes_in", "bytes_out", "coverage", "extent", "key_id", "policy", "revision", "stream", "timings_us"}
 )
 
 

@@ -65,6 +65,7 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     decision. `features` counts what was noticed in the request beside the rules. `cause` is the type and place of the
     exception behind a failure, never its text. `timings_us` knows `total`, `guard_request`, `upstream_first_byte` and
     `guard_response`. Fields stay None or empty where the exchange did not get that far.
+    `uninspected`: the policy lets this surface pass without a look.
     """
 
     time_ms: int
@@ -85,6 +86,7 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[AuditFinding, ...] = ()
     coverage: Coverage = Coverage()
     features: Mapping[str, int] = {}
+    uninspected: bool = False
     error_code: str | None = None
     cause: str | None = None
     incident_id: str | None = None
@@ -114,6 +116,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     revision: str | None = None
     rules: dict[str, int] = {}
     findings: tuple[AuditFinding, ...] = ()
+    extent: str = ""
     coverage: dict[str, dict[str, int]] = {}
     error_code: str | None = None
     timings_us: dict[str, int] = {}
@@ -146,7 +149,9 @@ def to_log_fields(record: AuditRecord) -> dict[str, Plain]:
     if record.policy is not None:
         fields |= {"policy": record.policy, "revision": record.revision}
     if record.action is not None:
-        fields |= {"action": record.action, "coverage": _coverage(record.coverage)}
+        fields |= {"action": record.action, "extent": record.coverage.extent, "coverage": _coverage(record.coverage)}
+    if record.uninspected:
+        fields["uninspected"] = True
     if record.direction is not None:
         fields["direction"] = record.direction.value
     if record.rules:
@@ -191,6 +196,7 @@ def to_incident(record: AuditRecord) -> Incident:
         revision=record.revision,
         rules=dict(record.rules),
         findings=tuple(map(_shown, record.findings[:FINDINGS_PER_INCIDENT])),
+        extent=record.coverage.extent,
         coverage=_coverage(record.coverage),
         error_code=_name(record.error_code),
         timings_us=dict(record.timings_us),

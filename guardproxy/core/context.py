@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from guardproxy.core.exchange import Opaque, Provenance, Turn
+from guardproxy.core.exchange import Opaque, Provenance, Reference, Turn
 from guardproxy.core.policy import Context, OperatorMessages, Policy
 from guardproxy.core.principal import Principal
 from guardproxy.core.verdict import Action, Finding, Severity
@@ -20,6 +20,7 @@ KNOWN_ROLES: Final = OPERATOR_ROLES | {"user", "assistant", "tool", "function"}
 # Findings of the proxy itself, in the same place of a log line as a rule's id.
 OPERATOR_MESSAGE: Final = "context.operator-message"
 UNKNOWN_ROLE: Final = "context.unknown-role"
+SERVER_STATE: Final = "context.server-state"
 OPAQUE: Final = "opaque."
 
 
@@ -54,6 +55,11 @@ def refuse_opaque(policy: Policy, opaque: Iterable[Opaque]) -> list[Finding]:
     ]
 
 
+def refuse_state(references: Iterable[Reference]) -> list[Finding]:
+    """References to stored things which this caller may not make."""
+    return [Finding(SERVER_STATE, Severity.HIGH, Provenance.USER, item.path, 0, 0) for item in references]
+
+
 def _may_send_operator_messages(context: Context, principal: Principal) -> bool:
     match context.operator_messages:
         case OperatorMessages.ANY_KEY:
@@ -65,4 +71,5 @@ def _may_send_operator_messages(context: Context, principal: Principal) -> bool:
 
 
 def _finding(rule: str, turn: Turn) -> Finding:
-    return Finding(rule, Severity.HIGH, Provenance.USER, (*turn.path, "role"), 0, 0)
+    path = turn.path if turn.member is None else (*turn.path, turn.member)
+    return Finding(rule, Severity.HIGH, Provenance.USER, path, 0, 0)

@@ -47,6 +47,8 @@ class OpaqueKind(StrEnum):
     IMAGE = "image"
     AUDIO = "audio"
     FILE = "file"
+    TOKENS = "tokens"
+    ENCRYPTED = "encrypted"
     UNKNOWN = "unknown"
 
 
@@ -59,17 +61,31 @@ class Opaque(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """A message as the caller labelled it. `role` is a claim."""
+    """A message as the caller labelled it. `role` is a claim, made by a member of what stands at `path`.
+
+    `member` is None where the place itself says who speaks.
+    """
 
     role: str
     path: Path
+    member: str | None = "role"
+
+
+class Reference(NamedTuple):
+    """A place of a request that names something stored on the server, by its id."""
+
+    path: Path
+    id: str
 
 
 class RequestReading(NamedTuple):
     """What a surface read out of a request: every text with its provenance, and the few facts the proxy acts on.
 
-    `output_tokens` is the cap the caller asked for per choice, None if none. `stream_usage`: the caller wants a stream
-    to end with the tokens it used. `documents` are the places the caller labelled as documents in the request itself.
+    `output_tokens` is the cap the caller asked for per choice, None if none; of each of the `inputs` there are so many
+    `choices`. `stream_usage`: the caller wants a stream to end with the tokens it used. `documents` are the places the
+    caller labelled as documents in the request itself. `state` is what the request refers to that is stored on the
+    server. `background`: the answer is made later and fetched. `starting_after`: of a stream only events with a higher
+    number are wanted.
     """
 
     model: str
@@ -82,6 +98,10 @@ class RequestReading(NamedTuple):
     output_tokens: int | None = None
     stream_usage: bool = False
     documents: tuple[Path, ...] = ()
+    inputs: int = 1
+    state: tuple[Reference, ...] = ()
+    background: bool = False
+    starting_after: int | None = None
 
     @property
     def characters(self) -> int:
@@ -113,7 +133,12 @@ class Coverage(NamedTuple):
     @property
     def full(self) -> bool:
         """Whether everything the policy has rules for could be read."""
-        return all(reason == NO_RULE for reason in self.skipped)
+        return not self.skipped or all(reason == NO_RULE for reason in self.skipped)
+
+    @property
+    def extent(self) -> str:
+        """`full` or `partial`, as headers and logs say it."""
+        return "full" if self.full else "partial"
 
     @staticmethod
     def of(

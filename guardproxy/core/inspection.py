@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 
+from guardproxy.core.context import refuse_opaque
 from guardproxy.core.excerpt import mask_excerpt
-from guardproxy.core.exchange import NO_RULE, Coverage, Provenance, Segment
+from guardproxy.core.exchange import NO_RULE, Coverage, Opaque, OpaqueKind, Provenance, Segment
 from guardproxy.core.memo import Memo
 from guardproxy.core.policy import Policy, Rule
 from guardproxy.core.rewrite import hides, redact
@@ -19,7 +21,7 @@ from guardproxy.core.scanning import Hits, runs_of, scan_group, scan_run
 from guardproxy.core.stream import Hit, StreamGuard
 from guardproxy.core.tools.conversation import ToolCall, ToolResult
 from guardproxy.core.tools.judge import ToolFinding, ToolGuard
-from guardproxy.core.verdict import Action, Finding, Verdict
+from guardproxy.core.verdict import Action, Finding, Severity, Verdict
 from guardproxy.match.scanner import Span
 from guardproxy.wire.path import Path
 
@@ -32,6 +34,8 @@ EXCERPT_CONTEXT = 40
 
 # A model's name, such as `org/model-4.1:latest`.
 _NAME = re.compile(r"[\w.:@/+-]{1,120}", re.ASCII)
+
+_MODEL_ONLY = frozenset({Provenance.MODEL})
 
 # By policy: what was found to be a name. A proxy sees the same few over and over.
 _shown_names: set[tuple[str, str]] = set()
@@ -175,6 +179,7 @@ class OutputGuard:
         self.action = Action.ALLOW
         self.blocked: Rule | None = None
         self.inspected = 0
+        self._unread: dict[Opaque, None] = {}
         self.redacts = policy.redacts_answers
         self.on_block = policy.on_block
 
@@ -199,6 +204,19 @@ class OutputGuard:
             shown = excerpts.around(span.start, span.end) if self._room else ""
             self._found(self._policy.rules[span.rule], path, span.start, span.end, shown)
         return redact(text, spans, self._policy.rules)
+
+    def lets(self, kind: OpaqueKind, path: Path) -> bool:
+        """Note content at `path` that nobody can read; whether the policy lets it through. If not, the answer ends."""
+        item = Opaque(kind, Provenance.MODEL, path)
+        if item in self._unread:
+            return True
+        if len(self._unread) < MAX_FINDINGS:
+            self._unread[item] = None
+        refused = refuse_opaque(self._policy, (item,))
+        for finding in refused:
+            rule = Rule(finding.rule, finding.rule, Severity.MEDIUM, Action.BLOCK, _MODEL_ONLY, "")
+            self._found(rule, path, 0, 0, "")
+        return not refused
 
     @property
     def judges_calls(self) -> bool:
@@ -231,4 +249,6 @@ class OutputGuard:
         looked_at = Provenance.MODEL.value if self._detectors else NO_RULE
         counts = {looked_at: self.inspected} if self.inspected else {}
         coverage = Coverage(counts) if self._detectors else Coverage(skipped=counts)
+        if self._unread:
+            coverage = coverage.plus(Coverage(skipped=Counter(item.kind.value for item in self._unread)))
         return Verdict(self.action, tuple(self.findings), {}, coverage)

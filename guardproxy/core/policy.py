@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from guardproxy.core.exchange import OpaqueKind, Provenance
 from guardproxy.core.separation.terms import Separation
@@ -82,14 +83,60 @@ class OnBlock(StrEnum):
     ERROR = "error"
 
 
+class UnknownParameters(StrEnum):
+    """What becomes of a member of a request that nobody here has heard of."""
+
+    PASS = "pass"  # noqa: S105 - no password
+    STRIP = "strip"
+    REJECT = "reject"
+
+
+class ParameterRules(NamedTuple):
+    """Which members of a request may go on. Names as in `surfaces.parameter_tables`; `deny` comes before `allow`.
+
+    A name allows or denies all that stands below it, too.
+    """
+
+    unknown: UnknownParameters = UnknownParameters.PASS
+    allow: frozenset[str] = frozenset()
+    deny: frozenset[str] = frozenset()
+
+
+class ServerState(StrEnum):
+    """What a request may refer to that is stored on the server: nothing, what its key made through us, anything."""
+
+    DENY = "deny"
+    OWN = "own"
+    ALLOW = "allow"
+
+
+class SurfaceRules(NamedTuple):
+    """What a policy says about one surface.
+
+    `uninspected`: it passes without a look. `block` False: in requests, rules that block only flag; None: what the
+    surface itself is for decides.
+    """
+
+    open: bool = True
+    uninspected: bool = False
+    block: bool | None = None
+
+
+_OPEN = SurfaceRules()
+
+
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """What one request may be. None: no limit. Characters are code points over all texts of the request."""
+    """What one request may be. None: no limit. Characters are code points over all texts of the request.
+
+    `inputs` are prompts or texts that are answered one by one, `choices` the answers to each.
+    """
 
     body_bytes: int = 20 * 1024 * 1024
     messages: int | None = None
     text_characters: int | None = None
     tools: int | None = None
+    inputs: int | None = None
     choices: int | None = None
     output_tokens: int | None = None
     images: int | None = None
@@ -135,8 +182,9 @@ class Policy:
     `detectors[provenance]` look at the texts of that provenance. `masking` are the detectors of every redacting rule,
     whatever it applies to: no excerpt a reviewer sees may hold what any rule would hide.
 
-    Two facts follow and are asked for in every exchange. `watched`: the provenances any rule looks at.
-    `redacts_answers`: text of the model can be replaced, so copies of it in other encodings must not pass.
+    Facts that follow and are asked for in every exchange. `watched`: the provenances any rule looks at.
+    `redacts_answers`: text of the model can be replaced, so copies of it in other encodings must not pass. `recording`:
+    the same policy, but rules that block only flag.
     """
 
     name: str
@@ -149,15 +197,33 @@ class Policy:
     limits: RequestLimits = field(default_factory=RequestLimits)
     quotas: tuple[Quota, ...] = ()
     on_block: OnBlock = OnBlock.FINISH
+    parameters: ParameterRules = field(default_factory=ParameterRules)
+    server_state: ServerState = ServerState.DENY
+    surfaces: Mapping[str, SurfaceRules] = field(default_factory=dict)
+    other_surfaces: SurfaceRules = _OPEN
     tools: ToolRules | None = None
     redacts_answers: bool = field(init=False)
     watched: frozenset[Provenance] = field(init=False)
+    recording: Policy = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         watched = frozenset(provenance for provenance, detectors in self.detectors.items() if detectors)
         object.__setattr__(self, "watched", watched)
         hiding = (rule for rule in self.rules.values() if rule.action >= Action.REDACT)
         object.__setattr__(self, "redacts_answers", any(Provenance.MODEL in rule.applies_to for rule in hiding))
+        object.__setattr__(self, "recording", self)
+        recording = copy(self)
+        object.__setattr__(recording, "rules", {name: _flagging(rule) for name, rule in self.rules.items()})
+        object.__setattr__(recording, "recording", recording)
+        object.__setattr__(self, "recording", recording)
+
+    def surface(self, name: str) -> SurfaceRules:
+        """What the policy says about a surface that we inspect, by name or about all it does not name."""
+        return self.surfaces.get(name, self.other_surfaces)
 
     def detectors_for(self, provenance: Provenance) -> tuple[Detector, ...]:
         return self.detectors.get(provenance, ())
+
+
+def _flagging(rule: Rule) -> Rule:
+    return replace(rule, action=Action.FLAG) if rule.action is Action.BLOCK else rule

@@ -10,10 +10,10 @@ from aiohttp import web
 from guardproxy.core.policy import Policy
 from guardproxy.errors import RequestError
 from guardproxy.gateway.draft import Draft
-from guardproxy.surfaces.openai_errors import error_body, error_headers
 from guardproxy.wire.document import encode
 
 _JSON = "application/json"
+COVERAGE = "x-guardproxy-coverage"
 Scrub = Callable[[bytes], bytes]
 
 
@@ -36,10 +36,13 @@ def json_answer(status: int, document: Any, headers: Mapping[str, str], scrub: S
 
 
 def error_answer(error: RequestError, draft: Draft, extra: Mapping[str, str]) -> web.Response:
-    """The error in OpenAI's shape. The connection is closed where the request's body may still be arriving."""
+    """The error in the shape of the API that was called.
+
+    The connection is closed where the request's body may still be arriving.
+    """
     draft.status = error.status
-    headers = base_headers(draft, {**extra, **error_headers(error)})
-    answer = json_answer(error.status, error_body(error, draft.request_id), headers)
+    headers = base_headers(draft, {**extra, **draft.errors.headers(error)})
+    answer = json_answer(error.status, draft.errors.body(error, draft.request_id), headers)
     draft.bytes_out = len(answer.body) if isinstance(answer.body, bytes) else 0
     if error.status in (401, 405, 408, 413):
         answer.force_close()

@@ -22,6 +22,7 @@ from guardproxy.errors import (
     RequestError,
     UpstreamUnavailable,
 )
+from guardproxy.surfaces import OPENAI_ERRORS
 
 _EVENTS = {
     Action.ALLOW: Event.EXCHANGE_COMPLETED,
@@ -45,6 +46,7 @@ class Draft:
         "bytes_in",
         "bytes_out",
         "error_code",
+        "errors",
         "incident_id",
         "method",
         "model",
@@ -57,6 +59,7 @@ class Draft:
         "status",
         "stream",
         "tokens",
+        "uninspected",
     )
 
     def __init__(self, request_id: str) -> None:
@@ -68,6 +71,8 @@ class Draft:
         self.policy: Policy | None = None
         self.model: str | None = None
         self.stream = False
+        self.uninspected = False
+        self.errors = OPENAI_ERRORS  # until it is known which API was called
         self.request: Verdict | None = None
         self.response: Verdict | None = None
         self.status = 0
@@ -109,6 +114,12 @@ class Draft:
         """The caller left."""
         self._ended_by = Event.CLIENT_DISCONNECTED
 
+    @property
+    def extent(self) -> str:
+        """`full` or `partial`: how much of what has been decided so far could be looked at."""
+        request, response = self.request or _UNDECIDED, self.response or _UNDECIDED
+        return "full" if request.coverage.full and response.coverage.full else "partial"
+
     def record(self, time_ms: int) -> AuditRecord:
         """The record as of now."""
         request, response = self.request or _UNDECIDED, self.response or _UNDECIDED
@@ -137,6 +148,7 @@ class Draft:
             findings=tuple(map(AuditFinding.of, findings)),
             coverage=request.coverage.plus(response.coverage),
             features=request.features,
+            uninspected=self.uninspected,
             error_code=self.error_code,
             cause=self._cause,
             incident_id=self.incident_id,

@@ -13,6 +13,7 @@ from guardproxy.core.policy import Policy
 from guardproxy.core.separation.history import SeenAnswers
 from guardproxy.gateway.keyring import Keyring
 from guardproxy.gateway.lifecycle import Lifecycle
+from guardproxy.gateway.ownership import MemoryOwnership, Ownership
 from guardproxy.gateway.upstream import Upstream
 from guardproxy.quota.model import Ledger
 
@@ -41,6 +42,7 @@ class Gateway:
     lifecycle: Lifecycle
     bounds: Bounds = Bounds()
     memo: Memo | None = None
+    ownership: Ownership = field(default_factory=MemoryOwnership)
     upstream_secret: str | None = field(default=None, repr=False)
     now_ms: Callable[[], int] = epoch_ms
     separation_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)

@@ -10,15 +10,18 @@ import asyncio
 import os
 import random
 import time
+from collections.abc import Iterable, Sequence
 
 from aiohttp import web
 
-from guardproxy.core.context import refuse_opaque, separate, speaks_as_operator
-from guardproxy.core.exchange import Coverage, RequestReading
+from guardproxy.core.context import refuse_opaque, refuse_state, separate, speaks_as_operator
+from guardproxy.core.exchange import Coverage, Reference, RequestReading
 from guardproxy.core.inspection import shown_name
+from guardproxy.core.policy import Policy, ServerState
+from guardproxy.core.principal import Principal
 from guardproxy.core.separation.documents import with_documents
-from guardproxy.core.verdict import Action, Verdict
-from guardproxy.errors import InternalError, RequestError, ShuttingDown
+from guardproxy.core.verdict import Action, Finding, Verdict
+from guardproxy.errors import InternalError, RequestError, RouteNotFound, ShuttingDown
 from guardproxy.gateway.answers import error_answer
 from guardproxy.gateway.auth import authenticate
 from guardproxy.gateway.body import read_body
@@ -29,10 +32,13 @@ from guardproxy.gateway.limits import check_content, check_limits
 from guardproxy.gateway.refusals import guarding, refusal
 from guardproxy.gateway.relay import relay
 from guardproxy.gateway.reservation import Reservation
-from guardproxy.gateway.routes import find_route
+from guardproxy.gateway.routes import Passage, Route, find_route
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.separating import check_speakers, labels_of, set_apart
 from guardproxy.gateway.tools import judge_request, tool_guard
+from guardproxy.gateway.uninspected import pass_uninspected
+from guardproxy.surfaces import Surface
+from guardproxy.surfaces.parameters import judge_parameters, strip_parameters
 from guardproxy.wire.document import encode
 from guardproxy.wire.strict_json import parse_strict
 
@@ -78,50 +84,106 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
         raise ShuttingDown("guardproxy is shutting down; send the request again")
     route = find_route(request.method, request.raw_path, request.headers)
     draft.method, draft.route = request.method, route.template
+    if isinstance(route, Route):
+        draft.errors = route.surface.errors
     principal = draft.principal = authenticate(request.headers, gateway.keyring, gateway.now_ms() // 1000)
     policy = draft.policy = gateway.policy
-
-    if route.surface.read_request is None:
-        await reservation.admit(principal.key_id, policy.quotas, None)
-        return await relay(running, route, None, None, tool_guard(policy, route.surface, None, principal))
+    if isinstance(route, Passage):
+        return await pass_uninspected(running, route)
+    surface = route.surface
+    watching = _watching(policy, surface)
+    if surface.read_request is None:
+        return await _relay_target(running, route, watching)
 
     raw = await read_body(request, policy.limits.body_bytes, gateway.bounds.body_s)
     draft.bytes_in = len(raw)
     started = time.perf_counter_ns()
     # Parsing a large body, and more so saying what is wrong with it, must not hold up everybody else.
     document = parse_strict(raw) if len(raw) < _LARGE_BODY else await asyncio.to_thread(parse_strict, raw)
-    reading = route.surface.read_request(document, operator=speaks_as_operator(policy.context, principal))
+    _judge_parameters(policy, surface, document)
+    reading = surface.read_request(document, operator=speaks_as_operator(policy.context, principal))
     draft.stream = reading.stream
     with guarding():
         draft.model = shown_name(policy, reading.model)
-    check_limits(policy.limits, reading)
-    check_content(policy.limits, reading)
-    _separate(gateway, draft, reading)
+    check_limits(policy.limits, reading, surface.members)
+    check_content(policy.limits, reading, surface.members)
+    _separate(gateway, draft, reading, await _not_own(gateway, principal, reading.state) if reading.state else ())
     labels = labels_of(request.headers, reading)
     if policy.context.separation is not None:
-        check_speakers(gateway, draft, route.surface, document, reading, request.headers)
+        check_speakers(gateway, draft, surface, document, reading, request.headers)
     await reservation.admit(principal.key_id, policy.quotas, reading)
     with guarding():
         skipped = [item.kind.value for item in reading.opaque]
         segments = with_documents(reading.segments, labels) if labels else reading.segments
-        verdict = draft.request = await inspected(policy, segments, skipped, gateway.memo)
-        tools = tool_guard(policy, route.surface, document, principal)
+        verdict = draft.request = await inspected(watching, segments, skipped, gateway.memo)
+        tools = tool_guard(policy, surface, document, principal)
         if tools is not None:
             verdict = draft.request = judge_request(gateway, draft, verdict, tools)
     draft.lap("guard_request", started)
     if verdict.action is Action.BLOCK:
         raise refusal(gateway, draft, verdict)
     if policy.context.separation is None:
-        route.surface.edit(document, verdict.edits)
+        surface.edit(document, verdict.edits)
     else:
-        await set_apart(gateway, draft, route.surface, document, reading, verdict, labels)
+        await set_apart(gateway, draft, surface, document, reading, verdict, labels)
     return await relay(running, route, encode(document), reading, tools)
 
 
-def _separate(gateway: Gateway, draft: Draft, reading: RequestReading) -> None:
-    """Refuse what this caller may not say, and content nobody could look at."""
+async def _relay_target(running: Running, route: Route, watching: Policy) -> web.StreamResponse:
+    """A request without a body. What it says in its path cannot be edited, so what a rule would hide blocks it."""
+    gateway, draft, reservation = running.gateway, running.draft, running.reservation
+    policy, principal, read_target = gateway.policy, draft.principal, route.surface.read_target
+    assert principal is not None  # noqa: S101 - authenticated before
+    assert read_target is not None  # noqa: S101 - a surface reads requests or targets
+    reservation.metered = False
+    reading = read_target(route.target, route.query)
+    draft.stream = reading.stream
+    _separate(gateway, draft, reading, await _not_own(gateway, principal, reading.state))
+    await reservation.admit(principal.key_id, policy.quotas, None)
+    with guarding():
+        skipped = [item.kind.value for item in reading.opaque]
+        verdict = draft.request = await inspected(watching, reading.segments, skipped)
+    if verdict.action >= Action.REDACT:
+        draft.request = verdict._replace(action=Action.BLOCK, edits={})
+        raise refusal(gateway, draft, draft.request)
+    return await relay(running, route, None, reading, tool_guard(policy, route.surface, None, principal))
+
+
+def _watching(policy: Policy, surface: Surface) -> Policy:
+    """The policy this surface's requests are held against. Raises `RouteNotFound` where the surface is not open."""
+    rules = policy.surface(surface.name)
+    if not rules.open:
+        raise RouteNotFound(f"the policy does not open this surface: surfaces: {{{surface.name}: {{open: false}}}}")
+    blocks = surface.blocks_requests if rules.block is None else rules.block
+    return policy if blocks else policy.recording
+
+
+def _judge_parameters(policy: Policy, surface: Surface, document: object) -> None:
+    """Take out of the request what the policy strips. Raises `InvalidRequest` for what may not go on."""
+    verdict = judge_parameters(document, surface.name, policy.parameters)
+    error = verdict.error()
+    if error is not None:
+        raise error
+    strip_parameters(document, verdict)
+
+
+async def _not_own(gateway: Gateway, principal: Principal, state: Sequence[Reference]) -> list[Finding]:
+    """What of the server's state this caller may not refer to."""
+    match gateway.policy.server_state:
+        case ServerState.ALLOW:
+            return []
+        case ServerState.DENY:
+            return refuse_state(state)
+        case ServerState.OWN:
+            owns = gateway.ownership.owns
+            return refuse_state([item for item in state if not await owns(principal.key_id, item.id)])
+
+
+def _separate(gateway: Gateway, draft: Draft, reading: RequestReading, refused: Iterable[Finding]) -> None:
+    """Refuse what this caller may not say, what it may not refer to (`refused`), and content nobody could look at."""
     assert draft.principal is not None  # noqa: S101 - authenticated above
     findings = separate(gateway.policy.context, draft.principal, reading.turns)
+    findings += refused
     findings += refuse_opaque(gateway.policy, reading.opaque)
     if findings:
         coverage = Coverage.of((), [item.kind.value for item in reading.opaque])

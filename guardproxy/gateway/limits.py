@@ -7,19 +7,21 @@ from collections import Counter
 from guardproxy.core.exchange import OpaqueKind, RequestReading
 from guardproxy.core.policy import RequestLimits
 from guardproxy.errors import InvalidRequest, NotAllowed
+from guardproxy.surfaces import MemberNames
 
 
-def check_limits(limits: RequestLimits, reading: RequestReading) -> None:
+def check_limits(limits: RequestLimits, reading: RequestReading, names: MemberNames) -> None:
     """Raises `InvalidRequest` that names the member, what was sent and what is allowed."""
-    _check("messages", "messages", len(reading.turns), limits.messages)
-    _check("tools", "tools", reading.tools, limits.tools)
-    _check("n", "choices", reading.choices, limits.choices)
-    _check("max_completion_tokens", "output tokens", reading.output_tokens or 0, limits.output_tokens)
+    _check(names.messages, "messages", len(reading.turns), limits.messages)
+    _check(names.tools, "tools", reading.tools, limits.tools)
+    _check(names.inputs, "inputs", reading.inputs, limits.inputs)
+    _check(names.choices, "choices", reading.choices, limits.choices)
+    _check(names.output_tokens, "output tokens", reading.output_tokens or 0, limits.output_tokens)
     if limits.text_characters is not None:
-        _check("messages", "characters of text", reading.characters, limits.text_characters)
+        _check(names.text, "characters of text", reading.characters, limits.text_characters)
 
 
-def check_content(limits: RequestLimits, reading: RequestReading) -> None:
+def check_content(limits: RequestLimits, reading: RequestReading, names: MemberNames) -> None:
     """Raises `NotAllowed` for a model the policy does not name, `InvalidRequest` for too many images or files."""
     if not limits.allows_model(reading.model):
         raise NotAllowed(
@@ -27,8 +29,8 @@ def check_content(limits: RequestLimits, reading: RequestReading) -> None:
         )
     if reading.opaque and not (limits.images is None and limits.files is None):
         kinds = Counter(item.kind for item in reading.opaque)
-        _check("messages", "images", kinds[OpaqueKind.IMAGE], limits.images)
-        _check("messages", "files", kinds[OpaqueKind.FILE], limits.files)
+        _check(names.messages, "images", kinds[OpaqueKind.IMAGE], limits.images)
+        _check(names.messages, "files", kinds[OpaqueKind.FILE], limits.files)
 
 
 def _check(param: str, what: str, sent: int, allowed: int | None) -> None:

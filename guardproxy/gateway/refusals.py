@@ -6,8 +6,8 @@ import os
 from types import TracebackType
 
 from guardproxy.audit.incidents import RANDOM_BYTES, new_incident_id
-from guardproxy.core.context import OPAQUE, OPERATOR_MESSAGE, UNKNOWN_ROLE
-from guardproxy.core.policy import Policy
+from guardproxy.core.context import OPAQUE, OPERATOR_MESSAGE, SERVER_STATE, UNKNOWN_ROLE
+from guardproxy.core.policy import Policy, ServerState
 from guardproxy.core.separation.apart import CONTROL_TOKEN, FAKE_TURN, HIDDEN_CHARACTERS, UNFENCED
 from guardproxy.core.separation.history import UNSEEN
 from guardproxy.core.separation.signature import UNSIGNED
@@ -42,6 +42,19 @@ _TOLD = {
 }
 
 
+_STATE_MESSAGES = {
+    ServerState.DENY: (
+        "this refers to something stored on the server, which the guard has not seen; the policy does not allow that: "
+        "send the whole conversation, or set server_state in the policy to own or allow"
+    ),
+    ServerState.OWN: (
+        "this refers to something stored on the server that this key is not known to have made here; the policy's "
+        "server_state is own: a key may refer to its own responses, and to nothing else"
+    ),
+    ServerState.ALLOW: "",
+}
+
+
 def refusal(gateway: Gateway, draft: Draft, verdict: Verdict) -> RequestError:
     """The error for an exchange the policy blocks. Gives the incident its id."""
     open_incident(gateway, draft)
@@ -52,6 +65,11 @@ def refusal(gateway: Gateway, draft: Draft, verdict: Verdict) -> RequestError:
     param = format_path(finding.path) or None
     if finding.rule in _NOT_ALLOWED:
         error = PolicyBlocked(_NOT_ALLOWED[finding.rule], param=param, code="role_not_allowed", detail=detail)
+        error.status = 403
+        return error
+    if finding.rule == SERVER_STATE:
+        message = _STATE_MESSAGES[gateway.policy.server_state]
+        error = PolicyBlocked(message, param=param, code="server_state_not_allowed", detail=detail)
         error.status = 403
         return error
     return PolicyBlocked(_message(finding), param=param, detail=detail)
@@ -100,5 +118,7 @@ def _message(finding: Finding) -> str:
         return _TOLD[finding.rule]
     if finding.rule.startswith(OPAQUE):
         kind = finding.rule.removeprefix(OPAQUE)
-        return f"the policy does not let {kind} content through, since it cannot be inspected"
+        return (
+            f"the policy does not let {kind} content through, since it cannot be inspected (opaque: {{{kind}: block}})"
+        )
     return "the request was blocked by the content policy"

@@ -16,20 +16,25 @@ from guardproxy.gateway.whole import relay_failure, relay_whole
 
 
 async def relay(
-    running: Running, route: Route, body: bytes | None, reading: RequestReading | None, tools: ToolGuard | None = None
+    running: Running, route: Route, body: bytes | None, reading: RequestReading, tools: ToolGuard | None = None
 ) -> web.StreamResponse:
     """Ask the upstream and answer the caller. Raises `RequestError` as long as nothing has been sent."""
     reply = await _ask(running, route, body)
     try:
         good = 200 <= reply.status < 300
-        if good and reading is not None and reading.stream and reply.content_type == EVENT_STREAM:
+        if good and reading.stream and reply.content_type == EVENT_STREAM:
             return await relay_stream(running, route.surface, reply, reading, tools)
-        raw = await reply.body(running.gateway.bounds.response_bytes)
+        raw = await reply.body(_most_bytes(running, route, reading))
         if good:
-            return await relay_whole(running, route.surface, reply, raw, tools)
+            return await relay_whole(running, route.surface, reply, raw, reading, tools)
         return await relay_failure(running, route, reply, raw)
     finally:
         reply.close()
+
+
+def _most_bytes(running: Running, route: Route, reading: RequestReading) -> int:
+    """How large a whole answer may be: larger where each of many inputs is answered with a vector."""
+    return running.gateway.bounds.response_bytes + route.surface.bytes_per_input * reading.inputs
 
 
 async def _ask(running: Running, route: Route, body: bytes | None) -> UpstreamReply:

@@ -12,14 +12,19 @@ from guardproxy.quota.model import Admission, Ledger
 
 
 class Reservation:
-    """Starts empty, so that it can be settled on every way out. `tokens` is what the exchange has used so far."""
+    """Starts empty, so that it can be settled on every way out. `tokens` is what the exchange has used so far.
 
-    __slots__ = ("_ledger", "_request_id", "_reserved", "headers", "input_tokens", "tokens")
+    `metered`: what the answer holds is charged; it is not where it was charged before.
+    """
+
+    __slots__ = ("_expected", "_ledger", "_request_id", "_reserved", "headers", "input_tokens", "metered", "tokens")
 
     def __init__(self, ledger: Ledger, request_id: str) -> None:
         self._ledger = ledger
         self._request_id = request_id
         self._reserved = False
+        self._expected = 0
+        self.metered = True
         self.input_tokens = 0
         self.tokens = 0
         self.headers: dict[str, str] = {}
@@ -43,12 +48,18 @@ class Reservation:
             self._reserved = False
             self._ledger.settle(self._request_id, {Metric.REQUESTS: 1, Metric.TOKENS: self.tokens})
 
+    def keep(self) -> None:
+        """What was reserved is what the exchange is charged: the answer is made later."""
+        self.tokens = self._expected
+
     def _probable_tokens(self, quotas: Sequence[Quota], reading: RequestReading | None) -> int:
         limit = tightest_limit(quotas, Metric.TOKENS)
         if limit is None or reading is None:
             return 0
         self.input_tokens = estimate_input_tokens(segment.text for segment in reading.segments)
-        return reserve_tokens(self.input_tokens, reading.output_tokens, reading.choices, limit)
+        answers = reading.inputs * reading.choices
+        self._expected = reserve_tokens(self.input_tokens, reading.output_tokens, answers, limit)
+        return self._expected
 
 
 def _exceeded(admission: Admission, amounts: dict[Metric, int]) -> QuotaExceeded:

@@ -1,7 +1,8 @@
 """From a request line to a surface: an allow-list, matched on the exact bytes that arrived.
 
 Nothing is normalised: a path with an escape, a dot segment or a double slash is not one of ours, so the path sent
-upstream is always one that we built.
+upstream is always one that we built. The same goes for queries: of those paths that have one, only members that are
+listed travel, written anew.
 """
 
 from __future__ import annotations
@@ -10,20 +11,42 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from guardproxy.errors import MethodNotAllowed, NotAllowed, RouteNotFound
+from guardproxy.errors import InvalidRequest, MethodNotAllowed, NotAllowed, RouteNotFound
 from guardproxy.surfaces import SURFACES, Surface
+from guardproxy.surfaces.further import METHODS, QUERY, find_further
+from guardproxy.surfaces.query import Query, read_query, write_query
 
 PREFIX: Final = "/v1"
+_ID: Final = "[A-Za-z0-9][A-Za-z0-9_-]{0,127}"
 # Model names may hold slashes (`org/model:tag`); neither dot segments nor escapes.
-_MODEL: Final = re.compile(r"/models/(?P<id>[A-Za-z0-9][\w.:@-]{0,99}(?:/[A-Za-z0-9][\w.:@-]{0,99}){0,3})", re.ASCII)
+_MODEL: Final = r"[A-Za-z0-9][\w.:@-]{0,99}(?:/[A-Za-z0-9][\w.:@-]{0,99}){0,3}"
 
 
 class Route(NamedTuple):
-    """A surface, the path to ask the upstream for (below its base URL), and the route's name in logs."""
+    """A surface, the path to ask the upstream for (below its base URL), and the route's name in logs.
+
+    `target` is the id that stands in the path, `query` what may be said beside it.
+    """
 
     surface: Surface
     path: str
     template: str
+    target: str = ""
+    query: Query = ()
+
+
+class Passage(NamedTuple):
+    """A path of an API that nobody can inspect, by the API's name."""
+
+    name: str
+    path: str
+    template: str
+
+
+class _Pattern(NamedTuple):
+    path: re.Pattern[str]
+    template: str
+    surfaces: Mapping[str, Surface]
 
 
 _EXACT: Final = {
@@ -31,28 +54,66 @@ _EXACT: Final = {
     for (method, path), surface in SURFACES.items()
     if "{" not in path
 }
+_METHODS: Final[Mapping[str, Mapping[str, Surface]]] = {
+    path: {method: surface for (method, other), surface in SURFACES.items() if other == path} for _, path in SURFACES
+}
 
 
-def find_route(method: str, raw_path: str, headers: Mapping[str, str]) -> Route:
-    """The route of a request. Raises `RouteNotFound`, `MethodNotAllowed`, or `NotAllowed` for a WebSocket upgrade."""
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(path.replace("{id}", f"({_MODEL if path.startswith('/models/') else _ID})"), re.ASCII)
+
+
+_PATTERNS: Final = tuple(_Pattern(_pattern(path), path, surfaces) for path, surfaces in _METHODS.items() if "{" in path)
+_EXACT_PATHS: Final = frozenset(path for _, path in SURFACES if "{" not in path)
+_SERVED: Final = ", ".join(f"{method} {PREFIX}{path}" for method, path in SURFACES)
+
+
+def find_route(method: str, raw_path: str, headers: Mapping[str, str]) -> Route | Passage:
+    """The route of a request, or the passage whose opening is up to the policy.
+
+    Raises `RouteNotFound`, `MethodNotAllowed`, `InvalidRequest` for a query, or `NotAllowed` for a WebSocket upgrade.
+    """
     if "upgrade" in headers:
         raise NotAllowed("WebSocket and other upgrades are refused: they cannot be inspected", code="upgrade_refused")
-    path = raw_path.partition("?")[0]
+    path, _, query = raw_path.partition("?")
     route = _EXACT.get((method, path))
     if route is not None:
         return route
-    return _find_model_route(method, path)
+    if not path.startswith(PREFIX + "/"):
+        raise _not_found()
+    below = path.removeprefix(PREFIX)
+    if below in _EXACT_PATHS:
+        raise _wrong_method(method)
+    return _find_target(method, below, query) or _find_passage(method, below, query)
 
 
-def _find_model_route(method: str, path: str) -> Route:
-    match = _MODEL.fullmatch(path.removeprefix(PREFIX)) if path.startswith(PREFIX + "/") else None
-    if match:
-        if method != "GET":
-            raise MethodNotAllowed(f"{method} is not allowed on this path")
-        return Route(SURFACES["GET", "/models/{id}"], match.group(), PREFIX + "/models/{id}")
-    if any(known == path for _, known in _EXACT):
-        raise MethodNotAllowed(f"{method} is not allowed on this path")
-    raise RouteNotFound(
-        "this path is not served: guardproxy forwards only what it can inspect "
-        "(POST /v1/chat/completions, GET /v1/models, GET /v1/models/{model})"
-    )
+def _find_target(method: str, path: str, raw_query: str) -> Route | None:
+    for pattern, template, surfaces in _PATTERNS:
+        match = pattern.fullmatch(path)
+        if match is None:
+            continue
+        surface = surfaces.get(method)
+        if surface is None:
+            raise _wrong_method(method)
+        query = read_query(raw_query, surface.query)
+        return Route(surface, path + write_query(query, surface.query), PREFIX + template, match[1], query)
+    return None
+
+
+def _find_passage(method: str, path: str, raw_query: str) -> Passage:
+    name = find_further(path)
+    if name is None:
+        raise _not_found()
+    if method not in METHODS:
+        raise _wrong_method(method)
+    if raw_query and not QUERY.fullmatch(raw_query):
+        raise InvalidRequest("the query is too long, or holds characters that are not passed on")
+    return Passage(name, f"{path}?{raw_query}" if raw_query else path, f"{PREFIX}/{name}")
+
+
+def _wrong_method(method: str) -> MethodNotAllowed:
+    return MethodNotAllowed(f"{method} is not allowed on this path")
+
+
+def _not_found() -> RouteNotFound:
+    return RouteNotFound(f"this path is not served: guardproxy forwards only what it can inspect ({_SERVED})")

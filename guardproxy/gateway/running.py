@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from aiohttp import web
@@ -36,12 +36,22 @@ class Running(NamedTuple):
         return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
     def charge(self, usage: Any, characters: int) -> None:
-        """Tokens as the upstream reports them; without a report, from the text that went out."""
+        """Tokens as the upstream reports them; without a report, from the text that went out.
+
+        What was charged when it was made costs nothing when it is fetched.
+        """
+        if not self.reservation.metered:
+            return
         tokens, source = usage_tokens(usage), "reported"
         if tokens is None:
             tokens, source = self.estimated_usage(characters)["total_tokens"], "estimated"
         self.reservation.tokens = tokens
         self.draft.tokens = {source: tokens}
+
+    def own(self, ids: Iterable[str]) -> None:
+        """The upstream has stored something for this key."""
+        if self.draft.principal is not None:
+            self.gateway.ownership.record(ids, self.draft.principal.key_id)
 
     def headers(self, reply: UpstreamReply, more: Mapping[str, str]) -> dict[str, str]:
         """Headers of an answer that came from the upstream."""

@@ -13,18 +13,17 @@ from aiohttp import web
 
 from guardproxy.core.exchange import RequestReading
 from guardproxy.core.inspection import OutputGuard
-from guardproxy.core.policy import OnBlock
+from guardproxy.core.policy import OnBlock, ServerState
 from guardproxy.core.separation.speech import AnswerCollector
 from guardproxy.core.tools.judge import ToolGuard
 from guardproxy.errors import GuardUnavailable, InternalError, RequestError, UpstreamTimeout, UpstreamUnavailable
-from guardproxy.gateway.answers import Scrub
+from guardproxy.gateway.answers import COVERAGE, Scrub
 from guardproxy.gateway.http1 import TOO_LONG
 from guardproxy.gateway.refusals import could_not_run, guarding, open_incident, refusal
 from guardproxy.gateway.remembering import collector, remember_stream
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.upstream import UpstreamReply
-from guardproxy.surfaces import StreamEditor, Surface
-from guardproxy.surfaces.openai_errors import error_event
+from guardproxy.surfaces import MakesState, StreamEditor, Surface
 from guardproxy.wire.sse import SseDecoder, SseError, SseEvent, SseItem, encode_comment
 
 EVENT_STREAM = "text/event-stream"
@@ -37,15 +36,9 @@ async def relay_stream(
 ) -> web.StreamResponse:
     """Server-sent events: what the editor returns is written as it comes."""
     guard = OutputGuard(running.gateway.policy, tools)
-    if surface.open_stream is None:
-        raise UpstreamUnavailable("the upstream streams an answer that is not a stream", reason="bad_answer")
-    editor = surface.open_stream(guard, running.estimated_usage if reading.stream_usage else None)
-    response = _EventStream(
-        running.request,
-        running.headers(reply, {"cache-control": "no-cache"}),
-        running.gateway.scrub,
-        collector(running, surface),
-    )
+    editor = _open_editor(running, surface, reading, guard)
+    headers = running.headers(reply, {"cache-control": "no-cache", COVERAGE: running.draft.extent})
+    response = _EventStream(running.request, headers, running.gateway.scrub, collector(running, surface))
     try:
         async with asyncio.timeout_at(running.deadline):
             await _pump(running, reply, editor, guard, response)
@@ -57,10 +50,10 @@ async def relay_stream(
             raise error from error.__cause__
         frames, error = _rest(error, editor)
         if guard.blocked:
-            await _end_blocked(running, frames, guard, response)
+            await _end_blocked(running, frames, guard, editor, response)
         else:
             running.draft.refused(error)
-            await response.write([*frames, error_event(error, running.draft.request_id)])
+            await response.write([*frames, editor.error_event(error, running.draft.request_id)])
     else:
         if editor.failed and not guard.blocked:
             running.draft.failed_in_stream()
@@ -71,6 +64,19 @@ async def relay_stream(
         running.draft.bytes_out = response.size
         remember_stream(running, response.collected)
     return await response.end()
+
+
+def _open_editor(running: Running, surface: Surface, reading: RequestReading, guard: OutputGuard) -> StreamEditor:
+    """The surface's editor for this stream. Raises `UpstreamUnavailable` where there should be none."""
+    if surface.open_stream is None:
+        raise UpstreamUnavailable("the upstream streams an answer that is not a stream", reason="bad_answer")
+    if reading.starting_after is not None and surface.resume_stream is not None:
+        return surface.resume_stream(guard, starting_after=reading.starting_after)
+    editor = surface.open_stream(guard, running.estimated_usage if reading.stream_usage else None)
+    owned = surface.made is not None and running.gateway.policy.server_state is ServerState.OWN
+    if owned and isinstance(editor, MakesState):
+        editor.tell_made(running.own)
+    return editor
 
 
 def _told(cause: Exception) -> RequestError:
@@ -107,7 +113,7 @@ async def _pump(
             frames, fault = _edit_piece(decoder, editor, piece)
             spent_ns += time.perf_counter_ns() - started
             if guard.blocked:
-                return await _end_blocked(running, frames, guard, response)
+                return await _end_blocked(running, frames, guard, editor, response)
             if frames:
                 await response.write(frames)
             if fault:
@@ -119,7 +125,7 @@ async def _pump(
     with guarding():
         frames = editor.finish()
     if guard.blocked:
-        return await _end_blocked(running, frames, guard, response)
+        return await _end_blocked(running, frames, guard, editor, response)
     return await response.write(frames)
 
 
@@ -156,13 +162,15 @@ def _edit_piece(
     return frames, fault
 
 
-async def _end_blocked(running: Running, frames: list[bytes], guard: OutputGuard, response: _EventStream) -> None:
+async def _end_blocked(
+    running: Running, frames: list[bytes], guard: OutputGuard, editor: StreamEditor, response: _EventStream
+) -> None:
     """The policy stopped the answer. Before its first byte that is an error like any other, later it is in-band."""
     if not response.started:
         raise refusal(running.gateway, running.draft, guard.verdict())
     if running.gateway.policy.on_block is OnBlock.ERROR:
         error = refusal(running.gateway, running.draft, guard.verdict())
-        frames = [*frames, error_event(error, running.draft.request_id)]
+        frames = [*frames, editor.error_event(error, running.draft.request_id)]
     open_incident(running.gateway, running.draft)
     await response.write(frames)
 

@@ -30,6 +30,7 @@ _FORWARDED: Final = {
     "idempotency-key": re.compile(r"[A-Za-z0-9-]{1,100}"),
     "traceparent": re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"),
 }
+JSON: Final = "application/json"
 RETURNED: Final = ("openai-model", "openai-processing-ms", "openai-version", "retry-after", "retry-after-ms")
 _FIXED: Final = f"accept: application/json\r\naccept-encoding: identity\r\nuser-agent: guardproxy/{__version__}\r\n"
 _RETURNED: Final = tuple((name, name.encode()) for name in RETURNED)
@@ -69,11 +70,17 @@ class UpstreamReply(Protocol):
 
 class Upstream(Protocol):
     async def send(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], until: float = inf
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        until: float = inf,
+        content_type: str = JSON,
     ) -> UpstreamReply:
         """Send a request and wait for the head of its answer. Nothing of the exchange waits longer than `until`.
 
-        `until` is a time of the event loop's clock.
+        `until` is a time of the event loop's clock, `content_type` says what the body is.
         """
 
     async def close(self) -> None: ...
@@ -106,7 +113,13 @@ class HttpUpstream:
         self._heads: dict[tuple[str, str], str] = {}
 
     async def send(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], until: float = inf
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        until: float = inf,
+        content_type: str = JSON,
     ) -> UpstreamReply:
         """Send and wait for the head of the answer. Raises `UpstreamUnavailable`, `UpstreamTimeout`.
 
@@ -114,7 +127,7 @@ class HttpUpstream:
         error, since the upstream may have done the work already. A header of the caller that is not of its form stays
         here.
         """
-        head = self._head(method, path, body, headers)
+        head = self._head(method, path, body, headers, content_type)
         connection = self._pool.borrow_idle() or await self._pool.borrow()
         await connection.exchange(head, body, bodiless=method == "HEAD", until=until)
         reply = _HttpReply(connection, self._pool)
@@ -126,11 +139,15 @@ class HttpUpstream:
     async def close(self) -> None:
         await self._pool.close()
 
-    def _head(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
+    def _head(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], content_type: str = JSON
+    ) -> bytes:
         """The request up to its body: our own lines, and what may travel of the caller's."""
         head = self._heads.get((method, path)) or self._start(method, path)
         if body is not None:
-            head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
+            if content_type is not JSON and not _VALUE.fullmatch(content_type):
+                raise ValueError("a content type does not look like this")
+            head += f"content-type: {content_type}\r\ncontent-length: {len(body)}\r\n"
         elif method not in ("GET", "HEAD"):
             head += "content-length: 0\r\n"
         for name, form in _FORWARDED.items():
@@ -143,8 +160,9 @@ class HttpUpstream:
         if not _METHOD.fullmatch(method) or not _PATH.fullmatch(path):
             raise ValueError("a method and a path of our own making do not look like this")
         start = f"{method} {self._prefix}{path} HTTP/1.1\r\n{self._fixed}"
-        if len(self._heads) < 64:  # the few fixed routes; model names are many
-            self._heads[method, path] = start
+        if len(self._heads) >= 64:  # the fixed routes are few; names of models and responses are many
+            self._heads.clear()
+        self._heads[method, path] = start
         return start
 
 

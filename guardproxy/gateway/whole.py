@@ -8,11 +8,13 @@ from typing import Any
 from aiohttp import web
 
 from guardproxy.core.context import refuse_opaque
+from guardproxy.core.exchange import RequestReading
 from guardproxy.core.inspection import with_tools
+from guardproxy.core.policy import ServerState
 from guardproxy.core.tools.judge import ToolGuard
 from guardproxy.core.verdict import Action, Verdict
 from guardproxy.errors import UpstreamUnavailable
-from guardproxy.gateway.answers import json_answer
+from guardproxy.gateway.answers import COVERAGE, json_answer
 from guardproxy.gateway.inspecting import inspected
 from guardproxy.gateway.refusals import guarding, refusal
 from guardproxy.gateway.remembering import remember_answer
@@ -20,14 +22,19 @@ from guardproxy.gateway.routes import Route
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.upstream import UpstreamReply
 from guardproxy.surfaces import Surface
-from guardproxy.wire.document import UndecodableJson, decode, replace
+from guardproxy.wire.document import UndecodableJson, replace
 
 
 async def relay_whole(
-    running: Running, surface: Surface, reply: UpstreamReply, raw: bytes, tools: ToolGuard | None = None
+    running: Running,
+    surface: Surface,
+    reply: UpstreamReply,
+    raw: bytes,
+    reading: RequestReading,
+    tools: ToolGuard | None = None,
 ) -> web.Response:
     """A JSON answer. Raises `RequestError` when it may not go out."""
-    document = _decoded(raw)
+    document = _decoded(surface, raw)
     if not isinstance(document, dict):
         raise UpstreamUnavailable("the upstream's answer is not a JSON object", reason="bad_answer")
     draft, policy = running.draft, running.gateway.policy
@@ -44,13 +51,18 @@ async def relay_whole(
     verdict = with_tools(policy, verdict, found)
     draft.response = verdict
     draft.lap("guard_response", started)
-    running.charge(answer.usage, sum(len(segment.text) for segment in answer.segments))
+    if reading.background and answer.usage is None:
+        running.reservation.keep()  # what it will use is not told here
+    else:
+        running.charge(answer.usage, sum(len(segment.text) for segment in answer.segments))
+    if surface.made is not None and policy.server_state is ServerState.OWN:
+        running.own(surface.made(document))
     if verdict.action is Action.BLOCK:
         raise refusal(running.gateway, draft, verdict)
     surface.edit(document, verdict.edits)
     remember_answer(running, surface, document)
     decision = max(verdict.action, draft.request.action if draft.request else Action.ALLOW)
-    headers = running.headers(reply, {"x-guardproxy-decision": decision.word})
+    headers = running.headers(reply, {"x-guardproxy-decision": decision.word, COVERAGE: draft.extent})
     draft.status = reply.status
     response = json_answer(reply.status, document, headers, running.gateway.scrub)
     draft.bytes_out = len(response.body) if isinstance(response.body, bytes) else 0
@@ -65,7 +77,7 @@ async def relay_failure(running: Running, route: Route, reply: UpstreamReply, ra
             "the upstream refused guardproxy's own credentials; its operator has to mend the upstream key",
             reason="credentials",
         )
-    document = _as_openai_error(_decoded(raw), reply.status)
+    document = route.surface.errors.adopt(_decoded(route.surface, raw), reply.status)
     if document is None:
         raise UpstreamUnavailable(f"the upstream answered {reply.status}, which is no answer of this API")
     with guarding():
@@ -76,28 +88,12 @@ async def relay_failure(running: Running, route: Route, reply: UpstreamReply, ra
     replace(document, verdict.edits)
     running.draft.failed_upstream(reply.status)
     running.draft.status = reply.status
-    return json_answer(reply.status, document, running.headers(reply, {}), running.gateway.scrub)
+    headers = running.headers(reply, {COVERAGE: running.draft.extent})
+    return json_answer(reply.status, document, headers, running.gateway.scrub)
 
 
-def _as_openai_error(document: Any, status: int) -> Any:
-    """The upstream's error in OpenAI's shape; None if it is no error. Other servers write their own shapes.
-
-    A 4xx stays one: as a 5xx it would be tried again, although the request is what is wrong.
-    """
-    if not isinstance(document, dict) or status < 400:
-        return None
-    error = document.get("error")
-    if isinstance(error, dict) and isinstance(error.get("message"), str):
-        return document
-    said = next((m for m in (error, document.get("message"), document.get("detail")) if isinstance(m, str)), None)
-    if said is None and (status >= 500 or isinstance(error, dict)):
-        return document if isinstance(error, dict) else None
-    message = said or f"the upstream refused the request with status {status}"
-    return {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None}}
-
-
-def _decoded(raw: bytes) -> Any:
+def _decoded(surface: Surface, raw: bytes) -> Any:
     try:
-        return decode(raw)
+        return surface.decode(raw)
     except UndecodableJson as error:
         raise UpstreamUnavailable("the upstream's answer is not JSON", reason="bad_answer") from error

@@ -24,10 +24,14 @@ from guardproxy.core.policy import (
     Metric,
     OnBlock,
     OperatorMessages,
+    ParameterRules,
     Policy,
     Quota,
     RequestLimits,
     Rule,
+    ServerState,
+    SurfaceRules,
+    UnknownParameters,
 )
 from guardproxy.core.verdict import Action, Severity
 from guardproxy.detectors import DETECTORS
@@ -35,6 +39,7 @@ from guardproxy.errors import ConfigurationError, RuleError
 from guardproxy.policyfile.load import PolicyDocument, RuleDocument, read_policy
 from guardproxy.policyfile.schema import Written, WrittenOverride, WrittenPolicy, read_as, suggestion
 from guardproxy.policyfile.separation import compile_separation, prompt_text
+from guardproxy.policyfile.surfaces import OTHERS, surface_problems
 from guardproxy.policyfile.tool_compile import compile_tools, rules_of
 
 WINDOW_S: Final[Mapping[str, int]] = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
@@ -78,7 +83,8 @@ def compile_policy(document: PolicyDocument) -> Policy:
         provenance: sets.detectors(c for c in active if provenance in c.rule.applies_to) for provenance in Provenance
     }
     masking = sets.detectors(compiled for compiled in rules if compiled.hides)
-    if problems := [*_self_matching(rules, masking), *_repeated_quotas(document)]:
+    surfaces = {name: SurfaceRules(**said.model_dump()) for name, said in written.surfaces.items()}
+    if problems := [*_self_matching(rules, masking), *_repeated_quotas(document), *surface_problems(document)]:
         raise ConfigurationError("\n".join(problems))
     tools = compile_tools(document)
     return Policy(
@@ -96,6 +102,14 @@ def compile_policy(document: PolicyDocument) -> Policy:
         limits=RequestLimits(**written.limits.model_dump()),
         quotas=tuple(_quotas(written)),
         on_block=OnBlock(written.answers.on_block),
+        parameters=ParameterRules(
+            UnknownParameters(written.parameters.unknown),
+            frozenset(written.parameters.allow),
+            frozenset(written.parameters.deny),
+        ),
+        server_state=ServerState(written.server_state),
+        surfaces={name: rules for name, rules in surfaces.items() if name != OTHERS},
+        other_surfaces=surfaces.get(OTHERS, SurfaceRules()),
         tools=tools,
     )
 

@@ -23,12 +23,12 @@ from guardproxy.policyfile.yaml_nodes import Place, YamlFile
 ActionWord = Literal["allow", "flag", "redact", "block"]
 SeverityWord = Literal["low", "medium", "high", "critical"]
 ProvenanceWord = Literal["operator", "user", "tool", "document", "model"]
-OpaqueWord = Literal["image", "audio", "file", "unknown"]
 PassWord = Literal["allow", "block"]
 
 _NAME: Final = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 RuleId = Annotated[str, StringConstraints(pattern=rf"^{_NAME}\.{_NAME}$", max_length=100)]
 Name = Annotated[str, StringConstraints(pattern=rf"^{_NAME}$", max_length=100)]
+ParameterName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(\.([a-z0-9_]+|\*))*$", max_length=100)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
 Placeholder = Annotated[str, StringConstraints(max_length=200)]
 Count = Annotated[int, Field(gt=0, le=2**53)]
@@ -90,6 +90,8 @@ class WrittenOpaque(Written):
     image: PassWord = "block"
     audio: PassWord = "block"
     file: PassWord = "block"
+    tokens: PassWord = "block"
+    encrypted: PassWord = "block"
     unknown: PassWord = "block"
 
 
@@ -102,11 +104,28 @@ class WrittenLimits(Written):
     messages: Count | None = None
     text_characters: Count | None = None
     tools: Count | None = None
+    inputs: Count | None = None
     choices: Count | None = None
     output_tokens: Count | None = None
     images: Annotated[int, Field(ge=0)] | None = None
     files: Annotated[int, Field(ge=0)] | None = None
     models: tuple[Text, ...] = ()
+
+
+class WrittenParameters(Written):
+    """Members of requests: what becomes of unknown ones, which denied ones may pass, which others may not."""
+
+    unknown: Literal["pass", "strip", "reject"] = "pass"
+    allow: tuple[ParameterName, ...] = ()
+    deny: tuple[ParameterName, ...] = ()
+
+
+class WrittenSurface(Written):
+    """One API. `block` is None where the surface itself decides whether rules that block do so in its requests."""
+
+    open: bool = True
+    uninspected: bool = False
+    block: bool | None = None
 
 
 class WrittenQuota(Written):
@@ -129,6 +148,9 @@ class WrittenPolicy(Written):
     override: dict[str, WrittenOverride] = Field(default_factory=dict)
     context: WrittenContext = WrittenContext()
     opaque: WrittenOpaque = WrittenOpaque()
+    parameters: WrittenParameters = WrittenParameters()
+    server_state: Literal["deny", "own", "allow"] = "deny"
+    surfaces: dict[str, WrittenSurface] = Field(default_factory=dict)
     limits: WrittenLimits = WrittenLimits()
     quotas: tuple[WrittenQuota, ...] = ()
     answers: WrittenAnswers = WrittenAnswers()
@@ -157,6 +179,11 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f"; known: {', '.join(words)}" if words else ""
 
 
+_PLAIN: Final = "in lower case letters, digits and single hyphens"
+_PARAMETER: Final = "as requests write it, in lower case, with a dot for what stands below: `stream_options.x`"
+_FORMS: Final = {
+    "id": f"<pack>.<name>, {_PLAIN}", "allow": _PARAMETER, "deny": _PARAMETER,
+}  # fmt: skip
 _CALLED: Final = {"applies_to": "provenance", "per": "window"}
 
 
@@ -176,8 +203,8 @@ def _problem(model: type[BaseModel], file: YamlFile, place: Place, detail: Error
         case "string_pattern_mismatch" if "sha256" in detail["ctx"]["pattern"]:
             return f"{file.at(where)}: a digest is 'sha256:' and 64 hexadecimal digits; `guardproxy pin` prints it"
         case "string_pattern_mismatch":
-            form = "<pack>.<name>" if name == "id" else "<name>"
-            return f"{file.at(where)}: {name} is written {form}, in lower case letters, digits and single hyphens"
+            form = _FORMS.get(name, f"<name>, {_PLAIN}")
+            return f"{file.at(where)}: {name} is written {form}"
         case "too_short":
             return f"{file.at(where)}: '{name}' needs at least one entry"
     said = detail["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("Value error, ")

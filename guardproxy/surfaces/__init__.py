@@ -1,20 +1,24 @@
 """How each API writes text.
 
 `SURFACES` maps (method, path) to what reads that API. A path that is not here is refused: what cannot be inspected is
-not forwarded.
+not forwarded, unless the policy passes it by name (`further`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from guardproxy.core.exchange import RequestReading, ResponseReading
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.separation.speech import Speaking
 from guardproxy.core.tools.conversation import Conversation, ToolCall, ToolResult
-from guardproxy.surfaces import chat_completions, models
-from guardproxy.wire.document import replace
+from guardproxy.errors import RequestError
+from guardproxy.surfaces import chat_completions, completions, embeddings, models, moderations, responses
+from guardproxy.surfaces.openai_errors import adopt_error, error_body, error_headers
+from guardproxy.surfaces.query import Query, QueryMember
+from guardproxy.wire.document import decode, replace
 from guardproxy.wire.path import Path
 from guardproxy.wire.sse import SseEvent
 
@@ -33,10 +37,25 @@ class StreamEditor(Protocol):
 
     def finish(self) -> list[bytes]: ...
 
+    def error_event(self, error: RequestError, request_id: str) -> bytes:
+        """The error as the last event of the stream, in the form its clients raise."""
+
+
+@runtime_checkable
+class MakesState(Protocol):
+    """A stream editor that sees things being stored: it tells their ids as soon as the client can know them."""
+
+    def tell_made(self, tell: Callable[[Iterable[str]], None]) -> None: ...
+
 
 class OpenStream(Protocol):
     def __call__(self, guard: OutputGuard, usage_for: Callable[[int], Mapping[str, int]] | None) -> StreamEditor:
         """`usage_for` gives the usage object for so many released characters; None if the client did not ask for it."""
+
+
+class ResumeStream(Protocol):
+    def __call__(self, guard: OutputGuard, *, starting_after: int | None) -> StreamEditor:
+        """A stream that is read from its beginning, of which only events with a higher number go out."""
 
 
 class ReadRequest(Protocol):
@@ -50,11 +69,38 @@ class ReadConversation(Protocol):
 Edit = Callable[[Any, Mapping[Path, str]], None]
 
 
-class Surface(NamedTuple):
-    """One API. `read_request` is None where requests carry no body. `strip_copies` drops re-encoded copies of text.
+class MemberNames(NamedTuple):
+    """What the members of a request are called about which a limit may complain."""
 
-    `edit` puts what the policy hides out of a request or a whole answer, like `document.replace`. `speaking`: where
-    operator text stands; None where the API has no such place.
+    messages: str = "messages"
+    text: str = "messages"
+    tools: str = "tools"
+    inputs: str = "input"
+    choices: str = "n"
+    output_tokens: str = "max_completion_tokens"
+
+
+class ErrorDialect(NamedTuple):
+    """How an API tells errors. `adopt` makes an upstream's error one of this API's; None if it is no error at all."""
+
+    body: Callable[[RequestError, str], dict[str, Any]] = error_body
+    headers: Callable[[RequestError], dict[str, str]] = error_headers
+    adopt: Callable[[Any, int], Any] = adopt_error
+
+
+OPENAI_ERRORS: Final = ErrorDialect()
+
+
+class Surface(NamedTuple):
+    """One API, or one path of it; `name` is what policies call it, and its parameters' table.
+
+    `read_request` is None where requests carry no body: all that such a request says stands in its path and in its
+    query, which `read_target` reads. `strip_copies` drops re-encoded copies of text. `edit` puts what the policy hides
+    out of a request or a whole answer, like `document.replace`; `decode` reads an answer.
+
+    `bytes_per_input`: an answer may be so much larger for each input. `blocks_requests` False: the API is there to look
+    at bad text, so rules that block only flag in its requests. `made`: the ids of what an answer says is stored now.
+    `speaking`: where operator text stands; None where the API has no such place.
 
     `read_conversation` and `read_calls` are asked for policies with rules about tools; None where there are no calls.
     """
@@ -65,6 +111,15 @@ class Surface(NamedTuple):
     strip_copies: Callable[[Any], None]
     edit: Edit
     open_stream: OpenStream | None
+    decode: Callable[[bytes], Any] = decode
+    members: MemberNames = MemberNames()
+    errors: ErrorDialect = OPENAI_ERRORS
+    bytes_per_input: int = 0
+    blocks_requests: bool = True
+    query: Mapping[str, QueryMember] = MappingProxyType({})
+    read_target: Callable[[str, Query], RequestReading] | None = None
+    resume_stream: ResumeStream | None = None
+    made: Callable[[Any], Iterable[str]] | None = None
     read_conversation: ReadConversation | None = None
     read_calls: Callable[[Any], Sequence[ToolCall | ToolResult]] | None = None
     speaking: Speaking | None = None
@@ -81,10 +136,74 @@ CHAT_COMPLETIONS: Final = Surface(
     read_calls=chat_completions.read_calls,
     speaking=chat_completions.SPEAKING,
 )
-MODELS: Final = Surface("models", None, models.read_response, models.strip_copies, replace, None)
+COMPLETIONS: Final = Surface(
+    "completions",
+    completions.read_request,
+    completions.read_response,
+    completions.strip_copies,
+    replace,
+    completions.CompletionStream,
+    members=MemberNames(text="prompt", inputs="prompt", output_tokens="max_tokens"),
+)
+EMBEDDINGS: Final = Surface(
+    "embeddings",
+    embeddings.read_request,
+    embeddings.read_response,
+    embeddings.strip_copies,
+    replace,
+    None,
+    decode=embeddings.decode_response,
+    members=MemberNames(text="input"),
+    bytes_per_input=128 * 1024,  # 4,096 numbers, written out
+)
+MODERATIONS: Final = Surface(
+    "moderations",
+    moderations.read_request,
+    moderations.read_response,
+    moderations.strip_copies,
+    replace,
+    None,
+    members=MemberNames(text="input"),
+    blocks_requests=False,
+)
+RESPONSES: Final = Surface(
+    "responses",
+    responses.read_request,
+    responses.read_response,
+    responses.strip_copies,
+    responses.edit,
+    responses.ResponsesStream,
+    members=MemberNames(messages="input", text="input", output_tokens="max_output_tokens"),
+    made=responses.made,
+    read_conversation=responses.read_conversation,
+    read_calls=responses.read_calls,
+    speaking=responses.SPEAKING,
+)
+# Counting tokens and compacting store nothing; what the latter answers has ids that the caller may have chosen.
+WORKED_INPUT: Final = RESPONSES._replace(open_stream=None, made=None)
+STORED_RESPONSE: Final = RESPONSES._replace(
+    read_request=None, open_stream=None, made=None, read_target=responses.read_target
+)
+FETCHED_RESPONSE: Final = STORED_RESPONSE._replace(
+    open_stream=responses.ResponsesStream, resume_stream=responses.ResponsesStream, query=responses.RETRIEVE
+)
+STORED_ITEMS: Final = STORED_RESPONSE._replace(query=responses.LIST_ITEMS)
+MODELS: Final = Surface(
+    "models", None, models.read_response, models.strip_copies, replace, None, read_target=models.read_target
+)
 
 SURFACES: Final[Mapping[tuple[str, str], Surface]] = {
     ("POST", "/chat/completions"): CHAT_COMPLETIONS,
+    ("POST", "/responses"): RESPONSES,
+    ("POST", "/responses/compact"): WORKED_INPUT,
+    ("POST", "/responses/input_tokens"): WORKED_INPUT,
+    ("GET", "/responses/{id}"): FETCHED_RESPONSE,
+    ("DELETE", "/responses/{id}"): STORED_RESPONSE,
+    ("POST", "/responses/{id}/cancel"): STORED_RESPONSE,
+    ("GET", "/responses/{id}/input_items"): STORED_ITEMS,
+    ("POST", "/completions"): COMPLETIONS,
+    ("POST", "/embeddings"): EMBEDDINGS,
+    ("POST", "/moderations"): MODERATIONS,
     ("GET", "/models"): MODELS,
     ("GET", "/models/{id}"): MODELS,
 }

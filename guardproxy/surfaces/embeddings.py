@@ -49,8 +49,9 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
     """
     members = members_of(document)
     reader = InputReader(Provenance.USER, parts=True)
+    inputs = 1
     if members.get("messages") is None:
-        reader.read_input(members.get("input"), ("input",))
+        inputs = reader.read_input(members.get("input"), ("input",))
     for name, value in members.items():
         if name == "messages" and value is not None:
             reader.read_input(value, (name,))
@@ -65,6 +66,8 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
         stream=False,
         segments=tuple(reader.segments),
         opaque=tuple(reader.opaque),
+        inputs=inputs,
+        output_tokens=0,
     )
 
 

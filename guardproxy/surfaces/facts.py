@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from guardproxy.core.exchange import Reference
 from guardproxy.errors import InvalidRequest
+from guardproxy.wire.document import get
+from guardproxy.wire.path import Path
 
 
 def members_of(document: Any) -> dict[str, Any]:
@@ -45,3 +49,14 @@ def wants_usage(document: dict[str, Any]) -> bool:
     """Whether a stream is to end with the tokens it used."""
     options = document.get("stream_options")
     return isinstance(options, dict) and options.get("include_usage") is True
+
+
+def references_at(document: Any, places: Iterable[Path]) -> Iterator[Reference]:
+    """The ids of stored things that stand at these places; an empty one where what stands there is no id."""
+    for path in places:
+        value = get(document, path)
+        if isinstance(value, list):
+            yield from (Reference(path, one) for one in value if isinstance(one, str))
+        else:
+            named = value.get("id") if isinstance(value, dict) else value
+            yield Reference(path, named if isinstance(named, str) else "")

@@ -18,7 +18,7 @@ from guardproxy.wire.document import walk_strings
 from guardproxy.wire.path import Path, format_path
 
 # A list of token numbers.
-TOKENS: Final = OpaqueKind.UNKNOWN
+TOKENS: Final = OpaqueKind.TOKENS
 
 _TEXT_MEMBER: Final = {"text": "text", "input_text": "text", "refusal": "refusal", "output_text": "text"}
 _OPAQUE_TYPES: Final = {

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from guardproxy.core.exchange import Provenance, ResponseReading, Segment
+from guardproxy.core.exchange import Provenance, RequestReading, ResponseReading, Segment
+from guardproxy.surfaces.query import Query
 from guardproxy.wire.document import walk_strings
+
+
+def read_target(target: str, query: Query) -> RequestReading:
+    """A model's name in the path is text that leaves, like any other."""
+    texts = (Segment(target, Provenance.USER, ("model",)),) if target else ()
+    return RequestReading(model="", stream=False, segments=texts, output_tokens=0)
 
 
 def read_response(document: Any) -> ResponseReading:

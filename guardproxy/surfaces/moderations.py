@@ -29,7 +29,7 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
     """Every text of a request, all of it the user's. Raises `InvalidRequest` where a type is wrong."""
     members = members_of(document)
     reader = InputReader(Provenance.USER, parts=True)
-    reader.read_input(members.get("input"), ("input",))
+    inputs = reader.read_input(members.get("input"), ("input",))
     for name, value in members.items():
         if name != "input":
             known = name in OFFICIAL["moderations"]
@@ -41,6 +41,8 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
         stream=False,
         segments=tuple(reader.segments),
         opaque=tuple(reader.opaque),
+        inputs=inputs,
+        output_tokens=0,
     )
 
 

@@ -45,6 +45,23 @@ def error_headers(error: RequestError) -> dict[str, str]:
     return {**headers, "retry-after": str(-(-wait_ms // 1000)), "retry-after-ms": str(wait_ms)}
 
 
+def adopt_error(document: Any, status: int) -> Any:
+    """An upstream's error in OpenAI's shape; None if it is no error. Other servers write their own shapes.
+
+    A 4xx stays one: as a 5xx it would be tried again, although the request is what is wrong.
+    """
+    if not isinstance(document, dict) or status < 400:
+        return None
+    error = document.get("error")
+    if isinstance(error, dict) and isinstance(error.get("message"), str):
+        return document
+    said = next((m for m in (error, document.get("message"), document.get("detail")) if isinstance(m, str)), None)
+    if said is None and (status >= 500 or isinstance(error, dict)):
+        return document if isinstance(error, dict) else None
+    message = said or f"the upstream refused the request with status {status}"
+    return {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None}}
+
+
 def error_event(error: RequestError, request_id: str) -> bytes:
     """The error as an event of a stream whose status was already sent. It carries no event name: see the module."""
     return encode_event(encode(error_body(error, request_id)))

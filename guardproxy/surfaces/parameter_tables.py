@@ -84,7 +84,7 @@ _SAMPLING: Final = frozenset(
 DIALECTS: Final[Mapping[str, frozenset[str]]] = {
     "chat_completions": _SAMPLING | {"documents", "image_config"},
     "completions": _SAMPLING,
-    "responses": _SAMPLING,
+    "responses": _SAMPLING - {"request_id", "rid"},
     "embeddings": frozenset({
         "add_special_tokens", "embed_dtype", "embedding_type", "encoding_type", "endianness", "input_type",
         "late_chunking", "messages", "normalize", "normalized", "output_dimension", "output_dtype", "prompt_name",
@@ -200,6 +200,8 @@ DENIED: Final[Mapping[str, Mapping[str, Denied]]] = {
         **_EVERYWHERE,
         **_CONVERSATION,
         "messages": Denied("messages beside the input are not read by role"),
+        "request_id": Denied("it lets the caller choose the id under which the response is stored"),
+        "rid": Denied("it lets the caller choose the id under which the response is stored"),
     },
     "embeddings": _EVERYWHERE,
     "moderations": _EVERYWHERE,

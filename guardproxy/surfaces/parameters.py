@@ -11,9 +11,9 @@ JSON readers) take it for the real one, so `Messages` would speak past a guard t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from guardproxy.core.policy import ParameterRules, UnknownParameters
 from guardproxy.errors import InvalidRequest
 from guardproxy.surfaces.parameter_tables import DENIED, DIALECTS, OFFICIAL, Denied
 from guardproxy.wire.path import Path, format_path
@@ -21,25 +21,6 @@ from guardproxy.wire.path import Path, format_path
 # The codes OpenAI uses for the same two cases.
 UNSUPPORTED: Final = "unsupported_parameter"
 UNKNOWN: Final = "unknown_parameter"
-
-
-class UnknownParameters(StrEnum):
-    """What becomes of a parameter nobody here has heard of."""
-
-    PASS = "pass"  # noqa: S105 - no password
-    STRIP = "strip"
-    REJECT = "reject"
-
-
-class ParameterRules(NamedTuple):
-    """A policy's say about parameters. Names as in `parameter_tables`; `deny` comes before `allow`.
-
-    A name allows or denies all that stands below it, too.
-    """
-
-    unknown: UnknownParameters = UnknownParameters.PASS
-    allow: frozenset[str] = frozenset()
-    deny: frozenset[str] = frozenset()
 
 
 class RefusedParameter(NamedTuple):
@@ -65,6 +46,7 @@ class ParameterVerdict(NamedTuple):
 
 
 NO_RULES: Final = ParameterRules()
+_FINE: Final = ParameterVerdict()
 
 
 def judge_parameters(document: Any, surface: str, rules: ParameterRules = NO_RULES) -> ParameterVerdict:
@@ -72,9 +54,11 @@ def judge_parameters(document: Any, surface: str, rules: ParameterRules = NO_RUL
 
     Raises `LookupError` for a surface without a table.
     """
-    judge = _Judge(surface, rules)
-    if isinstance(document, dict):
-        judge.look(document, (), "")
+    table = _TABLES[surface]
+    if not isinstance(document, dict) or (not rules.deny and _is_plain(document, table)):
+        return _FINE  # the usual case
+    judge = _Judge(table, rules)
+    judge.look(document, (), "")
     return ParameterVerdict(tuple(judge.strip), tuple(judge.refused))
 
 
@@ -90,24 +74,47 @@ def strip_parameters(document: Any, verdict: ParameterVerdict) -> None:
 class _Table(NamedTuple):
     """What is known of one surface. `holders` are objects whose members are judged one by one.
 
-    Of a holder in `closed` all members are known, so any other one is an unknown parameter.
+    Of a holder in `closed` all members are known, so any other one is an unknown parameter. `plain` are known and
+    neither denied nor holders: whatever their value, there is nothing to judge. `plain_below`: such members of holders.
     """
 
     known: frozenset[str]
     denied: Mapping[str, Denied]
     holders: frozenset[str]
     closed: frozenset[str]
+    plain: frozenset[str]
+    plain_below: Mapping[str, frozenset[str]]
 
 
 def _table(surface: str) -> _Table:
     known, denied = OFFICIAL[surface] | DIALECTS[surface], DENIED[surface]
     closed = frozenset(_holder(name) for name in known) - {""}
     nested = frozenset(_holder(name) for name in denied) - {""}
-    return _Table(known | closed | nested, denied, closed | nested, closed)
+    holders = closed | nested
+    plain = known - denied.keys() - holders
+    below = {holder: frozenset(_last(name) for name in plain if _holder(name) == holder) for holder in holders}
+    return _Table(known | holders, denied, holders, closed, plain, below)
 
 
 def _holder(name: str) -> str:
     return name.rpartition(".")[0]
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _is_plain(document: Mapping[str, Any], table: _Table) -> bool:
+    """Whether there is nothing to judge in a request, told by its names alone."""
+    plain = table.plain
+    if plain.issuperset(document):
+        return True
+    for name, value in document.items():
+        if name not in plain:
+            below = table.plain_below.get(name)
+            if below is None or not isinstance(value, dict) or not below.issuperset(value):
+                return False
+    return True
 
 
 def _holders_of(name: str) -> Iterator[str]:
@@ -120,17 +127,22 @@ _TABLES: Final = {surface: _table(surface) for surface in OFFICIAL}
 
 
 class _Judge:
-    def __init__(self, surface: str, rules: ParameterRules) -> None:
-        self._table = _TABLES[surface]
+    def __init__(self, table: _Table, rules: ParameterRules) -> None:
+        self._table = table
         self._rules = rules
-        self._holders = self._table.holders | {above for name in rules.deny for above in _holders_of(name)}
+        self._plain, self._holders = table.plain, table.holders
+        if rules.deny:
+            self._plain = frozenset()
+            self._holders |= {above for name in rules.deny for above in _holders_of(name)}
         self.strip: list[Path] = []
         self.refused: list[RefusedParameter] = []
 
     def look(self, members: Mapping[str, Any], above: Path, prefix: str) -> None:
         """Judge the members of an object that stands at `above`; `prefix` is its name in the tables and a dot."""
-        table, rules = self._table, self._rules
+        table, rules, plain = self._table, self._rules, self._plain
         for member, value in members.items():
+            if prefix + member in plain:
+                continue
             path, name = (*above, member), prefix + member.casefold()
             denied = table.denied.get(name) or (None if name in table.known else table.denied.get(prefix + "*"))
             if name in rules.deny:

@@ -44,6 +44,7 @@ def test_a_log_line_holds_the_decision_and_its_circumstances() -> None:
         "stream": True,
         "policy": "default",
         "revision": "r1",
+        "extent": "full",
         "coverage": {"inspected": {"user": 2, "model": 1}, "skipped": {}},
         "error_code": "content_policy_violation",
         "timings_us": {"total": 1250, "guard_request": 40},

@@ -10,13 +10,15 @@ from guardproxy.core.context import (
     KNOWN_ROLES,
     OPERATOR_MESSAGE,
     OPERATOR_ROLES,
+    SERVER_STATE,
     UNKNOWN_ROLE,
     is_operator_role,
     refuse_opaque,
+    refuse_state,
     separate,
     speaks_as_operator,
 )
-from guardproxy.core.exchange import Opaque, OpaqueKind, Provenance, Turn
+from guardproxy.core.exchange import Opaque, OpaqueKind, Provenance, Reference, Turn
 from guardproxy.core.policy import Context, OperatorMessages, Policy
 from guardproxy.core.principal import Principal
 from guardproxy.core.verdict import Action
@@ -101,3 +103,14 @@ def test_what_cannot_be_read_passes_only_where_the_policy_says_so(kind: OpaqueKi
         assert findings == []
     else:
         assert [(f"opaque.{kind.value}", item.path)] == [(f.rule, f.path) for f in findings]
+
+
+def test_a_place_that_says_itself_who_speaks_is_named_as_it_stands() -> None:
+    findings = separate(Context(OperatorMessages.NOBODY), USER, [Turn("system", ("instructions",), None)])
+    assert [finding.path for finding in findings] == [("instructions",)]
+
+
+def test_a_reference_that_is_refused_is_a_finding_at_its_place() -> None:
+    findings = refuse_state([Reference(("previous_response_id",), "resp_1")])
+    assert [(finding.rule, finding.path) for finding in findings] == [(SERVER_STATE, ("previous_response_id",))]
+    assert "resp_1" not in repr(findings)

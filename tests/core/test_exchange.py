@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardproxy.core.exchange import ALONE, Coverage, Provenance, RequestReading, Segment
+from guardproxy.core.exchange import ALONE, NO_RULE, Coverage, Provenance, RequestReading, Segment
 
 segments = st.builds(Segment, st.text(max_size=5), st.sampled_from(Provenance), st.just(("messages", 0, "content")))
 reasons = st.lists(st.sampled_from(["image", "audio", "file", "unknown"]), max_size=4)
@@ -19,6 +19,7 @@ def test_coverage_counts_what_was_inspected_by_provenance_and_what_was_not_by_re
     assert dict(Counter(segment.provenance.value for segment in looked_at)) == coverage.inspected
     assert dict(Counter(skipped)) == coverage.skipped
     assert coverage.full == (not skipped)
+    assert coverage.extent == ("partial" if skipped else "full")
 
 
 @given(st.lists(segments, max_size=5), reasons, st.lists(segments, max_size=5), reasons)
@@ -42,3 +43,8 @@ def test_a_segment_stands_alone_unless_it_is_said_to_run_on() -> None:
 def test_the_size_of_a_request_is_in_code_points_over_all_its_texts() -> None:
     texts = [Segment(text, Provenance.USER, ()) for text in ("é😀", "", "abc")]
     assert RequestReading("m", stream=False, segments=tuple(texts)).characters == 5
+
+
+def test_what_no_rule_is_about_is_no_gap() -> None:
+    assert Coverage(skipped={NO_RULE: 3}).extent == "full"
+    assert Coverage(skipped={NO_RULE: 3, "image": 1}).extent == "partial"

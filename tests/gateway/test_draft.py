@@ -148,3 +148,13 @@ def test_a_phase_in_several_pieces_adds_up() -> None:
     timings = draft.record(0).timings_us
     assert timings["guard_response"] == 5000
     assert set(timings) == {"guard_response", "guard_request", "total"}
+
+
+def test_the_extent_is_that_of_both_halves() -> None:
+    draft = Draft("req_1")
+    assert draft.extent == "full"
+    draft.request = Verdict(Action.ALLOW, coverage=Coverage({"user": 1}))
+    assert draft.extent == "full"
+    draft.response = verdict(Action.ALLOW)
+    assert draft.extent == "partial"
+    assert not draft.record(7).uninspected

@@ -5,9 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from typing import Any
 
 from guardproxy.core.exchange import Provenance
-from guardproxy.core.policy import Metric, Quota, RequestLimits
+from guardproxy.core.policy import (
+    Metric,
+    ParameterRules,
+    Quota,
+    RequestLimits,
+    ServerState,
+    SurfaceRules,
+    UnknownParameters,
+)
 from guardproxy.gateway.handler import new_request_id
 from guardproxy.quota.ledger import MemoryLedger
 from tests.support.caller import ask, calling, request
@@ -145,3 +154,75 @@ async def test_a_large_body_is_read_like_a_small_one() -> None:
         assert json.loads(on.upstream.sent[0].body or b"")["messages"][0]["content"].endswith(PLACEHOLDER)
         broken = await ask(on.listeners.port, "POST", CHAT, b'{"a":"' + b"x" * 300_000 + b'"', KEY)
         assert broken.refusal == (400, "invalid_json")
+
+
+async def test_what_becomes_of_unknown_parameters_is_the_policys_word() -> None:
+    for unknown, status, forwarded in (
+        (UnknownParameters.PASS, 200, {"unheard_of": 1}),
+        (UnknownParameters.STRIP, 200, {}),
+        (UnknownParameters.REJECT, 400, None),
+    ):
+        async with data_plane(policy=small(parameters=ParameterRules(unknown))) as on:
+            answer = await on.chat(unheard_of=1)
+            assert answer.status == status
+            sent = [json.loads(each.body or b"") for each in on.upstream.sent]
+            assert [{k: v for k, v in each.items() if k not in ("model", "messages")} for each in sent] == (
+                [] if forwarded is None else [forwarded]
+            )
+
+
+async def test_a_parameter_that_would_defeat_the_guard_is_refused_unless_the_policy_allows_it_by_name() -> None:
+    async with data_plane(policy=SMALL) as on:
+        answer = await on.chat(chat_template="{{ messages }}")
+        assert answer.refusal == (400, "unsupported_parameter")
+        assert answer.error["param"] == "chat_template"
+        assert on.record["event"] == "exchange_refused"
+        assert on.upstream.sent == []
+    allowing = small(parameters=ParameterRules(allow=frozenset({"chat_template"})))
+    async with data_plane(policy=allowing) as on:
+        assert (await on.chat(chat_template="x")).status == 200
+
+
+async def test_a_surface_the_policy_closes_is_not_there_for_anybody() -> None:
+    policy = small(surfaces={"chat_completions": SurfaceRules(open=False)})
+    async with data_plane(policy=policy) as on:
+        assert (await on.chat()).refusal == (404, "unknown_url")
+        assert on.upstream.sent == []
+        assert (await on.get("/v1/models")).status == 200
+
+
+async def test_each_inspected_answer_says_how_much_of_the_exchange_could_be_read() -> None:
+    image = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,QUJD"}}]
+    async with data_plane(policy=SMALL) as on:
+        assert (await on.chat()).headers["x-guardproxy-coverage"] == "full"
+        assert on.record["extent"] == "full"
+        assert (await on.chat(image)).headers["x-guardproxy-coverage"] == "partial"
+        assert (on.record["extent"], on.record["coverage"]["skipped"]["image"]) == ("partial", 1)
+        assert "x-guardproxy-coverage" not in (await on.chat(FORBIDDEN)).headers
+
+
+async def test_what_would_have_to_be_hidden_in_a_path_is_not_sent() -> None:
+    async with data_plane(policy=small(server_state=ServerState.ALLOW)) as on:
+        for path in (f"/v1/models/{HIDDEN}", f"/v1/responses/{HIDDEN}"):
+            answer = await on.get(path)
+            assert answer.refusal == (400, "content_policy_violation")
+            assert HIDDEN not in answer.body.decode()
+        assert on.upstream.sent == []
+        assert on.record["event"] == "exchange_blocked"
+
+
+async def test_a_response_made_in_the_background_is_charged_at_once_and_fetched_for_nothing() -> None:
+    queued: dict[str, Any] = {"id": "resp_1", "object": "response", "status": "queued", "output": [], "usage": None}
+    done = {**queued, "status": "completed", "usage": {"total_tokens": 500}}
+    tokens = Quota(Metric.TOKENS, 3600, 1000)
+    ledger = MemoryLedger(lambda: 0)
+    said = iter([queued, done])
+    policy = small(quotas=(tokens,), server_state=ServerState.OWN)
+    async with data_plane(lambda: Reply(json.dumps(next(said)).encode()), policy, ledger=ledger) as on:
+        body = {"model": "m", "input": "x" * 30, "background": True, "max_output_tokens": 100}
+        made = await ask(on.listeners.port, "POST", "/v1/responses", json.dumps(body).encode(), KEY)
+        assert made.status == 200
+        assert (await on.get("/v1/responses/resp_1")).json == done
+        probe = await ledger.admit("probe", "session", (tokens,), {})
+        ledger.cancel("probe")
+        assert 100 < probe.states[0].used < 150

@@ -10,8 +10,10 @@ from guardproxy.core.exchange import Opaque, OpaqueKind, Provenance, RequestRead
 from guardproxy.core.policy import RequestLimits
 from guardproxy.errors import InvalidRequest, NotAllowed
 from guardproxy.gateway.limits import check_content, check_limits
+from guardproxy.surfaces import RESPONSES, MemberNames
 
 COUNTS = st.integers(0, 50)
+NAMES = MemberNames()
 
 
 def reading(
@@ -29,7 +31,7 @@ def test_exactly_what_is_within_every_limit_passes(
     limits = RequestLimits(messages=most, text_characters=most, tools=most, choices=most, output_tokens=most)
     allowed = max(turns, characters, tools, choices, out) <= most
     try:
-        check_limits(limits, reading(turns, characters, tools, choices, out))
+        check_limits(limits, reading(turns, characters, tools, choices, out), NAMES)
     except InvalidRequest:
         assert not allowed
     else:
@@ -38,7 +40,7 @@ def test_exactly_what_is_within_every_limit_passes(
 
 @given(COUNTS, COUNTS, COUNTS, st.integers(1, 50))
 def test_without_limits_everything_passes(turns: int, characters: int, tools: int, choices: int) -> None:
-    check_limits(RequestLimits(), reading(turns, characters, tools, choices, 10**9))
+    check_limits(RequestLimits(), reading(turns, characters, tools, choices, 10**9), NAMES)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,7 @@ def test_the_error_names_the_member_what_was_sent_and_what_is_allowed(
     sent: RequestReading, limits: RequestLimits, param: str, message: str
 ) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        check_limits(limits, sent)
+        check_limits(limits, sent, NAMES)
     assert (caught.value.param, caught.value.code) == (param, "limit_exceeded")
     assert caught.value.message == f"the request has {message}"
 
@@ -74,13 +76,13 @@ def test_the_error_names_the_member_what_was_sent_and_what_is_allowed(
 def test_so_many_images_and_files_and_no_more(images: int, files: int, most: int) -> None:
     kinds = [OpaqueKind.IMAGE] * images + [OpaqueKind.FILE] * files
     sent = reading()._replace(opaque=tuple(Opaque(kind, Provenance.USER, ("messages",)) for kind in kinds))
-    check_content(RequestLimits(), sent)
+    check_content(RequestLimits(), sent, NAMES)
     for limits, count in ((RequestLimits(images=most), images), (RequestLimits(files=most), files)):
         if count > most:
             with pytest.raises(InvalidRequest, match="the policy allows"):
-                check_content(limits, sent)
+                check_content(limits, sent, NAMES)
         else:
-            check_content(limits, sent)
+            check_content(limits, sent, NAMES)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +95,22 @@ def test_so_many_images_and_files_and_no_more(images: int, files: int, most: int
 def test_requests_go_to_the_models_a_policy_names(models: tuple[str, ...], model: str, passes: bool) -> None:
     limits, sent = RequestLimits(models=models), reading()._replace(model=model)
     if passes:
-        check_content(limits, sent)
+        check_content(limits, sent, NAMES)
         return
     with pytest.raises(NotAllowed) as refused:
-        check_content(limits, sent)
+        check_content(limits, sent, NAMES)
     assert (refused.value.status, refused.value.code, refused.value.param) == (403, "model_not_allowed", "model")
+
+
+def test_each_surface_has_its_own_names_for_them() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check_limits(RequestLimits(output_tokens=1), reading(out=2), RESPONSES.members)
+    assert caught.value.param == "max_output_tokens"
+
+
+def test_many_inputs_are_no_choices() -> None:
+    many = reading()._replace(inputs=17)
+    check_limits(RequestLimits(choices=16), many, NAMES)
+    with pytest.raises(InvalidRequest) as caught:
+        check_limits(RequestLimits(inputs=16), many, NAMES)
+    assert caught.value.param == "input"

@@ -109,3 +109,19 @@ async def test_a_request_without_text_is_not_held_up_by_a_full_token_window() ->
     look = make(ledger, 2)
     await look.admit("k1", BOTH, None)
     assert look.headers["x-ratelimit-remaining-requests"] == "0"
+
+
+async def test_every_input_is_answered_by_every_choice() -> None:
+    ledger = MemoryLedger(lambda: 0)
+    reservation = make(ledger)
+    await reservation.admit("k1", BOTH, reading(30, 10, choices=2)._replace(inputs=3))
+    assert await left(ledger, TOKENS) == 1000 - (10 + 10 * 2 * 3)
+
+
+async def test_what_is_made_later_is_charged_what_was_reserved_for_it() -> None:
+    ledger = MemoryLedger(lambda: 0)
+    reservation = make(ledger)
+    await reservation.admit("k1", BOTH, reading(30, 10))
+    reservation.keep()
+    reservation.settle()
+    assert await left(ledger, TOKENS) == 1000 - 20

@@ -89,7 +89,13 @@ class ScriptedUpstream:
     closed: bool = False
 
     async def send(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], until: float = inf
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        until: float = inf,
+        content_type: str = "application/json",
     ) -> Reply:
         self.sent.append(Sent(method, path, body, dict(headers), until))
         self.replied.append(self.reply())

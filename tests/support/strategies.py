@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from hypothesis import strategies as st
 
-from guardproxy.core.exchange import Provenance
+from guardproxy.core.exchange import OpaqueKind, Provenance
 from guardproxy.core.policy import Context, Detector, Policy, Rule
 from guardproxy.core.rewrite import hides, redact
 from guardproxy.core.verdict import Action, Severity
@@ -90,13 +90,14 @@ class Kit:
         return redact(text, spans, self.rules), False
 
     def policy(self, **more: Any) -> Policy:
-        """These rules for every provenance."""
+        """These rules for every provenance; what nobody can read passes."""
         return Policy(
             "test",
             "revision",
             rules=self.rules,
             detectors=dict.fromkeys(Provenance, self.detectors),
             masking=self.detectors,
+            opaque=more.pop("opaque", dict.fromkeys(OpaqueKind, Action.ALLOW)),
             context=more.pop("context", Context()),
             **more,
         )

@@ -27,7 +27,7 @@ from guardproxy.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
-from guardproxy.surfaces.openai_errors import LONGEST_WAIT_MS, error_body, error_event, error_headers
+from guardproxy.surfaces.openai_errors import LONGEST_WAIT_MS, adopt_error, error_body, error_event, error_headers
 
 MESSAGES: Any = [{"role": "user", "content": "hello"}]
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -168,3 +168,22 @@ def test_the_openai_client_raises_the_event_after_what_it_has_read() -> None:
         next(stream)
     assert (error.message, error.code, error.type) == (caught.value.message, caught.value.code, caught.value.type)
     assert caught.value.body == error_body(error, "req-1")["error"]
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "document"),
+    [
+        ("no", 400, {"error": {"message": "no", "code": "x"}}),
+        ("no", 422, {"error": "no"}),
+        ("no", 404, {"detail": "no"}),
+        ("no", 500, {"message": "no"}),
+        ("the upstream refused the request with status 404", 404, {"unheard": "of"}),
+    ],
+)
+def test_an_error_of_another_server_is_told_in_the_same_shape(message: str, status: int, document: Any) -> None:
+    assert adopt_error(document, status)["error"]["message"] == message
+
+
+@pytest.mark.parametrize(("status", "document"), [(200, {"error": "no"}), (500, {"unheard": "of"}), (400, ["no"])])
+def test_what_is_no_error_is_not_taken_for_one(status: int, document: Any) -> None:
+    assert adopt_error(document, status) is None

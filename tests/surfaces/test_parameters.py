@@ -8,15 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guardproxy.core.policy import ParameterRules, UnknownParameters
 from guardproxy.surfaces.parameter_tables import DENIED, DIALECTS, OFFICIAL
-from guardproxy.surfaces.parameters import (
-    NO_RULES,
-    ParameterRules,
-    ParameterVerdict,
-    UnknownParameters,
-    judge_parameters,
-    strip_parameters,
-)
+from guardproxy.surfaces.parameters import NO_RULES, ParameterVerdict, judge_parameters, strip_parameters
 from tests.support.strategies import json_values
 
 CHAT = "chat_completions"
@@ -232,3 +226,12 @@ def test_without_unknown_and_denied_ones_a_request_is_left_alone(document: dict[
     kept = copy.deepcopy(document)
     strip_parameters(kept, verdict)
     assert kept.items() <= document.items() or any(len(path) > 1 for path in verdict.strip)
+
+
+@given(documents, st.sampled_from(sorted(OFFICIAL)), st.sampled_from(UnknownParameters))
+def test_what_names_alone_tell_is_what_a_closer_look_tells(
+    document: dict[str, Any], surface: str, unknown: UnknownParameters
+) -> None:
+    quick = judge_parameters(document, surface, ParameterRules(unknown))
+    closer = judge_parameters(document, surface, ParameterRules(unknown, deny=frozenset({"nobody_says_this"})))
+    assert quick == closer

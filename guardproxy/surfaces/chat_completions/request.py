@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from guardproxy.core.context import KNOWN_ROLES, is_operator_role
-from guardproxy.core.exchange import ALONE, Opaque, OpaqueKind, Provenance, RequestReading, Segment, Turn
+from guardproxy.core.exchange import ALONE, Opaque, OpaqueKind, Provenance, Reference, RequestReading, Segment, Turn
 from guardproxy.core.separation.documents import is_document_name
 from guardproxy.errors import InvalidRequest
 from guardproxy.surfaces.texts import read_call, walk
@@ -64,6 +64,7 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
         segments=tuple(reader.segments),
         turns=tuple(reader.turns),
         opaque=tuple(reader.opaque),
+        state=tuple(reader.state),
         tools=_length(document, "tools") + _length(document, "functions"),
         choices=_count(document, "n") or 1,
         output_tokens=_output_tokens(document),
@@ -80,6 +81,7 @@ class _RequestReader:
         self.turns: list[Turn] = []
         self.opaque: list[Opaque] = []
         self.documents: list[Path] = []
+        self.state: list[Reference] = []
         self._operator = Provenance.OPERATOR if operator else Provenance.USER
         self._run = ALONE
 
@@ -101,7 +103,9 @@ class _RequestReader:
     def read_rest(self, document: dict[str, Any]) -> None:
         for name, value in document.items():
             provenance = self._operator if name in _OPERATOR_MEMBERS else Provenance.USER
-            if name in _KNOWN_MEMBERS:
+            if name == "documents":  # what a server puts into the prompt for the model to answer from
+                self.segments += walk(value, (name,), Provenance.DOCUMENT)
+            elif name in _KNOWN_MEMBERS:
                 if isinstance(value, (str, dict, list)):
                     self.segments += walk(value, (name,), provenance)
             elif name != "messages":
@@ -134,9 +138,15 @@ class _RequestReader:
                 if name == "name" and is_document_name(value):
                     self.documents.append(path)
                 if name == "audio" and value is not None:  # an answer the model spoke before, known by its id
+                    self._refer(value, "id", here)
                     self.opaque.append(Opaque(OpaqueKind.AUDIO, provenance, here))
             else:
                 self.segments += walk({name: value}, path, provenance)
+
+    def _refer(self, holder: Any, member: str, path: Path) -> None:
+        """Note a file or an answer that is stored on the server and named here."""
+        if isinstance(holder, dict) and isinstance(holder.get(member), str):
+            self.state.append(Reference((*path, member), holder[member]))
 
     def _read_call(self, call: Any, path: Path, provenance: Provenance) -> None:
         if isinstance(call, dict):
@@ -163,6 +173,8 @@ class _RequestReader:
         text_member = _PART_TEXT.get(kind)
         if text_member is None:
             self.opaque.append(Opaque(_OPAQUE_PARTS.get(kind, OpaqueKind.UNKNOWN), provenance, path))
+            for holder, here in ((part, path), (part.get(kind), (*path, kind))):
+                self._refer(holder, "file_id", here)
         for name, value in part.items():
             here = (*path, name)
             if name == text_member:

@@ -18,14 +18,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from guardproxy.core.exchange import OpaqueKind
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock
-from guardproxy.errors import UpstreamUnavailable
+from guardproxy.errors import RequestError, UpstreamUnavailable
 from guardproxy.surfaces.chat_completions.conversation import calls_of
 from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT, forwarded, nest, own_event, usage_event
 from guardproxy.surfaces.chat_completions.plain import OpenChoice, PlainEvent, ShortWay
 from guardproxy.surfaces.chat_completions.response import strip_choice_copies, strip_tokens
 from guardproxy.surfaces.chat_completions.signed import SIGNATURE, signature_holds
+from guardproxy.surfaces.openai_errors import error_event
 from guardproxy.wire.document import UndecodableJson, decode, get, replace, walk_strings
 from guardproxy.wire.path import Key, Path, is_word
 from guardproxy.wire.sse import DONE, SseEvent
@@ -99,6 +101,10 @@ class ChatStream:
         frames = [frame for index, choice in self._open() for frame in self._flush(index, choice, set())]
         return self._blocked(frames) if self._guard.blocked else frames
 
+    def error_event(self, error: RequestError, request_id: str) -> bytes:
+        """The error that ends this stream, in the form its clients raise."""
+        return error_event(error, request_id)
+
     def _ending(self) -> list[bytes]:
         self._done = True
         frames: list[bytes] = []
@@ -133,13 +139,15 @@ class ChatStream:
         self._clean_names(document)
         for member, value in document.items():
             if member == "choices" and isinstance(value, list):
-                self._edit_choices(document, value, frames)
-            elif value == CHUNK_OBJECT and member == "object":
+                continue
+            if value == CHUNK_OBJECT and member == "object":
                 self._labels[member] = CHUNK_OBJECT  # the API's own word, which no rule is about
             elif isinstance(value, str) and member in _LABELS:
                 self._clean_label(document, member, value)
             elif isinstance(value, (str, dict, list)):
                 self._clean_below(document, member)
+        if isinstance(document.get("choices"), list):  # last: events of our own repeat what stands beside them
+            self._edit_choices(document, document["choices"], frames)
         self.failed = self.failed or bool(document.get("error"))
         if isinstance(document.get("usage"), dict):
             self.usage = document["usage"]
@@ -232,7 +240,10 @@ class ChatStream:
                         edits[path] = text if signature_holds(choice.channels, (*where, *path)) else ""
                     elif path[-1] in _DELTA_LABELS:
                         edits[path] = self._guard.whole(text, ("choices", index, *where, *path))
-                    elif path != ("audio", "data"):
+                    elif path == ("audio", "data"):
+                        if not self._guard.lets(OpaqueKind.AUDIO, ("choices", index, *where, "audio")):
+                            edits[path] = ""
+                    else:
                         edits[path] = self._channel(index, choice, (*where, *path), text, present)
                 replace(delta, edits)
 

@@ -33,7 +33,8 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
         stream=flag_fact(members, "stream"),
         segments=tuple(reader.segments),
         opaque=tuple(reader.opaque),
-        choices=prompts * max(count_fact(members, "n") or 1, count_fact(members, "best_of") or 1),
+        inputs=prompts,
+        choices=max(count_fact(members, "n") or 1, count_fact(members, "best_of") or 1),
         output_tokens=count_fact(members, "max_tokens", least=0),
         stream_usage=wants_usage(members),
     )

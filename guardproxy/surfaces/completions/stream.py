@@ -17,9 +17,10 @@ from typing import Any, Final
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock
 from guardproxy.core.stream import StreamGuard
-from guardproxy.errors import UpstreamUnavailable
+from guardproxy.errors import RequestError, UpstreamUnavailable
 from guardproxy.surfaces.chat_completions.events import forwarded, usage_event
 from guardproxy.surfaces.completions.response import strip_choice_copies
+from guardproxy.surfaces.openai_errors import error_event
 from guardproxy.wire.document import UndecodableJson, decode, encode, replace, walk_strings
 from guardproxy.wire.path import Key, Path, is_word
 from guardproxy.wire.sse import DONE, SseEvent, encode_event
@@ -83,6 +84,10 @@ class CompletionStream:
         frames = [frame for index, choice in self._open() for frame in self._flush(index, choice, set())]
         return self._blocked(frames) if self._guard.blocked else frames
 
+    def error_event(self, error: RequestError, request_id: str) -> bytes:
+        """The error that ends this stream, in the form its clients raise."""
+        return error_event(error, request_id)
+
     def _open(self) -> list[tuple[int, _OpenChoice]]:
         return [(index, choice) for index, choice in sorted(self._choices.items()) if not choice.finished]
 
@@ -107,11 +112,13 @@ class CompletionStream:
         self._clean_names(document)
         for member, value in document.items():
             if member == "choices" and isinstance(value, list):
-                self._edit_choices(document, value, frames)
-            elif isinstance(value, str) and member in _LABELS:
+                continue
+            if isinstance(value, str) and member in _LABELS:
                 self._clean_label(document, member, value)
             elif isinstance(value, (str, dict, list)):
                 self._clean_below(document, member, names=member != "usage")  # those are the server's own
+        if isinstance(document.get("choices"), list):  # last: events of our own repeat what stands beside them
+            self._edit_choices(document, document["choices"], frames)
         self.failed = self.failed or bool(document.get("error"))
         if isinstance(document.get("usage"), dict):
             self.usage = document["usage"]

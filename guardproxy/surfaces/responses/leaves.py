@@ -29,8 +29,8 @@ _CARRIERS: Final = {
     "output_audio": (OpaqueKind.AUDIO, ("data",)),
     "input_file": (OpaqueKind.FILE, ("file_data", "file_url", "file_id")),
     "base64": (OpaqueKind.FILE, ("data",)),
-    "reasoning": (OpaqueKind.UNKNOWN, ("encrypted_content",)),
-    "compaction": (OpaqueKind.UNKNOWN, ("encrypted_content",)),
+    "reasoning": (OpaqueKind.ENCRYPTED, ("encrypted_content",)),
+    "compaction": (OpaqueKind.ENCRYPTED, ("encrypted_content",)),
 }
 # Of those members, these hold bytes, and these may hold them as a `data:` link.
 _BYTES: Final = frozenset({"result", "partial_image_b64", "data", "file_data", "encrypted_content"})

@@ -11,9 +11,10 @@ from typing import Any, Final
 from guardproxy.core.context import KNOWN_ROLES, is_operator_role
 from guardproxy.core.exchange import ALONE, Opaque, OpaqueKind, Provenance, RequestReading, Segment, Turn
 from guardproxy.errors import InvalidRequest
+from guardproxy.surfaces.facts import references_at
 from guardproxy.surfaces.responses.items import ITEM_MEMBERS, ITEMS, PART_TEXT, ItemKind
 from guardproxy.surfaces.responses.leaves import named, opaques, read_leaves, segments, without
-from guardproxy.surfaces.responses.state import is_reference
+from guardproxy.surfaces.responses.state import is_reference, server_state
 from guardproxy.surfaces.responses.words import is_own_word
 from guardproxy.surfaces.texts import walk
 from guardproxy.wire.path import Path, format_path
@@ -36,8 +37,8 @@ _OPAQUE_PARTS: Final = {
     "input_file": OpaqueKind.FILE,
 }
 # What the caller asks to be answered with, and what of it nobody could read.
-_OPAQUE_ANSWERS: Final = {
-    "reasoning.encrypted_content": OpaqueKind.UNKNOWN,
+OPAQUE_ANSWERS: Final = {
+    "reasoning.encrypted_content": OpaqueKind.ENCRYPTED,
     "computer_call_output.output.image_url": OpaqueKind.IMAGE,
     "message.input_image.image_url": OpaqueKind.IMAGE,
 }
@@ -66,6 +67,8 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
         tools=reader.tools,
         output_tokens=_count(document, "max_output_tokens"),
         stream_usage=stream,  # streams of this API always end with it
+        state=tuple(references_at(document, server_state(document))),
+        background=_boolean(document, "background"),
     )
 
 
@@ -84,14 +87,14 @@ class _RequestReader:
     def read_instructions(self, instructions: Any) -> None:
         """The instructions are a system message that stands in a place of its own."""
         if isinstance(instructions, str):
-            self.turns.append(Turn("system", ("instructions",)))
+            self.turns.append(Turn("system", ("instructions",), None))
             self.segments.append(Segment(instructions, self.operator, ("instructions",)))
         elif instructions is not None:
             raise InvalidRequest("instructions must be a string or null", param="instructions")
 
     def read_input(self, value: Any) -> None:
         if isinstance(value, str):
-            self.turns.append(Turn("user", ("input",)))
+            self.turns.append(Turn("user", ("input",), None))
             self._speaks("user")
             self.segments.append(Segment(value, Provenance.USER, ("input",), self._run))
         elif isinstance(value, list):
@@ -125,7 +128,7 @@ class _RequestReader:
                 self.segments += named(name, value, (), whose)
         include = document.get("include")
         for index, wanted in enumerate(include if isinstance(include, list) else ()):
-            kind = _OPAQUE_ANSWERS.get(wanted) if isinstance(wanted, str) else None
+            kind = OPAQUE_ANSWERS.get(wanted) if isinstance(wanted, str) else None
             if kind is not None:
                 self.opaque.append(Opaque(kind, Provenance.MODEL, ("include", index)))
 
@@ -149,9 +152,9 @@ class _RequestReader:
     def _read_members(self, item: dict[str, Any], path: Path, kind: ItemKind) -> None:
         whose = kind.whose or self.operator
         if kind.whose is None:
-            self.turns.append(Turn("developer", path))
+            self.turns.append(Turn("developer", path, None))
         tools = item.get("tools")
-        apart = {kind.content} | ({"tools"} if isinstance(tools, list) else set())
+        apart = {name for name in (kind.content, "tools" if isinstance(tools, list) else "") if name}
         leaves = without(read_leaves(item, path, every_name=True), path, apart, ITEM_MEMBERS)
         self.opaque += opaques(leaves, whose)
         for leaf in leaves.texts:

@@ -42,6 +42,15 @@ def server_state(document: Any) -> list[Path]:
     return found
 
 
+def made(response: Any) -> Iterator[str]:
+    """The ids under which what a response holds can be referred to later: its own and those of its items."""
+    if isinstance(response, dict):
+        output = response.get("output")
+        for thing in (response, *(output if isinstance(output, list) else ())):
+            if isinstance(thing, dict) and isinstance(thing.get("id"), str):
+                yield thing["id"]
+
+
 def is_reference(item: Any) -> bool:
     """Whether an input item stands for a stored one. The type of such an item may be left out."""
     if not isinstance(item, dict):

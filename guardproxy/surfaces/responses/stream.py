@@ -13,9 +13,10 @@ A stream may begin in its middle, without the events that announce a response, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from guardproxy.core.exchange import OpaqueKind
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock
 from guardproxy.errors import RequestError, UpstreamUnavailable
@@ -25,9 +26,10 @@ from guardproxy.surfaces.responses.ending import end_blocked
 from guardproxy.surfaces.responses.events import Writer
 from guardproxy.surfaces.responses.families import family_of, family_of_part, owner_of, split_type
 from guardproxy.surfaces.responses.flow import TextFlow
-from guardproxy.surfaces.responses.leaves import is_base64
+from guardproxy.surfaces.responses.leaves import is_base64, read_leaves
 from guardproxy.surfaces.responses.response import strip_item, strip_part, strip_tokens
 from guardproxy.surfaces.responses.shown import Shown
+from guardproxy.surfaces.responses.state import made
 from guardproxy.wire.document import UndecodableJson, decode
 from guardproxy.wire.path import Path
 from guardproxy.wire.sse import DONE, SseEvent
@@ -58,9 +60,14 @@ class ResponsesStream:
         self._writer = Writer(starting_after)
         self._gate = CallGate(guard) if guard.judges_calls else None
         self._done = False
+        self._tell_made: Callable[[Iterable[str]], None] | None = None
         self.usage: Any = None
         self.failed = False  # the upstream said so, with HTTP 200 as streams do
         self.characters = 0  # of text released, for a token estimate when the upstream reports no usage
+
+    def tell_made(self, tell: Callable[[Iterable[str]], None]) -> None:
+        """From here on `tell` hears the ids of what is stored, before the client does."""
+        self._tell_made = tell
 
     def pass_on(self, piece: bytes) -> None:
         """Every event is taken apart."""
@@ -80,6 +87,10 @@ class ResponsesStream:
             raise UpstreamUnavailable("the upstream sent an event that is not an object", reason="bad_event")
         kind = document.get("type")
         family, step = split_type(kind) if isinstance(kind, str) else ("", "")
+        if self._tell_made is not None:
+            for thing in (document.get("response"), document.get("item")):
+                self._tell_made(made(thing))
+        self._note_unread(document, step)
         if self._gate is not None:
             return [*self._gated(self._gate, event, document, (family, step)), *self._blocked()]
         goes_out = self._edit(document, family, step)
@@ -155,6 +166,20 @@ class ResponsesStream:
             for document in end_blocked(self._shown, self._flow.channels, usage)
             for frame in self._writer.own(document)
         ]
+
+    def _note_unread(self, document: dict[str, Any], step: str) -> None:
+        """What this event brings that nobody can read, at the place it has in the response."""
+        spoken = document.get("type") == "response.audio.delta"
+        if step == "delta" and isinstance(document.get("delta"), str) and not spoken:
+            return  # nearly all events
+        index = document.get("output_index")
+        base: Path = ("output", index) if type(index) is int else ()
+        unread = read_leaves(document).opaque
+        if spoken:
+            unread.append((OpaqueKind.AUDIO, ("delta", "data")))
+        for kind, path in unread:
+            if kind is not OpaqueKind.AUDIO or not self._guard.redacts:  # then it is taken out
+                self._guard.lets(kind, (*base, *path[1:]))
 
     def _edit(self, document: dict[str, Any], family: str, step: str) -> bool:
         """Edit an event in place and note what goes before it; whether it goes out itself."""

@@ -361,3 +361,16 @@ def test_a_body_of_many_messages_is_read_in_one_go() -> None:
     body = json.dumps(request(messages=[{"role": "user", "content": "x"}] * 10_000)).encode()
     found = reading(parse_strict(body))
     assert (len(found.turns), found.characters) == (10_000, 10_001)
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        (("content", 0, "file", "file_id"), {"content": [{"type": "file", "file": {"file_id": "stored"}}]}),
+        (("content", 0, "file_id"), {"content": [{"type": "input_file", "file_id": "stored"}]}),
+        (("audio", "id"), {"role": "assistant", "content": None, "audio": {"id": "stored"}}),
+    ],
+)
+def test_what_is_stored_on_the_server_is_named(place: Any, message: dict[str, Any]) -> None:
+    found = read_request({"model": "m", "messages": [{"role": "user", **message}]}, operator=False)
+    assert [(one.path, one.id) for one in found.state] == [(("messages", 0, *place), "stored")]

@@ -461,6 +461,16 @@ def test_copies_of_the_text_pass_where_nothing_redacts_it() -> None:
     assert [document] == feed(open_stream(kit), document).documents
 
 
+def test_audio_that_nobody_can_hear_ends_a_stream_unless_the_policy_lets_it_pass() -> None:
+    document = chunk(part(0, {"audio": {"id": "a", "data": "c2VjcmV0"}}))
+    kit = make_kit({"flag": "secret"}, actions={"flag": Action.FLAG})
+    guard = OutputGuard(kit.policy(opaque={}))
+    frames = b"".join(ChatStream(guard).feed(event(document)))
+    assert b"c2VjcmV0" not in frames
+    assert b'"finish_reason":"content_filter"' in frames
+    assert [finding.rule for finding in guard.findings] == ["opaque.audio"]
+
+
 # ---------------------------------------------------------------- the official client's helper
 
 

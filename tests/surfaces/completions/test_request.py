@@ -61,19 +61,20 @@ def test_token_numbers_are_opaque(prompt: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("choices", "members"),
+    ("inputs", "choices", "members"),
     [
-        (1, {}),
-        (3, {"n": 3}),
-        (5, {"n": 3, "best_of": 5}),
-        (6, {"prompt": ["a", "b"], "n": 3}),
-        (2, {"prompt": [[1], [2]]}),
-        (1, {"prompt": [1, 2]}),
-        (1, {"prompt": None, "n": None}),
+        (1, 1, {}),
+        (1, 3, {"n": 3}),
+        (1, 5, {"n": 3, "best_of": 5}),
+        (2, 3, {"prompt": ["a", "b"], "n": 3}),
+        (2, 1, {"prompt": [[1], [2]]}),
+        (1, 1, {"prompt": [1, 2]}),
+        (1, 1, {"prompt": None, "n": None}),
     ],
 )
-def test_every_prompt_is_answered_so_many_times(choices: int, members: dict[str, Any]) -> None:
-    assert choices == reading(**members).choices
+def test_every_prompt_is_answered_so_many_times(inputs: int, choices: int, members: dict[str, Any]) -> None:
+    found = reading(**members)
+    assert (inputs, choices) == (found.inputs, found.choices)
 
 
 def test_the_facts_of_a_request_are_told() -> None:

@@ -6,6 +6,7 @@ import json
 import types
 import typing
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -67,10 +68,27 @@ def documents(model: type[BaseModel], depth: int = 0) -> st.SearchStrategy[dict[
     return build()
 
 
+def parameters(kind: Any, depth: int = 0) -> st.SearchStrategy[dict[str, Any]]:
+    """The same for what the client takes, which it writes as typed dictionaries."""
+
+    @st.composite
+    def build(draw: st.DrawFn) -> dict[str, Any]:
+        made = {}
+        for name, annotation in typing.get_type_hints(kind, include_extras=True).items():
+            required = typing.get_origin(annotation) is typing.Required
+            if required or (depth < 3 and draw(st.integers(0, 2)) == 0):
+                made[name] = draw(_values(annotation, depth + 1, name))
+        return made
+
+    return build()
+
+
 def _values(annotation: Any, depth: int, name: str = "") -> st.SearchStrategy[Any]:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Annotated:
+    if origin in (typing.Annotated, typing.Required, typing.NotRequired):
         return _values(arguments[0], depth, name)
+    if hasattr(annotation, "__required_keys__"):  # a typed dictionary, of whichever library
+        return st.deferred(lambda: parameters(annotation, depth))
     if origin is typing.Literal:
         return st.sampled_from(arguments)
     if origin in (typing.Union, types.UnionType):
@@ -78,9 +96,10 @@ def _values(annotation: Any, depth: int, name: str = "") -> st.SearchStrategy[An
         # Deep down the simplest: types hold each other.
         simple = sorted(wanted, key=_weight)[:1] if depth > 3 else wanted
         return st.one_of(*(_values(one, depth, name) for one in simple))
-    if origin is list:
-        return st.lists(_values(arguments[0], depth, name), max_size=2 if depth < 4 else 1)
-    if origin is dict:
+    if origin in (list, Iterable, Sequence):
+        least = 1 if depth < 2 else 0  # a request without messages is none
+        return st.lists(_values(arguments[0], depth, name), min_size=least, max_size=2 if depth < 4 else 1)
+    if origin in (dict, Mapping):
         return st.dictionaries(marks, _values(arguments[1], depth, name), max_size=2)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return st.deferred(lambda: documents(annotation, depth))

@@ -59,8 +59,8 @@ def test_without_the_names_only_words_of_an_api_are_left_out(value: Any) -> None
         (OpaqueKind.AUDIO, {"type": "input_audio", "input_audio": {"data": "AAAA"}}),
         (OpaqueKind.FILE, {"type": "input_file", "file_data": "data:text/plain;base64,AAAA"}),
         (OpaqueKind.FILE, {"type": "base64", "data": "AAAA"}),
-        (OpaqueKind.UNKNOWN, {"type": "reasoning", "encrypted_content": "AAAA"}),
-        (OpaqueKind.UNKNOWN, {"type": "compaction", "encrypted_content": "AAAA"}),
+        (OpaqueKind.ENCRYPTED, {"type": "reasoning", "encrypted_content": "AAAA"}),
+        (OpaqueKind.ENCRYPTED, {"type": "compaction", "encrypted_content": "AAAA"}),
     ],
 )
 def test_bytes_are_named_and_no_text(kind: OpaqueKind, value: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from guardproxy.core.principal import Principal
 from guardproxy.core.verdict import Action
 from guardproxy.errors import InvalidRequest
 from guardproxy.surfaces.responses import edit, read_request
+from guardproxy.surfaces.responses.items import ITEMS
 from guardproxy.wire.document import get
 from guardproxy.wire.strict_json import parse_strict
 from tests.support.strategies import make_kit
@@ -207,9 +208,9 @@ ZIPPED = {"type": "base64", "data": "AAAA"}
         (OpaqueKind.AUDIO, message(content=[{"type": "input_audio", "input_audio": {"data": "AAAA"}}])),
         (OpaqueKind.UNKNOWN, message(content=[{"type": "hologram", "text": "seen"}])),
         (OpaqueKind.UNKNOWN, request(input=[{"type": "hologram", "text": "seen"}])),
-        (OpaqueKind.UNKNOWN, request(input=[{"type": "reasoning", "summary": [], "encrypted_content": "AAAA"}])),
-        (OpaqueKind.UNKNOWN, request(input=[{"type": "compaction", "encrypted_content": "AAAA"}])),
-        (OpaqueKind.UNKNOWN, request(include=["reasoning.encrypted_content"])),
+        (OpaqueKind.ENCRYPTED, request(input=[{"type": "reasoning", "summary": [], "encrypted_content": "AAAA"}])),
+        (OpaqueKind.ENCRYPTED, request(input=[{"type": "compaction", "encrypted_content": "AAAA"}])),
+        (OpaqueKind.ENCRYPTED, request(include=["reasoning.encrypted_content"])),
         (OpaqueKind.IMAGE, request(tools=[{"type": "image_generation"}])),
         (OpaqueKind.IMAGE, request(input=[{"type": "additional_tools", "tools": [{"type": "image_generation"}]}])),
         (OpaqueKind.IMAGE, request(input=[{"type": "image_generation_call", "result": "AAAA"}])),
@@ -284,3 +285,10 @@ def test_a_wrong_type_is_refused_with_its_place(param: str | None, document: Any
 def test_a_body_of_many_items_is_read_in_one_go() -> None:
     body = json.dumps(request(input=[{"role": "user", "content": "x"}] * 10_000)).encode()
     assert len(reading(parse_strict(body)).turns) == 10_000
+
+
+@pytest.mark.parametrize("kind", sorted(ITEMS))
+@pytest.mark.parametrize("name", ["", "content", "output", "unheard_of"])
+def test_no_name_of_a_member_hides_what_stands_below_it(kind: str, name: str) -> None:
+    found = reading(request(input=[{"type": kind, "call_id": "c", name: [{"type": "input_text", "text": "seen"}]}]))
+    assert "seen" in [segment.text for segment in found.segments]

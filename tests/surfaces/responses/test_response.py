@@ -116,6 +116,6 @@ def test_images_files_and_sealed_reasoning_are_named() -> None:
     found = [(one.kind, one.path) for one in read_response({"output": items}).opaque]
     assert found == [
         (OpaqueKind.IMAGE, ("output", 0)),
-        (OpaqueKind.UNKNOWN, ("output", 1)),
+        (OpaqueKind.ENCRYPTED, ("output", 1)),
         (OpaqueKind.IMAGE, ("output", 2, "outputs", 0)),
     ]

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from guardproxy.surfaces.responses import server_state
-from guardproxy.surfaces.responses.state import is_reference
+from guardproxy.surfaces.facts import references_at
+from guardproxy.surfaces.responses.state import is_reference, made, server_state
 from guardproxy.wire.document import get
 from guardproxy.wire.path import Path
 from tests.support.strategies import json_values
@@ -57,3 +57,30 @@ def test_a_request_that_says_all_by_itself_names_nothing(document: dict[str, Any
 def test_any_document_can_be_asked(document: Any) -> None:
     assert all(get(document, path) is not None for path in server_state(document))
     assert not is_reference(document) or isinstance(document, dict)
+    places = server_state(document)
+    assert {item.path for item in references_at(document, places)} <= set(places)
+
+
+@pytest.mark.parametrize(
+    ("ids", "document"),
+    [
+        (["resp_1"], {"previous_response_id": "resp_1"}),
+        (["conv_1"], {"conversation": {"id": "conv_1"}}),
+        (["msg_1"], {"input": [{"id": "msg_1"}]}),
+        (["vs_1", "vs_2"], {"tools": [{"type": "file_search", "vector_store_ids": ["vs_1", "vs_2"]}]}),
+        ([""], {"previous_response_id": 7}),
+        ([], {"input": "text"}),
+    ],
+)
+def test_the_ids_that_stand_there_are_told(ids: list[str], document: dict[str, Any]) -> None:
+    assert [item.id for item in references_at(document, server_state(document))] == ids
+
+
+def test_a_response_and_its_items_can_be_referred_to_later() -> None:
+    items = [{"id": "msg_1", "type": "message"}, {"type": "message"}, "text", {"id": 3}]
+    assert list(made({"id": "resp_1", "output": items})) == ["resp_1", "msg_1"]
+
+
+@given(json_values)
+def test_of_any_answer_it_can_be_asked_what_it_made(document: Any) -> None:
+    assert all(isinstance(one, str) for one in made(document))

@@ -453,6 +453,36 @@ def test_sealed_reasoning_loses_its_seal_when_any_of_it_was_hidden() -> None:
         assert received.envelope["output"][0]["encrypted_content"] == seal
 
 
+@pytest.mark.parametrize(
+    ("kind", "item"),
+    [
+        ("encrypted", {"type": "reasoning", "summary": [], "encrypted_content": "QUJD"}),
+        ("image", {"type": "image_generation_call", "result": "QUJD"}),
+        ("encrypted", {"type": "compaction", "encrypted_content": "QUJD"}),
+    ],
+)
+def test_what_nobody_can_read_ends_a_stream_unless_the_policy_lets_it_pass(kind: str, item: dict[str, Any]) -> None:
+    done = {"type": "response.output_item.done", "output_index": 0, "item": {"id": "x", "status": "completed", **item}}
+    assert run(WORDS.policy(), [done]).documents == [done]
+    stopped = run(WORDS.policy(opaque={}), [done])
+    assert "QUJD" not in repr(stopped.documents)
+    assert stopped.documents[-1]["response"]["incomplete_details"] == {"reason": "content_filter"}
+    guard = OutputGuard(WORDS.policy(opaque={}))
+    ResponsesStream(guard).feed(event(done))
+    assert [finding.rule for finding in guard.findings] == [f"opaque.{kind}"]
+
+
+def test_the_ids_of_what_is_stored_are_told_before_the_client_knows_them() -> None:
+    stream = ResponsesStream(OutputGuard(WORDS.policy()))
+    told: list[str] = []
+    stream.tell_made(told.extend)
+    stream.feed(event({"type": "response.created", "response": response()}))
+    stream.feed(
+        event({"type": "response.output_item.added", "output_index": 0, "item": {"id": "m", "type": "message"}})
+    )
+    assert told == ["0-1", "m"]
+
+
 # ---------------------------------------------------------------- failures
 
 
