@@ -180,7 +180,8 @@ async def test_a_compressed_body_is_refused(coding: str, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "path",
     [
-        "/", "/v1", "/v1/", "/v1/embeddings", "/v1/chat", "/v1/chat/completions/", "/v1/chat/completions/x",
+        "/", "/v1", "/v1/", "/v1/embedding", "/v1/responses/",
+        "/v1/chat", "/v1/chat/completions/", "/v1/chat/completions/x",
         "/v1/chat%2fcompletions", "/v1/%63hat/completions", "/v1/chat/./completions", "/v1/x/../chat/completions",
         "//v1/chat/completions", "/v1//chat/completions", "/V1/chat/completions", "/v1/chat/completions;x",
         "http://elsewhere.test/v1/chat/completions", "/v1/models/../files", "/v1/models/a%2fb", "/v1/models/",
@@ -213,7 +214,7 @@ async def test_a_query_is_not_forwarded(tmp_path: Path) -> None:
         assert on.proxy.exchange()["route"] == CHAT
 
 
-@pytest.mark.parametrize("path", [CHAT, "/v1/realtime"])
+@pytest.mark.parametrize("path", [CHAT, "/v1/realtime", "/v1/responses", "/v1/files"])
 async def test_a_websocket_upgrade_is_refused(path: str, tmp_path: Path) -> None:
     headers = {
         "connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13",
