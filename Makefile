@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench corpus flow promises mutants clean help
+.PHONY: demo test lint bench corpus flow promises mutants fuzz clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -43,6 +43,9 @@ promises: $(READY) ## the thirteen promises, twenty times as deep
 
 mutants: $(READY) ## mistakes put into the engine that the tests must notice
 	$(BIN)/python -m tests.promises.mutants
+
+fuzz: $(READY) ## 20,000 malformed requests to a running proxy: no failure, no leak, nothing forwarded unlooked at
+	$(BIN)/python -m tests.fuzz --requests 20000
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
