@@ -109,7 +109,7 @@ def parts_of(value: str | int | float) -> list[Entity]:
     emails = [Entity(Kind.EMAIL, found) for found in _emails(text)]
     if emails and text.count("@") == len(emails) and "//" not in text:
         beside = [piece for piece in re.split(r"[,;\n]", text) if "@" not in piece and piece.strip()]
-        return emails + [Entity(Kind.TEXT, normalised(piece)) for piece in beside]
+        return emails + [Entity(Kind.TEXT, said) for piece in beside if (said := normalised(piece))]
     if _ONLY_HOST.fullmatch(text) or text.startswith("//"):
         return [link(text)]
     named = [entity for entity in entities(text) if entity.kind in _NAMING]
@@ -119,7 +119,8 @@ def parts_of(value: str | int | float) -> list[Entity]:
         return [Entity(Kind.PATH, plain_path(text))]
     if _NUMBER.fullmatch(text):
         return [Entity(Kind.AMOUNT, text)]
-    return [Entity(Kind.TEXT, normalised(text))] if text else []
+    said = normalised(text)
+    return [Entity(Kind.TEXT, said)] if said else []
 
 
 def link(text: str) -> Entity:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from guardproxy.core.tools.entities import (
@@ -91,6 +91,8 @@ def test_every_part_of_a_long_text_is_looked_at() -> None:
     assert Entity(Kind.EMAIL, "eve@evil.net") in set(entities(text))
 
 
+@example("\xad")
+@example("a@b.de;\xad")
 @given(st.text(max_size=200))
 def test_any_text_can_be_taken_apart(text: str) -> None:
     for entity in [*parts_of(text), *entities(text)]:
