@@ -211,7 +211,7 @@ class _Step:
 
     def __init__(self, late: Sequence[bool]) -> None:
         self._late = late
-        self._expected_before: dict[int, set[int]] = {}
+        self._expected_before: dict[int, Expected] = {}
         self.threads: list[Thread] = []
         self.accepted: list[tuple[int, int]] = []
         self.kept: list[int] = []
@@ -219,16 +219,13 @@ class _Step:
 
     def advance(self, number: int, pattern: int, expected: Expected, confirmed: bool) -> None:
         """Take a thread that expects this behind the character."""
-        earlier = self._expected_before.get(pattern)
-        if earlier is None:
-            self._expected_before[pattern] = set(expected)
-        elif expected:
-            expected = tuple(position for position in expected if position not in earlier)
-            earlier.update(expected)
+        earlier = self._expected_before.get(pattern, 0)
+        expected &= ~earlier
+        self._expected_before[pattern] = earlier | expected
         accepted = has_matched(expected) and not self._late[pattern]
         if accepted:
             self.accepted.append((number, pattern))
-            expected = expected[1:]
+            expected ^= 1
         if expected:
             if accepted or confirmed:
                 self.reached.append((len(self.kept), int(accepted)))

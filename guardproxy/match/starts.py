@@ -97,7 +97,7 @@ class StartMachine(dict[int, State]):
             following = self._layouts[pattern].advance(expected, members)
             if has_matched(following) and not not_after:
                 accepted.append((pattern, 1))
-                following = following[1:]
+                following ^= 1
             if following:
                 threads.append((pattern, following))
         return self._state(tuple(threads), keep) if threads else None, (*confirmed, *accepted)

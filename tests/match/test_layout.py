@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+from functools import reduce
+from operator import or_
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,27 +58,56 @@ def test_every_character_of_a_pattern_is_one_position_and_only_repeats_without_e
     for sample in example[0]:
         tree = _tree(sample)
         layout, _ = _laid_out(tree)
-        behind = {0: NOTHING}
-        reached = [*layout.first]
+        behind = {1: NOTHING}
+        reached = _bits(layout.first)
         while reached:
             position = reached.pop()
             if position not in behind:
-                behind[position] = layout.advance((position,), -1)
-                assert list(behind[position]) == sorted(set(behind[position])) != []
-                reached += behind[position]
-        assert positions(tree) + 1 == len(behind) == layout.known
+                behind[position] = layout.advance(position, -1)
+                assert behind[position] != NOTHING
+                reached += _bits(behind[position])
+        assert positions(tree) + 1 == len(behind) == layout.size
         if longest(tree) < UNBOUNDED:
             assert _most_steps(layout.first, behind) == longest(tree)
+
+
+def _bits(expected: Expected) -> list[int]:
+    return [1 << position for position in range(expected.bit_length()) if expected >> position & 1]
 
 
 def _most_steps(expected: Expected, behind: dict[int, Expected]) -> int:
     """The longest way to position 0, if there is no way round."""
     steps = 0
-    while any(expected):
+    while expected > 1:
         steps += 1
         assert steps < len(behind)
-        expected = tuple(sorted({after for position in expected for after in behind[position]}))
+        expected = reduce(or_, (behind[position] for position in _bits(expected)))
     return steps
+
+
+@settings(max_examples=80, deadline=None)
+@given(samples_and_text(), st.data())
+def test_what_several_positions_lead_to_is_what_each_of_them_does(
+    example: tuple[list[Sample], str], data: st.DataObject
+) -> None:
+    for sample in example[0]:
+        layout, _ = _laid_out(_tree(sample))
+        some = data.draw(st.integers(0, (1 << layout.size) - 1))
+        members = data.draw(st.integers(0, 255))
+        each = [layout.advance(position, members) for position in _bits(some)]
+        assert layout.advance(some, members) == reduce(or_, each, NOTHING)
+
+
+def test_many_ways_out_of_copies_of_many_characters_lead_where_each_of_them_does() -> None:
+    pattern = "(?:(?:ab|c|ad?e)(?:f|gh|i){2,3}[a-z]?){3,5}(?:x|y{2,9}|zz)"
+    tree = parse_pattern(pattern)
+    layout, _ = _laid_out(tree)
+    everything = (1 << layout.size) - 1
+    for some in (everything, everything // 3, everything // 5, everything // 7 << 3):
+        each = [layout.advance(position, -1) for position in _bits(some)]
+        assert layout.advance(some, -1) == reduce(or_, each, NOTHING)
+    for text in ("abffcgiabihx", "cffcffadeghix", "aefficiiiqabghghghcffyyyy"):
+        assert has_matched(expected_after(tree, text)) == bool(re.fullmatch(pattern, text))
 
 
 def test_who_goes_round_without_end_matches_on_the_way() -> None:
@@ -86,12 +117,14 @@ def test_who_goes_round_without_end_matches_on_the_way() -> None:
         assert has_matched(expected_after(tree, text))
 
 
-def test_a_long_repeat_is_laid_out_as_far_as_it_is_read() -> None:
-    layout, bits = _laid_out(parse_pattern("[a-z]{20,8000}"))
+def test_a_long_repeat_is_laid_out_as_one_row() -> None:
+    tree = parse_pattern("[a-z]{20,8000}")
+    layout, bits = _laid_out(tree)
     expected = layout.first
-    for char in "abc" * 10:
-        expected = layout.advance(expected, _members(bits, char))
-    assert layout.known < 40
+    for number in range(1, 41):
+        expected = layout.advance(expected, _members(bits, "a"))
+        assert expected == (2 << number) + (number >= 20)
+    assert layout.size == 8001
 
 
 def test_a_repeat_that_is_never_left_is_one_position() -> None:
