@@ -62,18 +62,18 @@ Transition = tuple["Configuration", Moves | None]
 
 class Configuration(dict[int, Transition]):
     """A state. As a dictionary: the transitions known so far, by class; a missing one is worked out by looking it up.
-    They are there also by the sets of characters that matter and hold the class, as the complement of a bit set.
 
-    `threads`: earliest start first. `barred`: bit set of patterns that cannot start.
+    `threads`: earliest start first. `barred`: bit set of patterns that cannot start. `kept`: whether it is remembered.
     """
 
-    __slots__ = ("_automaton", "barred", "threads")
+    __slots__ = ("_automaton", "barred", "kept", "threads")
 
     def __init__(self, automaton: Automaton, threads: tuple[Thread, ...], barred: int) -> None:
         super().__init__()
         self._automaton = automaton
         self.threads = threads
         self.barred = barred
+        self.kept = False
 
     def __missing__(self, char_class: int) -> Transition:
         return self._automaton.work_out(self, char_class)
@@ -123,42 +123,28 @@ class Automaton:
 
     def work_out(self, configuration: Configuration, char_class: int) -> Transition:
         """The transition of a configuration for a class it does not know yet; mostly it knows it from now on."""
-        kind = self._kind(char_class)
-        members = self._wanted(configuration) & kind.members
-        transition = configuration.get(~members)
-        keep = transition is not None or self._cells.keeps((configuration.threads, members))
-        if transition is None:
-            transition = self._build(configuration, kind, keep)
-        if keep:
-            configuration[char_class] = configuration[~members] = transition
+        transition = self._build(configuration, self._kinds.get(char_class) or self._kind(char_class))
+        if configuration.kept and transition[0].kept:
+            configuration[char_class] = transition
             self._cells.take(1)
         return transition
 
-    def _wanted(self, configuration: Configuration) -> int:
-        """The sets of characters that matter there, as a bit set."""
-        wanted = self._edges
-        for pattern, expected in configuration.threads:
-            wanted |= self._layouts[pattern].wanted(expected)
-        for pattern, layout in enumerate(self._layouts):
-            if not configuration.barred >> pattern & 1:
-                wanted |= layout.wanted(layout.first)
-        return wanted
-
-    def _build(self, configuration: Configuration, kind: _Kind, keep: bool) -> Transition:
+    def _build(self, configuration: Configuration, kind: _Kind) -> Transition:
         self.built += 1
         step = _Step(self._late)
+        layouts, members = self._layouts, kind.members
         confirmed = []
         for number, (pattern, expected) in enumerate(configuration.threads):
             matched = has_matched(expected) and bool(kind.confirming >> pattern & 1)
             if matched:
                 confirmed.append((number, pattern))
-            step.advance(number, pattern, self._layouts[pattern].advance(expected, kind.members), matched)
+            if expected := layouts[pattern].advance(expected, members):
+                step.advance(number, pattern, expected, matched)
         for pattern, expected in kind.starting:
             if not configuration.barred >> pattern & 1:
                 step.advance(NEW, pattern, expected, False)
-        following = self._configuration(tuple(step.threads), kind.barring, keep)
-        unmoved = step.kept == list(range(len(configuration.threads)))
-        if unmoved and not confirmed and not step.accepted:
+        following = self._configuration(tuple(step.threads), kind.barring)
+        if not confirmed and not step.accepted and step.kept == [*range(len(configuration.threads))]:
             return following, None
         return following, self._moves_of(tuple(confirmed), tuple(step.accepted), tuple(step.kept), tuple(step.reached))
 
@@ -188,19 +174,21 @@ class Automaton:
             )
         return kind
 
-    def _configuration(self, threads: tuple[Thread, ...], barred: int, keep: bool = True) -> Configuration:
+    def _configuration(self, threads: tuple[Thread, ...], barred: int) -> Configuration:
         known = self._configurations.get((threads, barred))
         if known is None:
             known = Configuration(self, threads, barred)
-            if keep:
-                self._cells.take(5 + 2 * len(threads))
+            if self._cells.keeps((threads, barred)):
+                known.kept = True
                 self._configurations[threads, barred] = known
+                self._cells.take(5 + 2 * len(threads))
         return known
 
     def _forget(self) -> None:
         """Scanners keep their configuration and go on from it."""
         for configuration in self._configurations.values():
             configuration.clear()
+            configuration.kept = False
         self._configurations.clear()
         self._begin.clear()
         self._moves.clear()
@@ -208,6 +196,8 @@ class Automaton:
 
 class _Step:
     """Collects what becomes of the threads at one character, earliest start first."""
+
+    __slots__ = ("_expected_before", "_late", "accepted", "kept", "reached", "threads")
 
     def __init__(self, late: Sequence[bool]) -> None:
         self._late = late

@@ -71,6 +71,15 @@ class Ground:
         self.steps: dict[int, Beginning] = {}
 
 
+class _Kind(NamedTuple):
+    """What a class of characters means: what expects something behind it if it can start with it, and the patterns that
+    cannot start behind it (a bit set).
+    """
+
+    starting: Sequence[Thread]
+    barring: int
+
+
 class Heads:
     """The heads of all patterns. `built` counts the work done so far."""
 
@@ -80,6 +89,7 @@ class Heads:
         self._not_before = [one.program.not_before for one in headed]
         self.classes, self._bits = classes_of(near)
         self._layouts = [Layout(program.tree, self._bits) for program in near]
+        self._kinds: dict[int, _Kind] = {}  # by the sets that a character is in
         self._grounds: dict[int, Ground] = {}
         self._heads: dict[tuple[Thread, ...], Head] = {}
         self._cells = cells
@@ -88,17 +98,17 @@ class Heads:
 
     def ground(self, before: str = "") -> Ground:
         """What can begin behind the character `before`, or at the beginning of the text."""
-        return self._ground(self._barring(self.classes.members[self.classes[before]]) if before else 0)
+        return self._ground(self._kind(self.classes.members[self.classes[before]]).barring if before else 0)
 
     def begin(self, ground: Ground, members: int) -> Beginning:
         """What begins with a character that is in these sets."""
         hit = ground.wanted & members
         step = ground.steps.get(hit)
         if step is None:
-            first = [(pattern, layout.first) for pattern, layout in enumerate(self._layouts)]
-            starting = [thread for thread in first if not ground.barred >> thread[0] & 1]
-            head, woken = self._step(self._advanced(starting, hit))
-            step = ground.steps[hit] = head, woken, self._ground(self._barring(hit))
+            kind = self._kinds.get(members) or self._kind(members)
+            starting = [thread for thread in kind.starting if not ground.barred >> thread[0] & 1]
+            head, woken = self._step(starting)
+            step = ground.steps[hit] = head, woken, self._ground(kind.barring)
         return step
 
     def go_on(self, head: Head, members: int) -> Step:
@@ -127,9 +137,12 @@ class Heads:
             known = self._grounds[barred] = Ground(barred, wanted)
         return known
 
-    def _barring(self, members: int) -> int:
-        """The patterns that cannot start behind a character that is in these sets, as a bit set."""
-        return sum(1 << pattern for pattern, chars in enumerate(self._not_before) if self._bits[chars] & members)
+    def _kind(self, members: int) -> _Kind:
+        """What a character that is in these sets begins, and bars. There are few kinds."""
+        starting = self._advanced([(pattern, layout.first) for pattern, layout in enumerate(self._layouts)], members)
+        barring = sum(1 << pattern for pattern, chars in enumerate(self._not_before) if self._bits[chars] & members)
+        kind = self._kinds[members] = _Kind(starting, barring)
+        return kind
 
     def _advanced(self, threads: Iterable[Thread], members: int) -> list[Thread]:
         advanced = [(pattern, self._layouts[pattern].advance(expected, members)) for pattern, expected in threads]

@@ -28,14 +28,17 @@ Step = tuple["State | None", Matches]
 
 
 class State(dict[int, Step]):
-    """What is expected from one start. As a dictionary: the steps by class; a missing one is worked out."""
+    """What is expected from one start. As a dictionary: the steps by class; a missing one is worked out. `kept`: whether
+    it is remembered.
+    """
 
-    __slots__ = ("_machine", "threads")
+    __slots__ = ("_machine", "kept", "threads")
 
     def __init__(self, machine: StartMachine, threads: tuple[Thread, ...]) -> None:
         super().__init__()
         self._machine = machine
         self.threads = threads
+        self.kept = False
 
     def __missing__(self, char_class: int) -> Step:
         return self._machine.work_out(self, char_class)
@@ -78,14 +81,13 @@ class StartMachine(dict[int, State]):
 
     def work_out(self, state: State, char_class: int) -> Step:
         """The step of a state for a class it does not know yet; mostly it knows it from now on."""
-        keep = self._cells.keeps((state.threads, char_class))
-        step = self._build(state, self.classes.members[char_class], keep)
-        if keep:
+        step = self._build(state, self.classes.members[char_class])
+        if state.kept and (step[0] is None or step[0].kept):
             state[char_class] = step
             self._cells.take(1)
         return step
 
-    def _build(self, state: State, members: int, keep: bool) -> Step:
+    def _build(self, state: State, members: int) -> Step:
         self.built += 1
         threads: list[Thread] = []
         confirmed: list[tuple[int, int]] = []
@@ -100,20 +102,22 @@ class StartMachine(dict[int, State]):
                 following ^= 1
             if following:
                 threads.append((pattern, following))
-        return self._state(tuple(threads), keep) if threads else None, (*confirmed, *accepted)
+        return self._state(tuple(threads)) if threads else None, (*confirmed, *accepted)
 
-    def _state(self, threads: tuple[Thread, ...], keep: bool = True) -> State:
+    def _state(self, threads: tuple[Thread, ...]) -> State:
         known = self._states.get(threads)
         if known is None:
             known = State(self, threads)
-            if keep:
-                self._cells.take(4 + 2 * len(threads))
+            if self._cells.keeps(threads):
+                known.kept = True
                 self._states[threads] = known
+                self._cells.take(4 + 2 * len(threads))
         return known
 
     def _forget(self) -> None:
         """Who stands in a state goes on from it."""
         for state in self._states.values():
             state.clear()
+            state.kept = False
         self._states.clear()
         self.clear()
