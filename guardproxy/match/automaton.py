@@ -1,17 +1,17 @@
-"""All patterns as one automaton that knows where each match began, built while it runs.
+"""A pattern as an automaton that knows where each match began, built while it runs.
 
-Threads. A thread is one pattern tried from one start; it *expects* a set of positions (`guardproxy.match.layout`).
+Threads. A thread is the pattern tried from one start; it *expects* a set of positions (`guardproxy.match.layout`).
 Reading a character keeps the expected positions that allow it and moves on to what follows them. A position expected
-by an earlier thread is dropped from a later thread of the same pattern: whatever follows, both would match up to the
-same ends, and the match with the earlier start contains the other. So a pattern never has more threads than
-positions. A thread that expects nothing is dead, so every thread alive can still become a match: that is what makes
-holding text back minimal.
+by an earlier thread is dropped from a later one: whatever follows, both would match up to the same ends, and the match
+with the earlier start contains the other. So there are never more threads than positions. A thread that expects nothing
+is dead, so every thread alive can still become a match: that is what makes holding text back minimal.
 
-Configurations. What can happen next depends on the threads' expectations in the order of their starts and on which
-patterns the last character bars from starting, not on where the starts are. So this is the state of a deterministic
-automaton, and the starts are registers outside of it that a transition tells how to move (a tagged automaton, after
-Laurikari 2000). A transition is worked out at first use, per class of characters, and kept; a known one costs two
-look-ups, for the class and for the transition. What is kept is capped (`guardproxy.match.cells`).
+Configurations. What can happen next depends on the threads' expectations in the order of their starts and on whether
+the last character bars a start, not on where the starts are. So this is the state of a deterministic automaton, and the
+starts are registers outside of it that a transition tells how to move (a tagged automaton, after Laurikari 2000). A
+transition is worked out at first use, per class of characters, and kept; a known one costs two look-ups, for the class
+and for the transition. What comes up once is not built at all (`guardproxy.match.cells`): then a scanner moves the
+threads themselves, which costs more than to look up and much less than to build.
 
 A pattern that says what must not follow (`not_after`) keeps its match open as an expectation of position 0 and
 confirms it at the next character; any other pattern confirms at once.
@@ -19,9 +19,8 @@ confirms it at the next character; any other pattern confirms at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import reduce
-from operator import itemgetter, or_
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from guardproxy.match.cells import Cells
@@ -34,23 +33,20 @@ NEW: Final = -1
 
 _MOST_CHARACTERS: Final = 1_000
 
-Thread = tuple[int, Expected]
-"""(pattern, expected positions)"""
-
 Register = tuple[int, int]
 """What a scanner remembers of a thread: start and hold (`guardproxy.match.pattern_scanner`)."""
 
 
 class Moves(NamedTuple):
-    """What a character does to the threads. A thread is (number before the character or NEW, pattern).
+    """What a character does to the threads. A thread is its number before the character, or NEW.
 
     `confirmed` matches end before the character, `accepted` ones behind it. `survivors` takes the registers of the
     threads that go on out of those of all threads; `new` threads come after them. `reached` lists (new number, 0 or
     1) of the threads that have just matched up to before or behind the character.
     """
 
-    confirmed: tuple[tuple[int, int], ...]
-    accepted: tuple[tuple[int, int], ...]
+    confirmed: tuple[int, ...]
+    accepted: tuple[int, ...]
     survivors: Callable[[list[Register]], Sequence[Register]]
     new: int
     reached: tuple[tuple[int, int], ...]
@@ -61,14 +57,15 @@ Transition = tuple["Configuration", Moves | None]
 
 
 class Configuration(dict[int, Transition]):
-    """A state. As a dictionary: the transitions known so far, by class; a missing one is worked out by looking it up.
+    """A state. As a dictionary: the transitions known so far, by class; a missing one is worked out by looking it up,
+    if the state is `kept`. One that is not has none (KeyError).
 
-    `threads`: earliest start first. `barred`: bit set of patterns that cannot start. `kept`: whether it is remembered.
+    `threads`: what each expects, earliest start first. `barred`: no match can start.
     """
 
     __slots__ = ("_automaton", "barred", "kept", "threads")
 
-    def __init__(self, automaton: Automaton, threads: tuple[Thread, ...], barred: int) -> None:
+    def __init__(self, automaton: Automaton, threads: tuple[Expected, ...], barred: bool) -> None:
         super().__init__()
         self._automaton = automaton
         self.threads = threads
@@ -76,74 +73,79 @@ class Configuration(dict[int, Transition]):
         self.kept = False
 
     def __missing__(self, char_class: int) -> Transition:
+        if not self.kept:
+            raise KeyError(char_class)
         return self._automaton.work_out(self, char_class)
 
 
-class _Kind(NamedTuple):
-    """What a class of characters means: the sets it is in, the threads that can start with it, the patterns it bars
-    from starting behind it, and those whose open match it confirms (bit sets).
+class Kind(NamedTuple):
+    """What a class of characters means: the positions that allow it, what is expected behind a start with it, whether
+    it bars starts behind it, and whether it confirms a match before it that was open.
     """
 
-    members: int
-    starting: Sequence[Thread]
-    barring: int
-    confirming: int
+    allowed: int
+    starting: Expected
+    barring: bool
+    confirming: bool
 
 
 class Automaton:
-    """Patterns that run together, shared by all scanners of them. `classes`: of all characters, as far as they were
-    looked up. `built` counts the work done so far.
+    """A pattern, shared by all scanners of it. `classes`: of all characters, as far as they were looked up. `kinds`: by
+    class. `built` counts the work done so far.
     """
 
-    def __init__(self, programs: Sequence[Program], *, cells: Cells | None = None) -> None:
-        self._programs = programs
-        self.classes, self._bits = classes_of(programs)
-        self._layouts = [Layout(program.tree, self._bits) for program in programs]
-        self._late = [bool(program.not_after) for program in programs]
-        self._edges = reduce(or_, (self._bits[p.not_before] | self._bits[p.not_after] for p in programs), 0)
-        self._kinds: dict[int, _Kind] = {}  # by class of characters
-        self._cells = Cells() if cells is None else cells
-        self._cells.on_overflow(self._forget)
-        self._begin: dict[str, Configuration] = {}
+    def __init__(self, program: Program, *, cells: Cells | None = None) -> None:
+        self._program = program
+        self.classes, self._bits = classes_of([program])
+        self.layout = Layout(program.tree, self._bits)
+        self.late = bool(program.not_after)
+        self.kinds = _Kinds(self._kind)
+        self.cells = Cells() if cells is None else cells
+        self.cells.on_overflow(self._forget)
         self._moves: dict[tuple[tuple[Any, ...], ...], Moves] = {}
-        self._configurations: dict[tuple[tuple[Thread, ...], int], Configuration] = {}
+        self._configurations: dict[tuple[tuple[Expected, ...], bool], Configuration] = {}
         self.built = 0
 
     def start(self, before: str = "") -> Configuration:
         """Where a scanner begins: behind the character `before`, or at the beginning of the text."""
-        known = self._begin.get(before)
-        if known is None:
-            barred = self._kind(self.classes[before]).barring if before else 0
-            known = self._begin[before] = self._configuration((), barred)
+        return self.configuration((), self.kinds[self.classes[before]].barring if before else False)
+
+    def known(self, threads: tuple[Expected, ...], barred: bool) -> Configuration | None:
+        """The state with these threads, earliest start first, if it is to be kept."""
+        known = self._configurations.get((threads, barred))
+        if known is None and self.cells.keeps_again((threads, barred)):
+            known = self._configurations[threads, barred] = Configuration(self, threads, barred)
+            known.kept = True
+            self.cells.take(5 + 2 * len(threads))
         return known
 
-    def matches_at_end(self, configuration: Configuration) -> list[tuple[int, int]]:
-        """The (thread, pattern) whose open match is confirmed by the text ending here."""
-        return [(i, p) for i, (p, expected) in enumerate(configuration.threads) if has_matched(expected)]
+    def configuration(self, threads: tuple[Expected, ...], barred: bool) -> Configuration:
+        """The state with these threads, earliest start first."""
+        known = self.known(threads, barred)
+        return Configuration(self, threads, barred) if known is None else known
 
     def work_out(self, configuration: Configuration, char_class: int) -> Transition:
         """The transition of a configuration for a class it does not know yet; mostly it knows it from now on."""
-        transition = self._build(configuration, self._kinds.get(char_class) or self._kind(char_class))
+        transition = self._build(configuration, self.kinds[char_class])
         if configuration.kept and transition[0].kept:
             configuration[char_class] = transition
-            self._cells.take(1)
+            self.cells.take(1)
         return transition
 
-    def _build(self, configuration: Configuration, kind: _Kind) -> Transition:
+    def _build(self, configuration: Configuration, kind: Kind) -> Transition:
         self.built += 1
-        step = _Step(self._late)
-        layouts, members = self._layouts, kind.members
+        step = _Step(self.late)
+        follow = self.layout.follow
         confirmed = []
-        for number, (pattern, expected) in enumerate(configuration.threads):
-            matched = has_matched(expected) and bool(kind.confirming >> pattern & 1)
+        for number, expected in enumerate(configuration.threads):
+            matched = kind.confirming and has_matched(expected)
             if matched:
-                confirmed.append((number, pattern))
-            if expected := layouts[pattern].advance(expected, members):
-                step.advance(number, pattern, expected, matched)
-        for pattern, expected in kind.starting:
-            if not configuration.barred >> pattern & 1:
-                step.advance(NEW, pattern, expected, False)
-        following = self._configuration(tuple(step.threads), kind.barring)
+                confirmed.append(number)
+            if taken := expected & kind.allowed:
+                step.advance(number, follow(taken), matched)
+        if kind.starting and not configuration.barred:
+            step.advance(NEW, kind.starting, False)
+        following = self.configuration(tuple(step.threads), kind.barring)
         if not confirmed and not step.accepted and step.kept == [*range(len(configuration.threads))]:
             return following, None
         return following, self._moves_of(tuple(confirmed), tuple(step.accepted), tuple(step.kept), tuple(step.reached))
@@ -155,34 +157,17 @@ class Automaton:
             confirmed, accepted, kept, reached = told
             survivors = _taking([number for number in kept if number != NEW])
             moves = self._moves[told] = Moves(confirmed, accepted, survivors, kept.count(NEW), reached)
-            self._cells.take(2 + len(kept))
+            self.cells.take(2 + len(kept))
         return moves
 
-    def _kind(self, char_class: int) -> _Kind:
-        kind = self._kinds.get(char_class)
-        if kind is None:
-            members = self.classes.members[char_class]
-            kind = self._kinds[char_class] = _Kind(
-                members,
-                [
-                    (pattern, expected)
-                    for pattern, layout in enumerate(self._layouts)
-                    if (expected := layout.advance(layout.first, members))
-                ],
-                _bit_set(bool(self._bits[program.not_before] & members) for program in self._programs),
-                _bit_set(not self._bits[program.not_after] & members for program in self._programs),
-            )
-        return kind
-
-    def _configuration(self, threads: tuple[Thread, ...], barred: int) -> Configuration:
-        known = self._configurations.get((threads, barred))
-        if known is None:
-            known = Configuration(self, threads, barred)
-            if self._cells.keeps((threads, barred)):
-                known.kept = True
-                self._configurations[threads, barred] = known
-                self._cells.take(5 + 2 * len(threads))
-        return known
+    def _kind(self, char_class: int) -> Kind:
+        members = self.classes.members[char_class]
+        return Kind(
+            self.layout.allowing(members),
+            self.layout.advance(self.layout.first, members),
+            bool(self._bits[self._program.not_before] & members),
+            not self._bits[self._program.not_after] & members,
+        )
 
     def _forget(self) -> None:
         """Scanners keep their configuration and go on from it."""
@@ -190,8 +175,19 @@ class Automaton:
             configuration.clear()
             configuration.kept = False
         self._configurations.clear()
-        self._begin.clear()
         self._moves.clear()
+
+
+class _Kinds(dict[int, Kind]):
+    """By class of characters; there are few."""
+
+    def __init__(self, kind_of: Callable[[int], Kind]) -> None:
+        super().__init__()
+        self._kind_of = kind_of
+
+    def __missing__(self, char_class: int) -> Kind:
+        kind = self[char_class] = self._kind_of(char_class)
+        return kind
 
 
 class _Step:
@@ -199,28 +195,27 @@ class _Step:
 
     __slots__ = ("_expected_before", "_late", "accepted", "kept", "reached", "threads")
 
-    def __init__(self, late: Sequence[bool]) -> None:
+    def __init__(self, late: bool) -> None:
         self._late = late
-        self._expected_before: dict[int, Expected] = {}
-        self.threads: list[Thread] = []
-        self.accepted: list[tuple[int, int]] = []
+        self._expected_before: Expected = 0
+        self.threads: list[Expected] = []
+        self.accepted: list[int] = []
         self.kept: list[int] = []
         self.reached: list[tuple[int, int]] = []
 
-    def advance(self, number: int, pattern: int, expected: Expected, confirmed: bool) -> None:
+    def advance(self, number: int, expected: Expected, confirmed: bool) -> None:
         """Take a thread that expects this behind the character."""
-        earlier = self._expected_before.get(pattern, 0)
-        expected &= ~earlier
-        self._expected_before[pattern] = earlier | expected
-        accepted = has_matched(expected) and not self._late[pattern]
+        expected &= ~self._expected_before
+        self._expected_before |= expected
+        accepted = has_matched(expected) and not self._late
         if accepted:
-            self.accepted.append((number, pattern))
+            self.accepted.append(number)
             expected ^= 1
         if expected:
             if accepted or confirmed:
                 self.reached.append((len(self.kept), int(accepted)))
             self.kept.append(number)
-            self.threads.append((pattern, expected))
+            self.threads.append(expected)
 
 
 class Classes(dict[str, int]):
@@ -251,7 +246,3 @@ def _taking(numbers: Sequence[int]) -> Callable[[list[Register]], Sequence[Regis
     if list(numbers) == list(range(first, first + len(numbers))):
         return itemgetter(slice(first, first + len(numbers)))
     return itemgetter(*numbers)
-
-
-def _bit_set(flags: Iterable[bool]) -> int:
-    return sum(1 << i for i, flag in enumerate(flags) if flag)

@@ -1,9 +1,9 @@
 """How much the machines of a set remember, all together.
 
 What a machine works out it keeps, to look it up next time. Each kept thing costs cells. While there is room everything
-is kept. When half of it is taken, only what comes up a second time is: random text gives states that never come back,
-and they should not drive out those that do. Over the cap everything is forgotten and worked out again, which costs time
-and never changes a result: who stands in a state goes on from it.
+may be kept. When half of it is taken, only what comes up again and again is: hostile text gives states that never come
+back, or only when they are forgotten, and they should not drive out those that do. Over the cap everything is forgotten
+and worked out again, which costs time and never changes a result: who stands in a state goes on from it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 DEFAULT_CELLS: Final = 300_000
 
 _SLOTS: Final = 1 << 16
+_OFTEN: Final = 8
 
 
 class Cells:
@@ -24,6 +25,7 @@ class Cells:
         self._most = most
         self._forget: list[Callable[[], None]] = []
         self._seen = bytearray(_SLOTS)  # by some bits of a hash, others of it: what was asked for last
+        self._again = 0
         self.taken = 0
 
     def on_overflow(self, forget: Callable[[], None]) -> None:
@@ -31,13 +33,25 @@ class Cells:
 
     def keeps(self, what: Hashable) -> bool:
         """Whether it should be kept. It may be kept already."""
-        if 2 * self.taken < self._most:
-            return True
+        return 2 * self.taken < self._most or self._often(what)
+
+    def keeps_again(self, what: Hashable) -> bool:
+        """The same for what costs more to keep than to work out: never when it comes up for the first time."""
+        return self._seen_before(what) if 2 * self.taken < self._most else self._often(what)
+
+    def _seen_before(self, what: Hashable) -> bool:
         mark = hash(what)
         slot, tag = mark % _SLOTS, mark // _SLOTS % 255 + 1
         if self._seen[slot] == tag:
             return True
         self._seen[slot] = tag
+        return False
+
+    def _often(self, what: Hashable) -> bool:
+        """One of so many that have come up before: what comes up often is soon among them."""
+        if self._seen_before(what):
+            self._again += 1
+            return self._again % _OFTEN == 0
         return False
 
     def take(self, cells: int) -> None:

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from guardproxy.match.automaton import Thread, classes_of
+from guardproxy.match.automaton import classes_of
 from guardproxy.match.cells import Cells
 from guardproxy.match.charset import CharSet
-from guardproxy.match.layout import Layout, has_matched
+from guardproxy.match.layout import Expected, Layout, has_matched
 from guardproxy.match.tree import UNBOUNDED, Chars, Choice, Node, Program, Repeat, Series, first_characters, shortest
 
 DEPTH: Final = 32
@@ -26,6 +26,9 @@ DEPTH: Final = 32
 _TELLING: Final = 3
 _FEW: Final = 4
 _WIDE: Final = 12
+
+Thread = tuple[int, Expected]
+"""(pattern, expected positions)"""
 
 Step = tuple["Head | None", int]
 """What a character leads to: None when nothing is followed any more; and the units it wakes, as a bit set."""

@@ -63,21 +63,25 @@ class Layout:
 
     def advance(self, expected: Expected, members: int) -> Expected:
         """What is expected behind a character that is in the sets `members`; nothing if it was not expected."""
+        return self.follow(expected & self.allowing(members))
+
+    def allowing(self, members: int) -> int:
+        """The positions that allow a character that is in these sets."""
         members &= self._own
         allowed = self._allowed.get(members)
         if allowed is None:
-            allowed = self._allowed[members] = self._allowing(members)
-        taken = expected & allowed
+            allowed = 0
+            for bit, places in self._places:
+                if members & bit:
+                    allowed |= places
+            self._allowed[members] = allowed
+        return allowed
+
+    def follow(self, taken: int) -> Expected:
+        """What is expected behind a character that was taken at these positions."""
         following = (taken & self._chained) << 1
         taken &= self._leaving
         return following | self._left(taken) if taken else following
-
-    def _allowing(self, members: int) -> int:
-        allowed = 0
-        for bit, places in self._places:
-            if members & bit:
-                allowed |= places
-        return allowed
 
     def _left(self, taken: int) -> Expected:
         """Where these lead, other than to the next position. Costs the number of them or of the ways, the lesser."""

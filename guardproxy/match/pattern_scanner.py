@@ -12,15 +12,14 @@ hides others loses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from guardproxy.match.automaton import NEW, Automaton, Moves, Register
-from guardproxy.match.scanner import Span
-from guardproxy.match.tree import UNBOUNDED
+from guardproxy.match.automaton import NEW, Automaton, Configuration, Moves, Register
 
-NOT_AT_END: Final[Mapping[int, int]] = MappingProxyType({})
+PART: Final = 0
+"""There is one pattern: what is found is told as a match of part 0."""
+
+_FEW: Final = 2
 
 
 class Match(NamedTuple):
@@ -28,15 +27,6 @@ class Match(NamedTuple):
 
     start: int
     end: int
-    pattern: int
-
-
-class Thread(NamedTuple):
-    """A pattern that may still match from a start; `hold`: up to where it has matched, or its start."""
-
-    pattern: int
-    start: int
-    hold: int
 
 
 Ends = tuple[int, int]
@@ -44,12 +34,12 @@ Ends = tuple[int, int]
 
 
 class PatternScanner:
-    """Reads one text piece by piece; see `guardproxy.match.scanner.Scanner`.
+    """Reads one text piece by piece. `offset` and `before` let it begin inside of a text: at that code point, behind that
+    character.
 
-    Several ends of one start that are confirmed by the same piece come as one span, with the last end.
-    `offset` and `before` let it begin inside of a text: at that code point, behind that character. Matches of the
-    patterns in `apart` are not reported; they are put down one by one in `matches`, for who wants to know. `found` is
-    what waits to be reported. Of a pattern in `at_end` so many characters are a match where the text ends.
+    `found` is what waits to be reported, and keeps the order of confirmation: several ends of one start come as one,
+    with the first and the last. If the pattern is kept `apart`, its matches are put down one by one in `matches`
+    instead, for who wants to know. With `at_end`, so many characters are a match where the text ends.
     """
 
     __slots__ = (
@@ -57,7 +47,6 @@ class PatternScanner:
         "_at_end",
         "_automaton",
         "_configuration",
-        "_rules",
         "_threads",
         "found",
         "matches",
@@ -65,22 +54,14 @@ class PatternScanner:
     )
 
     def __init__(
-        self,
-        automaton: Automaton,
-        rules: Sequence[str],
-        *,
-        offset: int = 0,
-        before: str = "",
-        apart: Collection[int] = (),
-        at_end: Mapping[int, int] = NOT_AT_END,
+        self, automaton: Automaton, *, offset: int = 0, before: str = "", apart: bool = False, at_end: int = 0
     ) -> None:
         self._automaton = automaton
-        self._rules = rules  # by pattern
         self._apart = apart
         self._at_end = at_end
         self._configuration = automaton.start(before)
         self._threads: list[Register] = []  # as the configuration counts them
-        self.found: dict[tuple[int, int], Ends] = {}  # (start, pattern) -> ends; keeps the order of confirmation
+        self.found: dict[tuple[int, int], Ends] = {}  # (start, part) -> ends
         self.matches: list[Match] = []
         self.position = offset
 
@@ -95,51 +76,85 @@ class PatternScanner:
             return self.position
         return min(hold for _, hold in self._threads)
 
-    def feed(self, text: str) -> list[Span]:
-        self.read(text)
-        return self.take() if self.found else []
-
-    def finish(self) -> list[Span]:
-        self.end()
-        return self.take()
-
     def read(self, text: str) -> None:
-        """As `feed`, but what is found waits for `take`."""
-        configuration, classes = self._configuration, self._automaton.classes
-        for position, char in enumerate(text, self.position):
-            configuration, moves = configuration[classes[char]]
-            if moves is not None:
-                self._move(moves, position)
-        self._configuration = configuration
-        self.position += len(text)
+        """What is found waits for `drain`."""
+        classes, end = self._automaton.classes, self.position + len(text)
+        rest = text
+        while rest:
+            configuration = self._configuration
+            position = self.position
+            try:
+                for position, char in enumerate(rest, position):
+                    configuration, moves = configuration[classes[char]]
+                    if moves is not None:
+                        self._move(moves, position)
+            except KeyError:
+                self._configuration, self.position = configuration, position
+                self._trace(text[position - end :])
+                rest = text[self.position - end :] if self.position < end else ""
+            else:
+                self._configuration, self.position = configuration, end
+                return
+
+    def _trace(self, text: str) -> None:
+        """Read without looking up, until the configuration is one that has come up before, or to the end."""
+        kinds, classes, follow = self._automaton.kinds, self._automaton.classes, self._automaton.layout.follow
+        known, late = self._automaton.known, self._automaton.late
+        barred = self._configuration.barred
+        threads = [(expected, *register) for expected, register in zip(self._configuration.threads, self._threads, strict=True)]
+        position = self.position
+        for position, char in enumerate(text, position):
+            allowed, starting, barring, confirming = kinds[classes[char]]
+            moved = []
+            before = 0  # what earlier threads expect
+            for expected, start, hold in threads:
+                if expected & 1 and confirming:
+                    self._note(start, position)
+                    hold = position
+                if taken := expected & allowed:
+                    expected = follow(taken) & ~before
+                    before |= expected
+                    if expected & 1 and not late:
+                        self._note(start, position + 1)
+                        hold = position + 1
+                        expected ^= 1
+                    if expected:
+                        moved.append((expected, start, hold))
+            if starting and not barred and (expected := starting & ~before):
+                hold = position
+                if expected & 1 and not late:
+                    self._note(position, position + 1)
+                    hold = position + 1
+                    expected ^= 1
+                if expected:
+                    moved.append((expected, position, hold))
+            threads, barred = moved, barring
+            if len(threads) <= _FEW:
+                configuration = known(tuple([expected for expected, _, _ in threads]), barred)
+                if configuration is not None:
+                    break
+        else:
+            configuration = Configuration(self._automaton, tuple([expected for expected, _, _ in threads]), barred)
+        self.position, self._configuration = position + 1, configuration
+        self._threads = [(start, hold) for _, start, hold in threads]
 
     def end(self) -> None:
-        """As `finish`, but what is found waits for `take`."""
-        for thread, pattern in self._automaton.matches_at_end(self._configuration):
-            self._note(self._threads[thread][0], self.position, pattern)
-        for pattern, start, hold in self.threads() if self._at_end else ():
-            if hold < self.position and self.position - start >= self._at_end.get(pattern, UNBOUNDED):
-                self._note(start, self.position, pattern)
+        """The text ends here."""
+        for expected, (start, hold) in zip(self._configuration.threads, self._threads, strict=True):
+            if expected & 1 or (self._at_end and hold < self.position and self.position - start >= self._at_end):
+                self._note(start, self.position)
         self._threads = []
-
-    def take(self) -> list[Span]:
-        """What was found since the last time, in the order of confirmation."""
-        return [Span(start, end, self._rules[pattern]) for (start, pattern), (_, end) in self.drain().items()]
+        self._configuration = self._automaton.configuration((), self._configuration.barred)
 
     def drain(self) -> dict[tuple[int, int], Ends]:
-        """The same by (start, pattern)."""
+        """What was found since the last time, by (start, part)."""
         found, self.found = self.found, {}
         return found
 
     def fork(self) -> PatternScanner:
         """Another scanner that has read the same text."""
         other = PatternScanner.__new__(PatternScanner)
-        other._automaton, other._rules, other._apart, other._at_end = (
-            self._automaton,
-            self._rules,
-            self._apart,
-            self._at_end,
-        )
+        other._automaton, other._apart, other._at_end = self._automaton, self._apart, self._at_end
         other._configuration, other._threads, other.position = self._configuration, [*self._threads], self.position
         other.found, other.matches = {**self.found}, [*self.matches]
         return other
@@ -148,7 +163,10 @@ class PatternScanner:
         """Whether both will find the same in whatever comes: they expect the same, from the same starts. None of these
         lies before the last `alike` characters, which are the same in both texts.
         """
-        if not isinstance(other, PatternScanner) or self._configuration is not other._configuration:
+        if not isinstance(other, PatternScanner):
+            return False
+        mine, others = self._configuration, other._configuration
+        if (mine.threads, mine.barred) != (others.threads, others.barred):
             return False
         if self._threads and self.position - min(self._threads)[0] > alike:
             return False
@@ -157,10 +175,9 @@ class PatternScanner:
         ahead = self.position - other.position
         return self._threads == [(start + ahead, hold + ahead) for start, hold in other._threads]
 
-    def threads(self) -> Iterator[Thread]:
-        """The live threads, earliest start first."""
-        for (pattern, _), (start, hold) in zip(self._configuration.threads, self._threads, strict=False):
-            yield Thread(pattern, start, hold)
+    def threads(self) -> list[Register]:
+        """Start and hold of the live threads, earliest start first."""
+        return self._threads
 
     def open_from(self) -> int:
         """The earliest start of a live thread; the position if there is none."""
@@ -169,19 +186,19 @@ class PatternScanner:
     def _move(self, moves: Moves, position: int) -> None:
         confirmed, accepted, survivors, new, reached = moves
         threads = self._threads
-        for thread, pattern in confirmed:
-            self._note(threads[thread][0], position, pattern)
-        for thread, pattern in accepted:
+        for thread in confirmed:
+            self._note(threads[thread][0], position)
+        for thread in accepted:
             start = position if thread == NEW else threads[thread][0]
-            self._note(start, position + 1, pattern)
+            self._note(start, position + 1)
         threads = [*survivors(threads), *((position, position),) * new]
         for thread, behind in reached:
             threads[thread] = (threads[thread][0], position + behind)
         self._threads = threads
 
-    def _note(self, start: int, end: int, pattern: int) -> None:
-        if pattern in self._apart:
-            self.matches.append(Match(start, end, pattern))
+    def _note(self, start: int, end: int) -> None:
+        if self._apart:
+            self.matches.append(Match(start, end))
         else:
-            known = self.found.get((start, pattern))
-            self.found[start, pattern] = (known[0] if known else end, end)
+            known = self.found.get((start, PART))
+            self.found[start, PART] = (known[0] if known else end, end)

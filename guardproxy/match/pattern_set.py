@@ -124,16 +124,16 @@ class PatternSet:
 
 
 def _shared(parts: Sequence[Part], cells: int, free_checks: int) -> Shared:
-    # Sights are many and cheap: to forget them should not cost what they are made of.
-    sights, others = Cells(cells // 2), Cells(cells - cells // 2)
+    # What is many and cheap is forgotten apart from what it is made of.
+    sights, heads, others = Cells(cells // 4), Cells(cells // 3), Cells(cells - cells // 4 - cells // 3)
     units = units_of(parts, others, free_checks)
     unit_of = {number: place for place, unit in enumerate(units) for number in unit.parts}
     headed = [Headed(part.program, unit_of[number]) for number, part in enumerate(parts)]
     at_words = [one for one in headed if apart(one.program.not_before)]
     anywhere = [one for one in headed if not apart(one.program.not_before)]
     return Shared(
-        Lookout(Heads(at_words, others), sights),
-        Lookout(Heads(anywhere, others), sights),
+        Lookout(Heads(at_words, heads), sights),
+        Lookout(Heads(anywhere, heads), sights),
         units,
         rules=[part.rule for part in parts],
         late=[bool(part.program.not_after) for part in parts],

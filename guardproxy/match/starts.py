@@ -15,10 +15,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from guardproxy.match.automaton import Thread, classes_of
+from guardproxy.match.automaton import classes_of
 from guardproxy.match.cells import Cells
-from guardproxy.match.layout import Layout, has_matched
+from guardproxy.match.layout import Expected, Layout, has_matched
 from guardproxy.match.tree import Program
+
+Thread = tuple[int, Expected]
+"""(pattern, expected positions)"""
 
 Matches = tuple[tuple[int, int], ...]
 """(pattern, 0 or 1): the pattern matches from the start up to before or behind a character."""

@@ -17,7 +17,7 @@ _SLICE: Final = 4096
 
 class TrackingScanner:
     """Reads one text piece by piece. `scanner` stands at `scanner.position`, behind the character `before`, and keeps
-    its only pattern apart. Between a new match and what its tracker looks at lie at most `reach` characters.
+    its pattern apart. Between a new match and what its tracker looks at lie at most `reach` characters.
     """
 
     __slots__ = ("_base", "_make", "_reach", "_scanner", "_text", "_tracker", "found")
@@ -45,7 +45,7 @@ class TrackingScanner:
         tracker = self._tracker
         if tracker is None:
             return self._scanner.safe
-        holds = [tracker.hold(start, hold) for _, start, hold in self._scanner.threads()]
+        holds = [tracker.hold(start, hold) for start, hold in self._scanner.threads()]
         return min(self._scanner.position, tracker.safe(self._scanner.position), *holds)
 
     def read(self, text: str) -> None:
@@ -102,11 +102,10 @@ class TrackingScanner:
 
     def _live(self) -> list[int]:
         """The starts of the live threads."""
-        return [start for _, start, _ in self._scanner.threads()]
+        return [start for start, _ in self._scanner.threads()]
 
     def _follow(self, new: int, live: Sequence[int]) -> Reading:
-        matches = [(start, end) for start, end, _ in self._scanner.matches]
-        self._scanner.matches.clear()
+        matches, self._scanner.matches = self._scanner.matches, []
         reading = Reading(self._text, self._base, new)
         if matches and self._tracker is None:
             self._tracker = self._make()

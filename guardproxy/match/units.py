@@ -20,12 +20,12 @@ from functools import cached_property, partial
 from typing import Final, Protocol
 
 from guardproxy.match.automaton import Automaton
-from guardproxy.match.blocks import BlockTracker
+from guardproxy.match.blocks import BlockTracker, Search
 from guardproxy.match.cells import Cells
 from guardproxy.match.charset import DIGITS, SPACE, CharSet
 from guardproxy.match.checked import CheckedTracker
 from guardproxy.match.parts import MOST_CHECKED, Part
-from guardproxy.match.pattern_scanner import NOT_AT_END, PatternScanner
+from guardproxy.match.pattern_scanner import PatternScanner
 from guardproxy.match.starts import StartMachine
 from guardproxy.match.starts_scanner import StartsScanner
 from guardproxy.match.tracker import Tracker
@@ -74,17 +74,16 @@ class PartUnit:
         make = self._tracker
         scanner = PatternScanner(
             self._automaton,
-            (self._part.rule,),
             offset=offset,
             before=before,
-            apart=(0,) if make else (),
-            at_end={0: self._part.at_end} if self.at_end else NOT_AT_END,
+            apart=make is not None,
+            at_end=self._part.at_end,
         )
         return TrackingScanner(scanner, make, self._reach, before) if make else scanner
 
     @cached_property
     def _automaton(self) -> Automaton:
-        automaton = Automaton([self._part.program], cells=self._cells)
+        automaton = Automaton(self._part.program, cells=self._cells)
         self._machines.append(automaton)
         return automaton
 
@@ -100,7 +99,7 @@ class PartUnit:
             self._machines.append(machine)
             return partial(CheckedTracker, machine, (0,), (check,), self._free_checks)
         if end:
-            return partial(BlockTracker, Automaton([end], cells=self._cells), self._part.most, 0)
+            return partial(BlockTracker, Search(end), self._part.most, 0)
         return None
 
 

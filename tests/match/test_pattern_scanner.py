@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardproxy.match.automaton import Automaton
+from guardproxy.match.cells import Cells
 from guardproxy.match.parts import parts_of
 from guardproxy.match.pattern_scanner import PatternScanner
 from guardproxy.match.pattern_set import Pattern, PatternSet
@@ -32,12 +33,39 @@ def test_how_a_text_is_cut_changes_neither_what_is_found_nor_its_order(
             assert clusters(of_rule(whole, rule)) == clusters(of_rule(found, rule))
 
 
-def test_patterns_kept_apart_are_not_reported_but_put_down_one_by_one() -> None:
-    automaton = Automaton([part.program for core in ("ab{1,3}", "b{2}") for part in parts_of(Pattern("r", core))])
-    scanner = PatternScanner(automaton, ["one", "two"], apart=[0])
-    assert [Span(1, 3, "two"), Span(2, 4, "two")] == scanner.feed("abbb")
-    assert scanner.matches == [(0, 2, 0), (0, 3, 0), (0, 4, 0)]
+def _automaton(core: str) -> Automaton:
+    return Automaton(parts_of(Pattern("r", core))[0].program)
+
+
+def test_a_pattern_kept_apart_is_not_reported_but_put_down_one_by_one() -> None:
+    scanner = PatternScanner(_automaton("ab{1,3}"), apart=True)
+    scanner.read("abbb")
+    assert scanner.matches == [(0, 2), (0, 3), (0, 4)]
+    assert scanner.drain() == {}
     assert scanner.position == 4
+
+
+@settings(max_examples=100, deadline=None)
+@given(samples_and_text(), st.lists(st.integers(0, 3), max_size=30))
+def test_what_was_looked_up_and_what_was_not_is_found_alike(
+    example: tuple[list[Sample], str], tries: list[int]
+) -> None:
+    samples, text = example
+    for sample in samples:
+        for part in parts_of(sample.pattern):
+            found = []
+            for cells in (1, 300, 100_000):
+                automaton = Automaton(part.program, cells=Cells(cells))
+                for times in (1, 2, 3):  # nothing is known the first time, and more and more then
+                    for cut in [0, *tries]:
+                        scanner = PatternScanner(automaton)
+                        at = min(cut * times, len(text))
+                        scanner.read(text[:at])
+                        scanner.read(text[at:])
+                        safe = scanner.safe
+                        scanner.end()
+                        found.append((sorted(scanner.drain()), safe))
+            assert all(one == found[0] for one in found)
 
 
 def test_what_is_read_waits_until_it_is_taken() -> None:
@@ -50,14 +78,11 @@ def test_what_is_read_waits_until_it_is_taken() -> None:
 
 
 def test_it_knows_where_what_is_alive_began() -> None:
-    automaton = Automaton(
-        [part.program for core in ("sk-[a-z]{2,}", "[a-z]{9}!") for part in parts_of(Pattern("r", core))]
-    )
-    scanner = PatternScanner(automaton, ["key", "word"])
-    scanner.feed("a word sk-abcd")
+    scanner = PatternScanner(_automaton("sk-[a-z]{2,}"))
+    scanner.read("a word sk-abcd")
     assert scanner.open_from() == 7
     assert not scanner.idle
-    scanner.feed(". ")
+    scanner.read(". ")
     assert scanner.open_from() == scanner.position
     assert scanner.idle
 
