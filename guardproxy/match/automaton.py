@@ -32,6 +32,7 @@ NEW: Final = -1
 """In place of a thread's number: the thread that starts at this character."""
 
 _MOST_CHARACTERS: Final = 1_000
+_STEPS: Final = 6  # of work, that a transition takes, and two for each thread
 
 Register = tuple[int, int]
 """What a scanner remembers of a thread: start and hold (`guardproxy.match.pattern_scanner`)."""
@@ -134,6 +135,7 @@ class Automaton:
 
     def _build(self, configuration: Configuration, kind: Kind) -> Transition:
         self.built += 1
+        self.cells.work.done += _STEPS + 2 * len(configuration.threads)
         step = _Step(self.late)
         follow = self.layout.follow
         confirmed = []

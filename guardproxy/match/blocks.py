@@ -20,18 +20,21 @@ from guardproxy.match.automaton import classes_of
 from guardproxy.match.layout import Expected, Layout, has_matched
 from guardproxy.match.tracker import Found, Reading, Reported
 from guardproxy.match.tree import Program
+from guardproxy.match.work import Work
 
 
 class Search:
     """What looks for the first end of a match, whatever its start. `expected` is what a search has come to."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, work: Work) -> None:
+        self._work = work
         self._classes, bits = classes_of([program])
         self._layout = Layout(program.tree, bits)
         self.expected = self._layout.first
 
     def read(self, expected: Expected, text: str) -> tuple[Expected, int]:
         """Read on: what is expected then, and up to where it was read: to the first end of a match, if there is one."""
+        self._work.done += len(text)
         first, classes, members, advance = self.expected, self._classes, self._classes.members, self._layout.advance
         for place, char in enumerate(text, 1):
             expected = advance(expected, members[classes[char]]) | first

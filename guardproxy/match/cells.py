@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Final
 
+from guardproxy.match.work import Work
+
 # A cell stands for about 100 bytes.
 DEFAULT_CELLS: Final = 300_000
 
@@ -19,10 +21,13 @@ _OFTEN: Final = 8
 
 
 class Cells:
-    """The account of a set. Every machine says how it forgets, asks what to keep, and takes the cells it fills."""
+    """The account of a set. Every machine says how it forgets, asks what to keep, takes the cells it fills, and says in
+    `work` what it did.
+    """
 
-    def __init__(self, most: int = DEFAULT_CELLS) -> None:
+    def __init__(self, most: int = DEFAULT_CELLS, work: Work | None = None) -> None:
         self._most = most
+        self.work = Work() if work is None else work
         self._forget: list[Callable[[], None]] = []
         self._seen = bytearray(_SLOTS)  # by some bits of a hash, others of it: what was asked for last
         self._again = 0

@@ -28,6 +28,10 @@ from guardproxy.match.tree import UNBOUNDED
 
 FREE_CHECKS: Final = 32
 
+# Steps of work: so many starts move on in one, as they are looked up, and so many take a check.
+_MOVES: Final = 4
+_CHECK: Final = 4
+
 Check = Callable[[str], bool]
 
 
@@ -110,8 +114,10 @@ class CheckedTracker:
         """Read on to the end of the text, or until no start is alive."""
         machine, classes = self._machine, self._machine.classes
         begin, threads, position = self._begin, self._threads, self._position
+        moves = 0
         for char in reading.text[position - reading.base :]:
             char_class = classes[char]
+            moves += 1 + len(threads)
             moved: list[tuple[int, State]] = []
             hits: list[tuple[int, Matches]] = []
             for start, state in threads:
@@ -132,6 +138,7 @@ class CheckedTracker:
             if not threads and not to_the_end:
                 break
         self._begin, self._threads, self._position = begin, threads, position
+        machine.cells.work.done += moves // _MOVES
 
     def _judge(self, hits: Sequence[tuple[int, Matches]], position: int, reading: Reading, found: list[Found]) -> None:
         """Matches that end before or behind the same character, earliest start first."""
@@ -155,6 +162,7 @@ class CheckedTracker:
             run.start = start
         run.end = end
         run.checks += 1
+        self._machine.cells.work.done += _CHECK
         if run.checks > self._free + end - run.start:
             return True
         return check(reading.text[start - reading.base : end - reading.base])

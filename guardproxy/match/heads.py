@@ -26,6 +26,7 @@ DEPTH: Final = 32
 _TELLING: Final = 3
 _FEW: Final = 4
 _WIDE: Final = 12
+_STEPS: Final = 8  # of work, that a new head takes
 
 Thread = tuple[int, Expected]
 """(pattern, expected positions)"""
@@ -154,6 +155,7 @@ class Heads:
     def _step(self, advanced: Iterable[Thread]) -> Step:
         self.built += 1
         self._cells.take(1)
+        self._cells.work.done += _STEPS
         threads: list[Thread] = []
         woken = 0
         for thread in advanced:

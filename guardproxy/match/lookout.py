@@ -22,6 +22,7 @@ from guardproxy.match.cells import Cells
 from guardproxy.match.heads import DEPTH, Ground, Head, Heads
 
 _MOST_HEADS: Final = 2
+_STEPS: Final = 4  # of work, that a new sight takes
 
 
 class Sight(dict[str, "Sight"]):
@@ -82,6 +83,7 @@ class Lookout:
         """What is to be seen behind a character, and the units it wakes, as a bit set. If none, it is mostly known from
         now on.
         """
+        self._cells.work.done += _STEPS
         classes = self._heads.classes
         members = classes.members[classes[char]]
         heads: list[Head] = []

@@ -103,7 +103,9 @@ class PatternScanner:
         barred = self._configuration.barred
         threads = [(expected, *register) for expected, register in zip(self._configuration.threads, self._threads, strict=True)]
         position = self.position
+        moves = 0
         for position, char in enumerate(text, position):
+            moves += 1 + len(threads)
             allowed, starting, barring, confirming = kinds[classes[char]]
             moved = []
             before = 0  # what earlier threads expect
@@ -135,6 +137,7 @@ class PatternScanner:
                     break
         else:
             configuration = Configuration(self._automaton, tuple([expected for expected, _, _ in threads]), barred)
+        self._automaton.cells.work.done += moves
         self.position, self._configuration = position + 1, configuration
         self._threads = [(start, hold) for _, start, hold in threads]
 

@@ -25,12 +25,14 @@ from guardproxy.match.scanner import Span
 from guardproxy.match.set_scanner import SetScanner, Shared
 from guardproxy.match.tree import Program
 from guardproxy.match.units import units_of
+from guardproxy.match.work import Work
 
 __all__ = ["SLICE", "Block", "Pattern", "PatternSet"]
 
 SLICE: Final = 16_384
 """Characters that are read at a stretch, some 10 ms of ordinary text."""
 
+_MUCH: Final = 20_000  # steps of work, some 10 ms
 _FIRST_SLICE: Final = 64
 _LARGEST_SLICE: Final = 4096
 
@@ -67,6 +69,11 @@ class PatternSet:
         shared = self._shared
         return shared.at_words.built + shared.anywhere.built + sum(unit.built for unit in shared.units)
 
+    @property
+    def work(self) -> int:
+        """The steps of work that all texts have cost so far (`guardproxy.match.work`)."""
+        return self._shared.work.done
+
     def may_match(self, text: str) -> bool:
         """False only if nothing can match in the text, nor in a part of it that is cut out where no letter stands."""
         return self._prefilter.may_match(text)
@@ -82,7 +89,7 @@ class PatternSet:
                 return found
 
     def scan_in_steps(self, text: str) -> Generator[None, None, list[Span]]:
-        """`scan` that stops after each `SLICE` characters of a long text."""
+        """`scan` that stops after each `SLICE` characters of a long text, and of any text after so much work."""
         found: list[Span] = []
         scanner: SetScanner | None = None
         for begin, end in self._windows(text):
@@ -91,8 +98,9 @@ class PatternSet:
                     found += scanner.take()
                 scanner = self.scanner(offset=begin, before=text[begin - 1] if begin else "")
             while scanner.position < end:
-                scanner.read(text[scanner.position : min(scanner.position + SLICE, end)])
-                if len(text) > SLICE:
+                before = scanner.work
+                scanner.read(text[scanner.position : min(scanner.position + SLICE, end)], most=_MUCH)
+                if len(text) > SLICE or scanner.work - before >= _MUCH:
                     yield
             if self._shared.endless:
                 yield from self._read_on(scanner, text, end)
@@ -113,9 +121,10 @@ class PatternSet:
         """A window is as wide as a match before it may be over. What goes on behind the window is read to its end."""
         size = _FIRST_SLICE
         while scanner.position < len(text) and scanner.open_from() < end:
-            scanner.read(text[scanner.position : scanner.position + size])
+            before = scanner.work
+            scanner.read(text[scanner.position : scanner.position + size], most=_MUCH)
             size = min(2 * size, _LARGEST_SLICE)
-            if size == _LARGEST_SLICE:
+            if size == _LARGEST_SLICE or scanner.work - before >= _MUCH:
                 yield
 
     def scanner(self, *, offset: int = 0, before: str = "") -> SetScanner:
@@ -125,7 +134,9 @@ class PatternSet:
 
 def _shared(parts: Sequence[Part], cells: int, free_checks: int) -> Shared:
     # What is many and cheap is forgotten apart from what it is made of.
-    sights, heads, others = Cells(cells // 4), Cells(cells // 3), Cells(cells - cells // 4 - cells // 3)
+    work = Work()
+    sights, heads = Cells(cells // 4, work), Cells(cells // 3, work)
+    others = Cells(cells - cells // 4 - cells // 3, work)
     units = units_of(parts, others, free_checks)
     unit_of = {number: place for place, unit in enumerate(units) for number in unit.parts}
     headed = [Headed(part.program, unit_of[number]) for number, part in enumerate(parts)]
@@ -135,6 +146,7 @@ def _shared(parts: Sequence[Part], cells: int, free_checks: int) -> Shared:
         Lookout(Heads(at_words, heads), sights),
         Lookout(Heads(anywhere, heads), sights),
         units,
+        work,
         rules=[part.rule for part in parts],
         late=[bool(part.program.not_after) for part in parts],
         endless=sum(1 << place for place, unit in enumerate(units) if unit.endless),

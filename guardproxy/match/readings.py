@@ -28,6 +28,11 @@ class Readings:
     def __init__(self, patterns: PatternSet) -> None:
         self._patterns = patterns
 
+    @property
+    def work(self) -> int:
+        """The steps of work that all texts have cost so far (`guardproxy.match.work`)."""
+        return self._patterns.work
+
     def may_match(self, text: str) -> bool:
         """False only if nothing can match in the text, nor in a part of it that is cut out where no letter stands in
         any reading.
@@ -54,7 +59,7 @@ class Readings:
                 return found
 
     def scan_in_steps(self, text: str) -> Generator[None, None, Sequence[Span]]:
-        """`scan` that stops after each slice of a long text."""
+        """`scan` that stops after each slice of a long text, and after so much work."""
         return self._patterns.scan_in_steps(text) if text.isascii() else self._all_in_steps(text)
 
     def _all_in_steps(self, text: str) -> Generator[None, None, Sequence[Span]]:

@@ -51,19 +51,25 @@ class _Fork:
 class ReadingsScanner:
     """Reads one text piece by piece; see `guardproxy.match.scanner.Scanner`. `begin` makes a fresh scanner."""
 
-    __slots__ = ("_begin", "_fork", "_growing", "_pending", "_written")
+    __slots__ = ("_begin", "_beside", "_fork", "_growing", "_pending", "_written")
 
     def __init__(self, begin: Callable[[], SetScanner]) -> None:
         self._begin = begin
         self._written = begin()
         self._fork: _Fork | None = None
         self._growing: Growing = {}  # as long as there is no fork
+        self._beside = 0  # the steps of work of the other readings
         self._pending: list[tuple[int, int, Span]] = []  # (start, reading, span), as they were found
 
     @property
     def safe(self) -> int:
         safe = self._written.safe
         return safe if self._fork is None else min(safe, self._fork.safe)
+
+    @property
+    def work(self) -> int:
+        """The steps of work that this text has cost so far, in all readings."""
+        return self._written.work + self._beside
 
     @property
     def forked(self) -> bool:
@@ -93,8 +99,10 @@ class ReadingsScanner:
         if fork is None:
             return self._written.finish()
         self._note(_WRITTEN, self._written.finish())
+        before = self._written.done
         self._note(_SEEN, fork.seen.finish())
         self._note(_HIDDEN, fork.hidden.finish() if fork.hidden else ())
+        self._beside += self._written.done - before
         return self._decided(self._written.position)
 
     def _feed_alone(self, text: str) -> Sequence[Span]:
@@ -110,6 +118,7 @@ class ReadingsScanner:
     def _feed_all(self, fork: _Fork, piece: str) -> Sequence[Span]:
         begin = self._written.position
         self._note(_WRITTEN, self._written.feed(piece))
+        before = self._written.done
         self._note(_SEEN, fork.seen.feed(piece))
         alike = stays_at_last(piece)
         if alike < len(piece):
@@ -120,6 +129,7 @@ class ReadingsScanner:
             fork.alike += alike
         if fork.hidden is not None:
             self._note(_HIDDEN, fork.hidden.feed(piece))
+        self._beside += self._written.done - before
         spans = self._decided(self.safe) if self._pending else ()
         if fork.alike and self._is_over(fork):
             self._fork = None

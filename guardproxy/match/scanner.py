@@ -35,3 +35,11 @@ class Scanner(Protocol):
 
     def finish(self) -> Sequence[Span]:
         """The spans confirmed by the text ending here. Call once; `feed` is over."""
+
+
+class MeteredScanner(Scanner, Protocol):
+    """A scanner that says what its text costs."""
+
+    @property
+    def work(self) -> int:
+        """The steps of work so far (`guardproxy.match.work`)."""

@@ -21,10 +21,18 @@ from typing import Final, NamedTuple
 from guardproxy.match.lookout import Lookout
 from guardproxy.match.pattern_scanner import Ends
 from guardproxy.match.scanner import Span
+from guardproxy.match.tree import UNBOUNDED
 from guardproxy.match.units import Unit, UnitScanner
+from guardproxy.match.work import Work
 
 _AT_A_STRETCH: Final = 4096  # characters
 _AWAKE: Final = 32  # characters that are read before it is asked who sleeps again
+
+# Steps of work: to wake a unit, to let it read a piece, and for so many characters of that; to note a span.
+_WAKING: Final = 6
+_STEPS: Final = 2
+_MOVES: Final = 4
+_NOTING: Final = 2
 
 
 class Shared(NamedTuple):
@@ -41,6 +49,7 @@ class Shared(NamedTuple):
     at_words: Lookout
     anywhere: Lookout
     units: Sequence[Unit]
+    work: Work
     rules: Sequence[str]
     late: Sequence[bool]
     endless: int
@@ -54,7 +63,7 @@ class SetScanner:
     `offset` and `before` let it begin inside of a text: at that code point, behind that character.
     """
 
-    __slots__ = ("_anywhere", "_asleep", "_at_words", "_awake", "_found", "_shared", "_tail", "position")
+    __slots__ = ("_anywhere", "_asleep", "_at_words", "_awake", "_found", "_shared", "_tail", "position", "work")
 
     def __init__(self, shared: Shared, *, offset: int = 0, before: str = "") -> None:
         self._shared = shared
@@ -64,6 +73,12 @@ class SetScanner:
         self._asleep = -1  # all units but those, as a bit set
         self._found: dict[tuple[int, int], Ends] = {}  # (start, part) -> ends
         self.position = offset
+        self.work = 0  # steps that this text has cost so far
+
+    @property
+    def done(self) -> int:
+        """The steps of work that all texts of the set have cost so far."""
+        return self._shared.work.done
 
     @property
     def safe(self) -> int:
@@ -80,8 +95,10 @@ class SetScanner:
         self.end()
         return self.take()
 
-    def read(self, text: str) -> None:
-        """As `feed`, but what is found waits for `take`."""
+    def read(self, text: str, most: int = UNBOUNDED) -> None:
+        """As `feed`, but what is found waits for `take`. It stops early when so many steps of work were done."""
+        work = self._shared.work
+        before = work.done
         if not self._awake and len(text) <= _AWAKE:
             at_words, anywhere = self._at_words, self._anywhere
             try:
@@ -93,12 +110,16 @@ class SetScanner:
             else:
                 self._at_words, self._anywhere = at_words, anywhere
                 self._pass(text)
+                self.work += work.done - before
                 return
         for at in range(0, len(text), _AT_A_STRETCH):  # a long text costs no more memory than a long stream
-            self._read(text[at : at + _AT_A_STRETCH])
+            if not self._read(text[at : at + _AT_A_STRETCH], before + most):
+                break
+        self.work += work.done - before
 
     def end(self) -> None:
         """As `finish`, but what is found waits for `take`."""
+        before = self._shared.work.done
         for unit in _members(self._shared.at_end & self._asleep):
             if age := self._age_of(1 << unit):
                 self._awake[unit] = self._woken(unit, "", 0, age)
@@ -109,6 +130,7 @@ class SetScanner:
         self._asleep = -1
         # No start is alive any more.
         self._at_words, self._anywhere = self._shared.at_words.start(), self._shared.anywhere.start()
+        self.work += self._shared.work.done - before
 
     def take(self) -> list[Span]:
         """What was found since the last time, in the order of confirmation."""
@@ -149,18 +171,22 @@ class SetScanner:
             return False
         return all(scanner.stands_like(other._awake[unit], alike) for unit, scanner in self._awake.items())
 
-    def _read(self, text: str) -> None:
+    def _read(self, text: str, most: int) -> bool:
+        """Read it all, or till the work done comes to so many steps; whether it was all."""
+        work = self._shared.work
         at = 0
-        while at < len(text):
+        while at < len(text) and work.done < most:
             end = min(at + _AWAKE, len(text)) if self._awake else len(text)
             stop, woken = self._look(text, at, end)
+            work.done += len(self._awake) * (_STEPS + (stop - at) // _MOVES)
             for unit, scanner in [*self._awake.items()]:
                 scanner.read(text[at:stop])
                 self._settle(unit, scanner)
             for unit, age in woken:
                 self._settle(unit, self._woken(unit, text, stop, age))
             at = stop
-        self._pass(text)
+        self._pass(text[:at])
+        return at == len(text)
 
     def _look(self, text: str, at: int, end: int) -> tuple[int, list[tuple[int, int]]]:
         """Read up to `end`, or till a unit wakes: where it stopped, and the (unit, age of its first start) there."""
@@ -201,6 +227,7 @@ class SetScanner:
             text = self._tail + text[:stop]
             begin += len(self._tail)
             stop += len(self._tail)
+        self._shared.work.done += _WAKING + age // _MOVES
         scanner = self._shared.units[unit].scanner(offset, text[begin - 1] if begin else "")
         scanner.read(text[begin:stop])
         return scanner
@@ -218,7 +245,9 @@ class SetScanner:
 
     def _collect(self, unit: int, scanner: UnitScanner) -> None:
         parts = self._shared.units[unit].parts
-        for (start, local), (first, last) in scanner.drain().items():
+        found = scanner.drain()
+        self._shared.work.done += _NOTING * len(found)
+        for (start, local), (first, last) in found.items():
             known = self._found.get((start, parts[local]))
             self._found[start, parts[local]] = (known[0], max(known[1], last)) if known else (first, last)
 

@@ -20,6 +20,8 @@ from guardproxy.match.cells import Cells
 from guardproxy.match.layout import Expected, Layout, has_matched
 from guardproxy.match.tree import Program
 
+_STEPS: Final = 6  # of work, that a step of a state takes, and one for each of its threads
+
 Thread = tuple[int, Expected]
 """(pattern, expected positions)"""
 
@@ -66,8 +68,8 @@ class StartMachine(dict[int, State]):
         self.classes, self._bits = classes_of(programs)
         self._layouts = [Layout(program.tree, self._bits) for program in programs]
         self._states: dict[tuple[Thread, ...], State] = {}
-        self._cells = Cells() if cells is None else cells
-        self._cells.on_overflow(self._forget)
+        self.cells = Cells() if cells is None else cells
+        self.cells.on_overflow(self._forget)
         self.built = 0
 
     def __missing__(self, char_class: int) -> State:
@@ -75,7 +77,7 @@ class StartMachine(dict[int, State]):
         barred = (bool(self._bits[program.not_before] & members) for program in self._programs)
         state = self._state(tuple((p, self._layouts[p].first) for p, bars in enumerate(barred) if not bars))
         self[char_class] = state
-        self._cells.take(1)
+        self.cells.take(1)
         return state
 
     def start(self, before: str = "") -> State:
@@ -87,11 +89,12 @@ class StartMachine(dict[int, State]):
         step = self._build(state, self.classes.members[char_class])
         if state.kept and (step[0] is None or step[0].kept):
             state[char_class] = step
-            self._cells.take(1)
+            self.cells.take(1)
         return step
 
     def _build(self, state: State, members: int) -> Step:
         self.built += 1
+        self.cells.work.done += _STEPS + len(state.threads)
         threads: list[Thread] = []
         confirmed: list[tuple[int, int]] = []
         accepted: list[tuple[int, int]] = []
@@ -111,10 +114,10 @@ class StartMachine(dict[int, State]):
         known = self._states.get(threads)
         if known is None:
             known = State(self, threads)
-            if self._cells.keeps(threads):
+            if self.cells.keeps(threads):
                 known.kept = True
                 self._states[threads] = known
-                self._cells.take(4 + 2 * len(threads))
+                self.cells.take(4 + 2 * len(threads))
         return known
 
     def _forget(self) -> None:

@@ -99,7 +99,7 @@ class PartUnit:
             self._machines.append(machine)
             return partial(CheckedTracker, machine, (0,), (check,), self._free_checks)
         if end:
-            return partial(BlockTracker, Search(end), self._part.most, 0)
+            return partial(BlockTracker, Search(end, self._cells.work), self._part.most, 0)
         return None
 
 

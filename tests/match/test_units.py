@@ -64,7 +64,8 @@ def test_nothing_is_worked_out_before_a_unit_is_woken() -> None:
     (unit,) = _units(Pattern("r", "key[a-z]{9}", check=str.islower))
     assert unit.built == 0
     unit.scanner(0, "").read("key")
-    assert unit.built == 3
+    unit.scanner(0, "").read("key")
+    assert 0 < unit.built <= 3
 
 
 def test_many_kinds_of_numbers_do_not_multiply() -> None:
