@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 
+from guardproxy.core.allowance import MATCHING_WORK, RULE, Allowance, run, scan_within, too_dear, work_of
 from guardproxy.core.context import refuse_opaque
 from guardproxy.core.excerpt import mask_excerpt
 from guardproxy.core.exchange import NO_RULE, Coverage, Opaque, OpaqueKind, Provenance, Segment
@@ -43,13 +44,7 @@ _shown_names: set[tuple[str, str]] = set()
 
 def inspect(policy: Policy, segments: Sequence[Segment], skipped: Collection[str] = ()) -> Verdict:
     """Hold every segment against the rules for its provenance. `skipped` names what could not be read at all."""
-    steps = inspect_in_steps(policy, segments, skipped)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            verdict: Verdict = end.value
-            return verdict
+    return run(inspect_in_steps(policy, segments, skipped))
 
 
 def inspect_in_steps(
@@ -58,10 +53,14 @@ def inspect_in_steps(
     """`inspect` that stops now and then, so that a long text holds nobody else up. Texts the `memo` knows are clean."""
     coverage = Coverage.of(segments, skipped, policy.watched)
     hits: Hits = {}
+    allowance = Allowance(policy.limits.matching_work)
     known = memo if memo is not None and memo.revision == policy.revision else None
     for provenance, group in _groups(segments).items():
         if detectors := policy.detectors.get(provenance):
-            yield from scan_group(detectors, group, hits, known)
+            dear = yield from scan_group(detectors, group, hits, allowance, known)
+            if dear is not None:
+                unread = Coverage.of((), [*skipped, *(MATCHING_WORK for _ in segments)])
+                return Verdict(Action.BLOCK, (too_dear(provenance, dear.path),), coverage=unread)
     if not hits:
         return Verdict(Action.ALLOW, coverage=coverage)
     yield
@@ -114,11 +113,10 @@ def _masks(
     """What an excerpt of a segment hides because of its neighbours: its part of a secret that is cut in two."""
     masks: Hits = {}
     for provenance in Provenance:
-        for run in runs_of([segment for segment in segments if segment.provenance is provenance]):
-            if any(segment in hits for segment in run):
+        for together in runs_of([segment for segment in segments if segment.provenance is provenance]):
+            if any(segment in hits for segment in together):
                 for detector in policy.masking:
-                    for _ in scan_run(detector, run, masks):
-                        pass
+                    run(scan_run(detector, together, masks, Allowance(None)))
     return masks
 
 
@@ -175,6 +173,7 @@ class OutputGuard:
         self._policy = policy
         self._tools = tools
         self._detectors = policy.detectors_for(Provenance.MODEL)
+        self._allowance = Allowance(policy.limits.matching_work)
         self.findings: list[Finding] = []
         self.action = Action.ALLOW
         self.blocked: Rule | None = None
@@ -188,15 +187,27 @@ class OutputGuard:
         self.inspected += 1
 
         def on_hit(hit: Hit) -> None:
-            shown = Excerpts(self._policy, hit.context).around(hit.at, len(hit.context)) if self._room else ""
-            self._found(hit.rule, path, hit.start, hit.end, shown)
+            self._found(hit.rule, path, hit.start, hit.end, self._excerpt(hit))
 
-        return StreamGuard([d.scanner() for d in self._detectors], self._policy.rules, on_hit)
+        scanners = [detector.scanner() for detector in self._detectors]
+        return StreamGuard(scanners, self._policy.rules, on_hit, self._allowance)
+
+    def _excerpt(self, hit: Hit) -> str:
+        """What is shown of a match. It costs work as well; when that is used up nothing is shown."""
+        if not self._room or self._allowance.exceeded:
+            return ""
+        before = work_of(self._policy.masking)
+        shown = Excerpts(self._policy, hit.context).around(hit.at, len(hit.context))
+        self._allowance.spend(work_of(self._policy.masking) - before, 0)
+        return shown
 
     def whole(self, text: str, path: Path) -> str:
         """Look at a text that arrives at once; what may go out of it."""
         self.inspected += 1
-        spans = [s for d in self._detectors if d.may_match(text) for s in d.scan(text)]
+        spans = self._spans(text)
+        if spans is None:
+            self._found(RULE, path, 0, 0, "")
+            return ""
         if not spans:
             return text
         excerpts = Excerpts(self._policy, text, spans)
@@ -204,6 +215,17 @@ class OutputGuard:
             shown = excerpts.around(span.start, span.end) if self._room else ""
             self._found(self._policy.rules[span.rule], path, span.start, span.end, shown)
         return redact(text, spans, self._policy.rules)
+
+    def _spans(self, text: str) -> list[Span] | None:
+        """What is found in it; None when it costs too much."""
+        found: list[Span] = []
+        for detector in self._detectors:
+            if detector.may_match(text):
+                spans = run(scan_within(self._allowance, detector, text))
+                if spans is None:
+                    return None
+                found += spans
+        return found
 
     def lets(self, kind: OpaqueKind, path: Path) -> bool:
         """Note content at `path` that nobody can read; whether the policy lets it through. If not, the answer ends."""
@@ -239,9 +261,10 @@ class OutputGuard:
 
     def _found(self, rule: Rule, path: Path, start: int, end: int, shown: str) -> None:
         self.action = max(self.action, rule.action)
-        if rule.action is Action.BLOCK and self.blocked is None:
+        ends = rule.action is Action.BLOCK and self.blocked is None
+        if ends:
             self.blocked = rule
-        if self._room:
+        if ends or self._room:
             self.findings.append(Finding(rule.id, rule.severity, Provenance.MODEL, path, start, end, shown))
 
     def verdict(self) -> Verdict:

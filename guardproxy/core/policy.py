@@ -11,17 +11,23 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from guardproxy.core.exchange import OpaqueKind, Provenance
 from guardproxy.core.separation.terms import Separation
 from guardproxy.core.tools.rules import ToolRules
 from guardproxy.core.verdict import Action, Severity
-from guardproxy.match.scanner import Scanner, Span
+from guardproxy.match.scanner import MeteredScanner, Span
+
+MATCHING_WORK_PER_CHARACTER: Final = 10
 
 
 class Detector(Protocol):
     """One technique, holding all the rules that use it. It finds; it never judges."""
+
+    @property
+    def work(self) -> int:
+        """The steps of work that all texts have cost so far (`guardproxy.match.work`)."""
 
     def may_match(self, text: str) -> bool:
         """False only if no rule can match in the text, nor in a part cut out of it where no letter stands. Cheap."""
@@ -30,9 +36,11 @@ class Detector(Protocol):
         """All spans of a whole text: those of `scanner()`, in its order where several begin with one character."""
 
     def scan_in_steps(self, text: str) -> Generator[None, None, Sequence[Span]]:
-        """`scan` that stops after each slice of a long text; of spans with one start and rule only the longest."""
+        """`scan` that stops after each slice of a long text, and after so much work; of spans with one start and rule
+        only the longest.
+        """
 
-    def scanner(self) -> Scanner:
+    def scanner(self) -> MeteredScanner:
         """A fresh scanner for one text that arrives in pieces."""
 
 
@@ -130,6 +138,8 @@ class RequestLimits:
     """What one request may be. None: no limit. Characters are code points over all texts of the request.
 
     `inputs` are prompts or texts that are answered one by one, `choices` the answers to each.
+
+    `matching_work`: the steps that a character of a request, or of an answer, may cost (`guardproxy.core.allowance`).
     """
 
     body_bytes: int = 20 * 1024 * 1024
@@ -139,6 +149,7 @@ class RequestLimits:
     inputs: int | None = None
     choices: int | None = None
     output_tokens: int | None = None
+    matching_work: int | None = MATCHING_WORK_PER_CHARACTER
     images: int | None = None
     files: int | None = None
     models: tuple[str, ...] = ()

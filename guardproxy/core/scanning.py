@@ -13,6 +13,7 @@ from collections.abc import Generator, Sequence
 from itertools import accumulate
 from typing import Final
 
+from guardproxy.core.allowance import Allowance, scan_within
 from guardproxy.core.exchange import ALONE, Segment
 from guardproxy.core.memo import LEAST, Memo
 from guardproxy.core.policy import Detector
@@ -35,9 +36,15 @@ _HISTORY: Final = 4
 
 
 def scan_group(
-    detectors: Sequence[Detector], group: Sequence[Segment], hits: Hits, memo: Memo | None = None
-) -> Generator[None, None, None]:
-    """Add to `hits` what is found in the texts of one provenance, each by itself and where several are read as one."""
+    detectors: Sequence[Detector],
+    group: Sequence[Segment],
+    hits: Hits,
+    allowance: Allowance,
+    memo: Memo | None = None,
+) -> Generator[None, None, Segment | None]:
+    """Add to `hits` what is found in the texts of one provenance, each by itself and where several are read as one.
+    Ends with a text that costs more than is allowed, if there is one.
+    """
     runs = runs_of(group)
     recall = _Recall(memo, group) if memo is not None and len(group) >= _HISTORY else None
     if recall is not None:
@@ -53,14 +60,18 @@ def scan_group(
         long = len(texts) == 1 or bool(texts and detector.may_match(together))
         for segment in group:
             if brief if len(segment.text) <= BRIEF else long:
-                spans = yield from detector.scan_in_steps(segment.text)
+                spans = yield from scan_within(allowance, detector, segment.text)
+                if spans is None:
+                    return segment
                 if spans:
                     hits.setdefault(segment, []).extend(spans)
         if long:
             for run in runs:
-                yield from scan_run(detector, run, hits)
+                if not (yield from scan_run(detector, run, hits, allowance)):
+                    return run[0]
     if recall is not None:
         recall.remember(hits)
+    return None
 
 
 def runs_of(group: Sequence[Segment]) -> list[list[Segment]]:
@@ -74,17 +85,23 @@ def runs_of(group: Sequence[Segment]) -> list[list[Segment]]:
     return [run for run in runs.values() if len(run) > 1]
 
 
-def scan_run(detector: Detector, run: Sequence[Segment], hits: Hits) -> Generator[None, None, None]:
-    """Find what is cut in two between segments; each segment gets its part of the span."""
+def scan_run(
+    detector: Detector, run: Sequence[Segment], hits: Hits, allowance: Allowance
+) -> Generator[None, None, bool]:
+    """Find what is cut in two between segments; each segment gets its part of the span. False if it costs too much."""
     for seam in _SEAMS:
         starts = list(accumulate((len(segment.text) + len(seam) for segment in run), initial=0))
-        for span in (yield from detector.scan_in_steps(seam.join(segment.text for segment in run))):
+        spans = yield from scan_within(allowance, detector, seam.join(segment.text for segment in run))
+        if spans is None:
+            return False
+        for span in spans:
             at = bisect_right(starts, span.start) - 1
             while at < len(run) and starts[at] < span.end:
                 start, end = max(span.start - starts[at], 0), min(span.end - starts[at], len(run[at].text))
                 if start < end:
                     hits.setdefault(run[at], []).append(Span(start, end, span.rule))
                 at += 1
+    return True
 
 
 class _Recall:

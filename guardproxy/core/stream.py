@@ -12,7 +12,8 @@ Three things make this equal to `redact()` on the whole text, for every way of c
 - among spans with one start the first scanner's first confirmed span names the cluster, and both orders are functions
   of the text alone.
 
-A rule that blocks stops the channel at the start of its match: text before it is out, nothing after it ever is.
+A rule that blocks stops the channel at the start of its match: text before it is out, nothing after it ever is. A text
+that costs more to look at than is allowed stops it too: what was not decided by then never leaves.
 """
 
 from __future__ import annotations
@@ -20,10 +21,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from guardproxy.core.allowance import RULE, Allowance
 from guardproxy.core.policy import Rule
 from guardproxy.core.rewrite import hides
 from guardproxy.core.verdict import Action
-from guardproxy.match.scanner import Scanner, Span
+from guardproxy.match.scanner import MeteredScanner, Span
+
+# A longer piece is read in several, so that it can end between two of them.
+_AT_A_STRETCH = 1024
 
 # Enough released text to mask what stands before a match, also when it begins in the middle of something.
 _TAIL = 512
@@ -61,9 +66,11 @@ class StreamGuard:
     """Guards one channel. `feed()` and `finish()` return what may go out now; `blocked` is the rule that ended it."""
 
     __slots__ = (
+        "_allowance",
         "_at",
         "_base",
         "_buffer",
+        "_counted",
         "_covered",
         "_on_hit",
         "_order",
@@ -72,11 +79,20 @@ class StreamGuard:
         "_rules",
         "_scanners",
         "_tail",
+        "_worked",
         "blocked",
     )
 
-    def __init__(self, scanners: Sequence[Scanner], rules: Mapping[str, Rule], on_hit: OnHit) -> None:
+    def __init__(
+        self,
+        scanners: Sequence[MeteredScanner],
+        rules: Mapping[str, Rule],
+        on_hit: OnHit,
+        allowance: Allowance | None = None,
+    ) -> None:
         self._scanners = tuple(scanners)
+        self._allowance = Allowance(None) if allowance is None else allowance
+        self._worked = self._counted = 0  # steps of work, and characters, that were paid for
         self._rules = rules
         self._on_hit = on_hit
         self._buffer = ""  # text from `_base` on
@@ -104,14 +120,20 @@ class StreamGuard:
             return text
         if self.blocked is not None:
             return ""
+        if len(text) > _AT_A_STRETCH:
+            return "".join(self.feed(text[at : at + _AT_A_STRETCH]) for at in range(0, len(text), _AT_A_STRETCH))
         self._buffer += text
         safe = self._base + len(self._buffer)
+        worked = 0
         for number, scanner in enumerate(self._scanners):
             spans = scanner.feed(text)
             if spans:
                 self._queue(number, spans)
             if scanner.safe < safe:
                 safe = scanner.safe
+            worked += scanner.work
+        if worked != self._worked and not self._pay(worked):
+            return ""
         return self._release(safe)
 
     def finish(self) -> str:
@@ -121,6 +143,18 @@ class StreamGuard:
         for number, scanner in enumerate(self._scanners):
             self._queue(number, scanner.finish())
         return self._release(self._base + len(self._buffer))
+
+    def _pay(self, worked: int) -> bool:
+        """Whether what was read is within the allowance. If not, that is what ends the channel."""
+        steps, characters = worked - self._worked, self._base + len(self._buffer) - self._counted
+        self._worked, self._counted = worked, self._counted + characters
+        if self._allowance.spend(steps, characters):
+            return True
+        self.blocked = RULE
+        self._on_hit(Hit(RULE, self._at, self._at, "", 0))
+        self._pending.clear()
+        self._buffer = ""
+        return False
 
     def _queue(self, number: int, spans: Sequence[Span]) -> None:
         for span in spans:

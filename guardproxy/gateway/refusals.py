@@ -6,6 +6,7 @@ import os
 from types import TracebackType
 
 from guardproxy.audit.incidents import RANDOM_BYTES, new_incident_id
+from guardproxy.core.allowance import MATCHING_WORK
 from guardproxy.core.context import OPAQUE, OPERATOR_MESSAGE, SERVER_STATE, UNKNOWN_ROLE
 from guardproxy.core.policy import Policy, ServerState
 from guardproxy.core.separation.apart import CONTROL_TOKEN, FAKE_TURN, HIDDEN_CHARACTERS, UNFENCED
@@ -54,6 +55,11 @@ _STATE_MESSAGES = {
     ServerState.ALLOW: "",
 }
 
+_WORK_MESSAGE = (
+    "this text costs more to inspect than the policy allows, so nothing was let through; send less text that looks "
+    "like what the policy looks for and is not, or have its operator raise `limits: matching_work`"
+)
+
 
 def refusal(gateway: Gateway, draft: Draft, verdict: Verdict) -> RequestError:
     """The error for an exchange the policy blocks. Gives the incident its id."""
@@ -72,6 +78,8 @@ def refusal(gateway: Gateway, draft: Draft, verdict: Verdict) -> RequestError:
         error = PolicyBlocked(message, param=param, code="server_state_not_allowed", detail=detail)
         error.status = 403
         return error
+    if finding.rule == MATCHING_WORK:
+        return PolicyBlocked(_WORK_MESSAGE, param=param, code="limit_exceeded", detail=detail)
     return PolicyBlocked(_message(finding), param=param, detail=detail)
 
 

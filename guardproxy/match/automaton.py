@@ -111,19 +111,16 @@ class Automaton:
         """Where a scanner begins: behind the character `before`, or at the beginning of the text."""
         return self.configuration((), self.kinds[self.classes[before]].barring if before else False)
 
-    def known(self, threads: tuple[Expected, ...], barred: bool) -> Configuration | None:
-        """The state with these threads, earliest start first, if it is to be kept."""
-        known = self._configurations.get((threads, barred))
-        if known is None and self.cells.keeps_again((threads, barred)):
-            known = self._configurations[threads, barred] = Configuration(self, threads, barred)
-            known.kept = True
-            self.cells.take(5 + 2 * len(threads))
-        return known
-
     def configuration(self, threads: tuple[Expected, ...], barred: bool) -> Configuration:
         """The state with these threads, earliest start first."""
-        known = self.known(threads, barred)
-        return Configuration(self, threads, barred) if known is None else known
+        known = self._configurations.get((threads, barred))
+        if known is None:
+            known = Configuration(self, threads, barred)
+            if self.cells.keeps_again((threads, barred)):
+                known.kept = True
+                self._configurations[threads, barred] = known
+                self.cells.take(5 + 2 * len(threads))
+        return known
 
     def work_out(self, configuration: Configuration, char_class: int) -> Transition:
         """The transition of a configuration for a class it does not know yet; mostly it knows it from now on."""

@@ -7,8 +7,8 @@ the text.
 
 Of all blocks of a rule that are open at once only the last start matters, because the reach of a block never lies
 before that of one with an earlier `m`. So one search looks for the end, and each new start sets it back to its
-beginning: what it finds begins behind the last start. Where that begins nobody asks, so it is looked for from all starts
-at once.
+beginning: what it finds begins behind the last start. Where that begins nobody asks, so it is looked for from all
+starts at once.
 """
 
 from __future__ import annotations

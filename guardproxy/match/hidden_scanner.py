@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from guardproxy.match.hidden_text import MOST_BETWEEN, hidden_runs, reveal_onto
-from guardproxy.match.scanner import Scanner, Span
+from guardproxy.match.scanner import MeteredScanner, Span
 from guardproxy.match.view import SourceMap
 from guardproxy.match.view_scanner import ViewScanner
 
@@ -19,7 +19,7 @@ class HiddenScanner:
 
     __slots__ = ("_begin", "_between", "_open", "_position")
 
-    def __init__(self, begin: Callable[[], Scanner], offset: int = 0) -> None:
+    def __init__(self, begin: Callable[[], MeteredScanner], offset: int = 0) -> None:
         self._begin = begin
         self._position = offset
         self._open: ViewScanner | None = None

@@ -111,7 +111,9 @@ class Lookout:
                 sight[char] = ahead
                 self._cells.take(1)
             return ahead, 0
-        left = [(rest, age) for head, age in zip(heads, ages, strict=True) if (rest := self._heads.without(head, woken))]
+        left = [
+            (rest, age) for head, age in zip(heads, ages, strict=True) if (rest := self._heads.without(head, woken))
+        ]
         return self._sight(ground, tuple([head for head, _ in left]), tuple([age for _, age in left])), woken
 
     def _sight(self, ground: Ground, heads: tuple[Head, ...], ages: tuple[int, ...]) -> Sight:

@@ -14,12 +14,15 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from guardproxy.match.automaton import NEW, Automaton, Configuration, Moves, Register
+from guardproxy.match.automaton import NEW, Automaton, Kind, Moves, Register
+from guardproxy.match.layout import Expected
 
 PART: Final = 0
 """There is one pattern: what is found is told as a match of part 0."""
 
+# It costs as much to ask whether many threads are known as to move some, and they mostly are not.
 _FEW: Final = 2
+_SELDOM: Final = 8
 
 
 class Match(NamedTuple):
@@ -29,13 +32,16 @@ class Match(NamedTuple):
     end: int
 
 
+_Thread = tuple[Expected, int, int]
+"""What it expects, its start and its hold."""
+
 Ends = tuple[int, int]
 """The first and the last end that were confirmed for a start."""
 
 
 class PatternScanner:
-    """Reads one text piece by piece. `offset` and `before` let it begin inside of a text: at that code point, behind that
-    character.
+    """Reads one text piece by piece. `offset` and `before` let it begin inside of a text: at that code point, behind
+    that character.
 
     `found` is what waits to be reported, and keeps the order of confirmation: several ends of one start come as one,
     with the first and the last. If the pattern is kept `apart`, its matches are put down one by one in `matches`
@@ -78,68 +84,68 @@ class PatternScanner:
 
     def read(self, text: str) -> None:
         """What is found waits for `drain`."""
-        classes, end = self._automaton.classes, self.position + len(text)
-        rest = text
-        while rest:
-            configuration = self._configuration
-            position = self.position
+        classes, begin, at = self._automaton.classes, self.position, 0
+        while at < len(text):
+            configuration, position = self._configuration, begin + at
             try:
-                for position, char in enumerate(rest, position):
+                for position, char in enumerate(text[at:] if at else text, begin + at):
                     configuration, moves = configuration[classes[char]]
                     if moves is not None:
                         self._move(moves, position)
             except KeyError:
-                self._configuration, self.position = configuration, position
-                self._trace(text[position - end :])
-                rest = text[self.position - end :] if self.position < end else ""
+                self._configuration = configuration
+                at = position - begin
+                at += self._trace(text[at:], position)
             else:
-                self._configuration, self.position = configuration, end
-                return
+                self._configuration, at = configuration, len(text)
+        self.position = begin + len(text)
 
-    def _trace(self, text: str) -> None:
-        """Read without looking up, until the configuration is one that has come up before, or to the end."""
-        kinds, classes, follow = self._automaton.kinds, self._automaton.classes, self._automaton.layout.follow
-        known, late = self._automaton.known, self._automaton.late
+    def _trace(self, text: str, position: int) -> int:
+        """Read without looking up, until the configuration is one that has come up before, or to the end; how far."""
+        automaton = self._automaton
+        kinds, classes = automaton.kinds, automaton.classes
         barred = self._configuration.barred
-        threads = [(expected, *register) for expected, register in zip(self._configuration.threads, self._threads, strict=True)]
-        position = self.position
-        moves = 0
-        for position, char in enumerate(text, position):
-            moves += 1 + len(threads)
-            allowed, starting, barring, confirming = kinds[classes[char]]
-            moved = []
-            before = 0  # what earlier threads expect
-            for expected, start, hold in threads:
-                if expected & 1 and confirming:
-                    self._note(start, position)
-                    hold = position
-                if taken := expected & allowed:
-                    expected = follow(taken) & ~before
-                    before |= expected
-                    if expected & 1 and not late:
-                        self._note(start, position + 1)
-                        hold = position + 1
-                        expected ^= 1
-                    if expected:
-                        moved.append((expected, start, hold))
-            if starting and not barred and (expected := starting & ~before):
-                hold = position
-                if expected & 1 and not late:
-                    self._note(position, position + 1)
-                    hold = position + 1
-                    expected ^= 1
-                if expected:
-                    moved.append((expected, position, hold))
-            threads, barred = moved, barring
-            if len(threads) <= _FEW:
-                configuration = known(tuple([expected for expected, _, _ in threads]), barred)
-                if configuration is not None:
+        threads = [(expected, *held) for expected, held in zip(self._configuration.threads, self._threads, strict=True)]
+        steps = 0
+        for read, char in enumerate(text, 1):
+            steps += 1 + len(threads)
+            kind = kinds[classes[char]]
+            threads = self._moved(threads, kind, 0 if barred else kind.starting, position)
+            barred = kind.barring
+            position += 1
+            if len(threads) <= _FEW or not read % _SELDOM or read == len(text):
+                configuration = automaton.configuration(tuple([expected for expected, _, _ in threads]), barred)
+                if configuration.kept:
                     break
-        else:
-            configuration = Configuration(self._automaton, tuple([expected for expected, _, _ in threads]), barred)
-        self._automaton.cells.work.done += moves
-        self.position, self._configuration = position + 1, configuration
+        automaton.cells.work.done += steps
+        self._configuration = configuration
         self._threads = [(start, hold) for _, start, hold in threads]
+        return read
+
+    def _moved(self, threads: list[_Thread], kind: Kind, starting: Expected, position: int) -> list[_Thread]:
+        """The threads behind the character at this position."""
+        follow, late, allowed = self._automaton.layout.follow, self._automaton.late, kind.allowed
+        ahead = []
+        for expected, start, hold in threads:
+            if expected & 1 and kind.confirming:
+                self._note(start, position)
+                ahead.append((follow(expected & allowed), start, position))
+            elif taken := expected & allowed:
+                ahead.append((follow(taken), start, hold))
+        if starting:
+            ahead.append((starting, position, position))
+        moved = []
+        before = 0  # what earlier threads expect
+        for following, start, hold in ahead:
+            expected = following & ~before
+            before |= expected
+            if expected & 1 and not late:
+                self._note(start, position + 1)
+                if expected > 1:
+                    moved.append((expected ^ 1, start, position + 1))
+            elif expected:
+                moved.append((expected, start, hold))
+        return moved
 
     def end(self) -> None:
         """The text ends here."""

@@ -33,8 +33,8 @@ Step = tuple["State | None", Matches]
 
 
 class State(dict[int, Step]):
-    """What is expected from one start. As a dictionary: the steps by class; a missing one is worked out. `kept`: whether
-    it is remembered.
+    """What is expected from one start. As a dictionary: the steps by class; a missing one is worked out. `kept`:
+    whether it is remembered.
     """
 
     __slots__ = ("_machine", "kept", "threads")

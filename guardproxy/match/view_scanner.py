@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from guardproxy.match.scanner import Scanner, Span
+from guardproxy.match.scanner import MeteredScanner, Span
 from guardproxy.match.view import SourceMap, fold_onto
 
 Reading = Callable[[SourceMap, str], str]
@@ -43,7 +43,7 @@ class ViewScanner:
 
     def __init__(
         self,
-        scanner: Scanner,
+        scanner: MeteredScanner,
         reading: Reading = fold_onto,
         source: SourceMap | None = None,
         growing: Growing | None = None,
@@ -57,6 +57,11 @@ class ViewScanner:
         self._ascii_length = 0  # of source that the map does not know of yet
         self._growing: Growing = growing or {}  # in offsets of the view
         self._safe = 0
+
+    @property
+    def work(self) -> int:
+        """The steps of work so far."""
+        return self._scanner.work
 
     @property
     def safe(self) -> int:

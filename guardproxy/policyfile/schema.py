@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
+from guardproxy.core.policy import MATCHING_WORK_PER_CHARACTER
 from guardproxy.errors import ConfigurationError
 from guardproxy.policyfile.context_schema import Digest, WrittenFence, WrittenOrder, WrittenPrompt
 from guardproxy.policyfile.tool_schema import WrittenTools
@@ -107,6 +108,7 @@ class WrittenLimits(Written):
     inputs: Count | None = None
     choices: Count | None = None
     output_tokens: Count | None = None
+    matching_work: Count | None = MATCHING_WORK_PER_CHARACTER
     images: Annotated[int, Field(ge=0)] | None = None
     files: Annotated[int, Field(ge=0)] | None = None
     models: tuple[Text, ...] = ()

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guardproxy.core import allowance
 from guardproxy.core.exchange import Opaque, OpaqueKind, Provenance, RequestReading, Segment, Turn
-from guardproxy.core.policy import RequestLimits
+from guardproxy.core.policy import Detector, OnBlock, Policy, RequestLimits
+from guardproxy.detectors import DETECTORS
 from guardproxy.errors import InvalidRequest, NotAllowed
 from guardproxy.gateway.limits import check_content, check_limits
 from guardproxy.surfaces import RESPONSES, MemberNames
+from tests.support.gateway import data_plane, replies, streamed
+from tests.support.policies import small
+from tests.support.upstream import DONE, chunk, completion, event
 
 COUNTS = st.integers(0, 50)
 NAMES = MemberNames()
+
+# What the dear rule looks for may begin at every fourth character.
+DEAR = "1 ".join("".join(Random(seed).choices("xabc", k=150)) for seed in range(8))
 
 
 def reading(
@@ -114,3 +126,55 @@ def test_many_inputs_are_no_choices() -> None:
     with pytest.raises(InvalidRequest) as caught:
         check_limits(RequestLimits(inputs=16), many, NAMES)
     assert caught.value.param == "input"
+
+
+@pytest.fixture
+def _nothing_is_free(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(allowance, "FREE", 500)
+    yield
+
+
+@pytest.mark.usefixtures("_nothing_is_free")
+async def test_a_request_that_costs_too_much_to_inspect_is_refused_before_it_is_sent() -> None:
+    async with data_plane(lambda: replies(completion("fine")), dear(0)) as on:
+        answer = await on.chat(DEAR)
+        assert answer.refusal == (400, "limit_exceeded")
+        assert answer.json["error"]["param"] == "messages[0].content"
+        assert "matching_work" in answer.json["error"]["message"]
+        assert on.record["event"] == "exchange_blocked"
+        assert on.record["rules"] == {"limits.matching_work": 1}
+        assert on.record["coverage"]["skipped"] == {"limits.matching_work": 2}  # also the name of the model
+    async with data_plane(lambda: replies(completion("fine")), dear(None)) as on:
+        assert (await on.chat(DEAR)).status == 200
+
+
+@pytest.mark.usefixtures("_nothing_is_free")
+async def test_an_answer_that_costs_too_much_to_inspect_never_goes_out() -> None:
+    async with data_plane(lambda: replies(completion(DEAR)), dear(0)) as on:
+        answer = await on.chat()
+        assert answer.refusal == (400, "limit_exceeded")
+        assert DEAR[:20] not in answer.body.decode()
+        assert on.record["direction"] == "response"
+
+
+@pytest.mark.usefixtures("_nothing_is_free")
+@pytest.mark.parametrize("on_block", OnBlock)
+async def test_a_streamed_answer_that_costs_too_much_ends_as_the_policy_wants(on_block: OnBlock) -> None:
+    frames = [event(chunk({"content": text})) for text in ("said before. ", DEAR, "said after")]
+    whole = [*frames, event(chunk({}, finish_reason="stop")) + DONE]
+    async with data_plane(lambda: streamed(*whole), dear(0, on_block=on_block)) as on:
+        answer = await on.chat(stream=True)
+        assert answer.status == 200
+        assert b"said before" in answer.body
+        assert b"said after" not in answer.body
+        assert (b"limit_exceeded" in answer.body) == (on_block is OnBlock.ERROR)
+        assert (b"content_filter" in answer.body) == (on_block is OnBlock.FINISH)
+        assert on.record["event"] == "exchange_blocked"
+        assert on.record["rules"] == {"limits.matching_work": 1}
+
+
+def dear(per_character: int | None, **changes: Any) -> Policy:
+    technique = DETECTORS["pattern"]
+    looks: Detector = technique.build([("own.odd", technique.options(pattern="x[a-z]{0,200}1"))])
+    limits = RequestLimits(matching_work=per_character)
+    return small(limits=limits, detectors=dict.fromkeys(Provenance, (looks,)), masking=(looks,), **changes)

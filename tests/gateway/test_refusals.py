@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from guardproxy.core.allowance import MATCHING_WORK
 from guardproxy.core.context import OPERATOR_MESSAGE, UNKNOWN_ROLE
 from guardproxy.core.exchange import Provenance
 from guardproxy.core.verdict import Action, Finding, Severity, Verdict
@@ -55,11 +56,18 @@ def test_a_key_that_may_not_speak_as_the_operator_is_told_what_to_do() -> None:
     [
         (UNKNOWN_ROLE, "role that is not known"),
         ("opaque.audio", "does not let audio content"),
+        (MATCHING_WORK, "costs more to inspect than the policy allows"),
         ("own.forbidden", "policy"),
     ],
 )
 def test_the_message_says_why_in_general(rule: str, words: str) -> None:
     assert words in refusal(GATEWAY, Draft("req_1"), blocked(finding(rule))).message
+
+
+def test_a_text_that_costs_too_much_is_over_a_limit() -> None:
+    error = refusal(GATEWAY, Draft("req_1"), blocked(finding(MATCHING_WORK, "messages", 0, "content")))
+    assert (error.status, error.code, error.param) == (400, "limit_exceeded", "messages[0].content")
+    assert error.detail["category"] == "limits"
 
 
 def test_an_exchange_is_one_incident() -> None:

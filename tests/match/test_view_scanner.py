@@ -42,6 +42,8 @@ def _barred(text: str, at: int, not_after: str) -> bool:
 class WordScanner:
     """Finds words, and is never less sure than one can be: it tries what could come at every start."""
 
+    work = 0
+
     def __init__(self, words: Words) -> None:
         self._words = words
         self._text = ""

@@ -17,7 +17,7 @@ from guardproxy.gateway.gateway import Bounds, Gateway
 from guardproxy.gateway.keyring import Keyring
 from guardproxy.gateway.lifecycle import Lifecycle
 from guardproxy.gateway.upstream import RETURNED
-from guardproxy.match.scanner import Scanner, Span
+from guardproxy.match.scanner import MeteredScanner, Span
 from guardproxy.quota.ledger import MemoryLedger
 from tests.support.caller import Answer, ask
 from tests.support.proxy import Captured
@@ -112,6 +112,8 @@ LABELS = frozenset({"chatcmpl-1", "chat.completion.chunk", "stand-in", "assistan
 class BrokenDetector:
     """A detector that has a bug, which labels do not show."""
 
+    work = 0
+
     def scan_in_steps(self, text: str) -> Generator[None, None, Sequence[Span]]:
         yield
         return self.scan(text)
@@ -124,7 +126,7 @@ class BrokenDetector:
     def scan(self, text: str) -> Sequence[Span]:
         raise LookupError
 
-    def scanner(self) -> Scanner:
+    def scanner(self) -> MeteredScanner:
         return BrokenScanner()
 
 
@@ -132,6 +134,7 @@ class BrokenScanner:
     """Is never sure, and breaks with the second text it is fed."""
 
     safe = 0
+    work = 0
 
     def __init__(self) -> None:
         self._fed = False
