@@ -119,18 +119,18 @@ class CheckedTracker:
             char_class = classes[char]
             moves += 1 + len(threads)
             moved: list[tuple[int, State]] = []
-            hits: list[tuple[int, Matches]] = []
+            hits: list[tuple[int, Matches]] | None = None
             for start, state in threads:
                 following, matches = state[char_class]
                 if following is not None:
                     moved.append((start, following))
                 if matches:
-                    hits.append((start, matches))
+                    hits = [*(hits or ()), (start, matches)]
             following, matches = begin[char_class]
             if following is not None:
                 moved.append((position, following))
             if matches:
-                hits.append((position, matches))
+                hits = [*(hits or ()), (position, matches)]
             if hits:
                 self._judge(hits, position, reading, found)
             begin, threads = machine[char_class], moved

@@ -29,10 +29,10 @@ class Sight(dict[str, "Sight"]):
     """As a dictionary: the sight behind a character. For one that wakes a unit there is none (KeyError).
 
     `heads`: earliest start first. `ages`: of the heads. `age`: of the first, so many characters are undecided; 0
-    without heads. `kept`: whether it is remembered.
+    without heads. `kept`: whether it is remembered. `waking`: what is known of the characters that wake a unit.
     """
 
-    __slots__ = ("age", "ages", "ground", "heads", "kept", "lookout")
+    __slots__ = ("age", "ages", "ground", "heads", "kept", "lookout", "waking")
 
     def __init__(self, lookout: Lookout, ground: Ground, heads: tuple[Head, ...], ages: tuple[int, ...]) -> None:
         super().__init__()
@@ -42,12 +42,24 @@ class Sight(dict[str, "Sight"]):
         self.ages = ages
         self.age = ages[0] if ages else 0
         self.kept = False
+        self.waking: dict[str, tuple[Sight, int]] = {}
+
+    def ahead(self, char: str) -> tuple[Sight, int]:
+        """The sight behind a character, and the units it wakes, as a bit set."""
+        ahead = self.get(char)
+        return (ahead, 0) if ahead is not None else self.waking.get(char) or self.lookout.work_out(self, char)
 
     def __missing__(self, char: str) -> Sight:
+        if char in self.waking:
+            raise KeyError(char)
         ahead, woken = self.lookout.work_out(self, char)
         if woken:
             raise KeyError(char)
         return ahead
+
+    def looks_like(self, other: Sight) -> bool:
+        """Whether both see the same, with the same ages."""
+        return self is other or (self.ground, self.heads, self.ages) == (other.ground, other.heads, other.ages)
 
     def age_of(self, units: int) -> int:
         """The age of the first head that follows one of these units; 0 if none does."""
@@ -105,16 +117,19 @@ class Lookout:
             woken |= _crowded(heads)
         if ages and ages[0] >= DEPTH:
             woken |= heads[0].units
-        if not woken:
-            ahead = self._sight(ground, tuple(heads), tuple(ages))
-            if ahead.kept and sight.kept:
+        if woken:
+            left = [
+                (rest, age) for head, age in zip(heads, ages, strict=True) if (rest := self._heads.without(head, woken))
+            ]
+            heads, ages = [head for head, _ in left], [age for _, age in left]
+        ahead = self._sight(ground, tuple(heads), tuple(ages))
+        if ahead.kept and sight.kept:
+            self._cells.take(1)
+            if woken:
+                sight.waking[char] = ahead, woken
+            else:
                 sight[char] = ahead
-                self._cells.take(1)
-            return ahead, 0
-        left = [
-            (rest, age) for head, age in zip(heads, ages, strict=True) if (rest := self._heads.without(head, woken))
-        ]
-        return self._sight(ground, tuple([head for head, _ in left]), tuple([age for _, age in left])), woken
+        return ahead, woken
 
     def _sight(self, ground: Ground, heads: tuple[Head, ...], ages: tuple[int, ...]) -> Sight:
         key = ground, heads, ages
@@ -132,6 +147,7 @@ class Lookout:
         """Scanners keep their sight and go on from it."""
         for sight in self._sights.values():
             sight.clear()
+            sight.waking.clear()
             sight.kept = False
         self._sights.clear()
 

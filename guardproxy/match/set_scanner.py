@@ -163,7 +163,7 @@ class SetScanner:
         """Whether both will find the same in whatever comes: they expect the same, from the same starts. None of these
         lies before the last `alike` characters, which are the same in both texts.
         """
-        if self._at_words is not other._at_words or self._anywhere is not other._anywhere:
+        if not (self._at_words.looks_like(other._at_words) and self._anywhere.looks_like(other._anywhere)):
             return False
         if max(self._at_words.age, self._anywhere.age) > alike:
             return False
@@ -209,8 +209,8 @@ class SetScanner:
 
     def _work_out(self, char: str) -> list[tuple[int, int]]:
         """Read a character that may wake a unit: the units it does, and the age of their first start."""
-        at_words, some = self._shared.at_words.work_out(self._at_words, char)
-        anywhere, others = self._shared.anywhere.work_out(self._anywhere, char)
+        at_words, some = self._at_words.ahead(char)
+        anywhere, others = self._anywhere.ahead(char)
         woken = [(unit, self._age_of(1 << unit) + 1) for unit in _members((some | others) & self._asleep)]
         self._at_words, self._anywhere = at_words, anywhere
         return woken
