@@ -72,7 +72,7 @@ def scan_within(allowance: Allowance, detector: Detector, text: str) -> Generato
         yield
 
 
-def run(steps: Generator[None, None, Result]) -> Result:
+def run_through(steps: Generator[None, None, Result]) -> Result:
     """What the steps come to, without a stop."""
     while True:
         try:

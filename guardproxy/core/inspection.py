@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 
-from guardproxy.core.allowance import MATCHING_WORK, RULE, Allowance, run, scan_within, too_dear, work_of
+from guardproxy.core.allowance import MATCHING_WORK, RULE, Allowance, run_through, scan_within, too_dear, work_of
 from guardproxy.core.context import refuse_opaque
 from guardproxy.core.excerpt import mask_excerpt
 from guardproxy.core.exchange import NO_RULE, Coverage, Opaque, OpaqueKind, Provenance, Segment
@@ -44,7 +44,7 @@ _shown_names: set[tuple[str, str]] = set()
 
 def inspect(policy: Policy, segments: Sequence[Segment], skipped: Collection[str] = ()) -> Verdict:
     """Hold every segment against the rules for its provenance. `skipped` names what could not be read at all."""
-    return run(inspect_in_steps(policy, segments, skipped))
+    return run_through(inspect_in_steps(policy, segments, skipped))
 
 
 def inspect_in_steps(
@@ -116,7 +116,7 @@ def _masks(
         for together in runs_of([segment for segment in segments if segment.provenance is provenance]):
             if any(segment in hits for segment in together):
                 for detector in policy.masking:
-                    run(scan_run(detector, together, masks, Allowance(None)))
+                    run_through(scan_run(detector, together, masks, Allowance(None)))
     return masks
 
 
@@ -221,7 +221,7 @@ class OutputGuard:
         found: list[Span] = []
         for detector in self._detectors:
             if detector.may_match(text):
-                spans = run(scan_within(self._allowance, detector, text))
+                spans = run_through(scan_within(self._allowance, detector, text))
                 if spans is None:
                     return None
                 found += spans

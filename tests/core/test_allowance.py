@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from guardproxy.core import allowance as module
-from guardproxy.core.allowance import FREE, MATCHING_WORK, Allowance, run, scan_within, too_dear, work_of
+from guardproxy.core.allowance import FREE, MATCHING_WORK, Allowance, run_through, scan_within, too_dear, work_of
 from guardproxy.core.exchange import Provenance, Segment
 from guardproxy.core.inspection import OutputGuard, inspect, inspect_in_steps
 from guardproxy.core.memo import Memo
@@ -59,17 +59,17 @@ def test_a_scan_within_the_allowance_finds_what_a_scan_finds_and_pays_for_it() -
     text = dear_text(2000) + " key-1234 " + dear_text(2000, 2)
     unlimited = Allowance(None)
     before = work_of([detector])
-    assert run(scan_within(unlimited, detector, text)) == detector.scan(text)
+    assert run_through(scan_within(unlimited, detector, text)) == detector.scan(text)
     assert detector.work == work_of([detector]) > before
     allowance = Allowance(1)
-    assert run(scan_within(allowance, detector, text)) is None
+    assert run_through(scan_within(allowance, detector, text)) is None
     assert allowance.exceeded
 
 
 def test_a_scan_that_costs_too_much_stops_long_before_the_end() -> None:
     (detector,) = make_kit(DEAR).detectors
     before = detector.work
-    assert run(scan_within(Allowance(1), detector, dear_text(500_000) + "1")) is None
+    assert run_through(scan_within(Allowance(1), detector, dear_text(500_000) + "1")) is None
     assert detector.work - before < 2_000_000
 
 
@@ -105,7 +105,7 @@ def test_no_memo_remembers_what_was_not_looked_at_to_the_end() -> None:
         for at, text in enumerate(["harmless words " * 60] * 5 + [dear_text(6000)])
     ]
     for _ in range(3):
-        assert run(inspect_in_steps(limited, segments, (), memo)).action is Action.BLOCK
+        assert run_through(inspect_in_steps(limited, segments, (), memo)).action is Action.BLOCK
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
