@@ -76,7 +76,7 @@ def test_with_a_memo_every_request_of_a_conversation_gets_the_verdict_it_gets_wi
     policy = kit.policy()
     memo = Memo(policy.revision, b"key")
     for request in [*requests, *requests]:
-        assert run_through(inspect_in_steps(policy, request, (), memo))[0] == inspect(policy, request)
+        assert run(inspect_in_steps(policy, request, (), memo))[0] == inspect(policy, request)
 
 
 def conversation(*contents: str) -> list[Segment]:
@@ -91,10 +91,10 @@ def test_a_history_that_was_clean_is_not_looked_at_again() -> None:
     }, detectors={Provenance.USER: (detector,)})  # fmt: skip
     memo = Memo(policy.revision, b"key")
     history = [f"{LONG} {at}" for at in range(5)]
-    run_through(inspect_in_steps(policy, conversation(*history), (), memo))
+    run(inspect_in_steps(policy, conversation(*history), (), memo))
     assert len(memo) == 5
     detector.looked_at.clear()
-    run_through(inspect_in_steps(policy, conversation(*history, "a secret"), (), memo))
+    run(inspect_in_steps(policy, conversation(*history, "a secret"), (), memo))
     assert not any(LONG in text for text in detector.looked_at)
 
 
@@ -102,14 +102,14 @@ def test_what_was_found_once_is_found_again() -> None:
     policy = WORDS.policy()
     memo = Memo(policy.revision, b"key")
     request = conversation(*(f"{LONG} {at}" for at in range(5)), f"{LONG} secret")
-    verdicts = [run_through(inspect_in_steps(policy, request, (), memo))[0] for _ in range(3)]
+    verdicts = [run(inspect_in_steps(policy, request, (), memo))[0] for _ in range(3)]
     assert [len(verdict.findings) for verdict in verdicts] == [1, 1, 1]
 
 
 def test_a_memo_of_another_policy_is_not_asked() -> None:
     policy = WORDS.policy()
     memo = Memo("another revision", b"key")
-    run_through(inspect_in_steps(policy, conversation(*(f"{LONG} {at}" for at in range(5))), (), memo))
+    run(inspect_in_steps(policy, conversation(*(f"{LONG} {at}" for at in range(5))), (), memo))
     assert len(memo) == 0
 
 
@@ -117,27 +117,27 @@ def test_clean_parts_do_not_make_their_sum_clean() -> None:
     policy = WORDS.policy()
     memo = Memo(policy.revision, b"key")
     parts = [LONG + "a sec", "ret " + LONG]
-    run_through(inspect_in_steps(policy, conversation(*parts, LONG, LONG + "."), (), memo))
+    run(inspect_in_steps(policy, conversation(*parts, LONG, LONG + "."), (), memo))
     joined = [Segment(text, Provenance.USER, ("parts", at), 0) for at, text in enumerate(parts)]
-    verdict, _ = run_through(inspect_in_steps(policy, [*joined, *conversation(LONG, LONG + ".")], (), memo))
+    verdict, _ = run(inspect_in_steps(policy, [*joined, *conversation(LONG, LONG + ".")], (), memo))
     assert len(verdict.findings) == 2
 
 
 def test_short_texts_are_not_worth_remembering() -> None:
     policy = WORDS.policy()
     memo = Memo(policy.revision, b"key")
-    run_through(inspect_in_steps(policy, conversation(*("x" * (LEAST - 1) for _ in range(6))), (), memo))
+    run(inspect_in_steps(policy, conversation(*("x" * (LEAST - 1) for _ in range(6))), (), memo))
     assert len(memo) == 0
 
 
 def test_a_long_text_is_read_with_stops_and_a_short_one_without() -> None:
     policy = WORDS.policy()
-    assert run_through(inspect_in_steps(policy, conversation("nothing at all"))) == (
+    assert run(inspect_in_steps(policy, conversation("nothing at all"))) == (
         inspect(policy, conversation("nothing at all")),
         0,
     )
     long = conversation("a secret " * 100_000)
-    verdict, stops = run_through(inspect_in_steps(policy, long))
+    verdict, stops = run(inspect_in_steps(policy, long))
     assert verdict == inspect(policy, long)
     assert stops > 20
 
