@@ -34,7 +34,19 @@ class Layout:
     `size`: how many positions there are, with position 0.
     """
 
-    __slots__ = ("_allowed", "_chained", "_jumps", "_leading", "_leaving", "_own", "_places", "_ways", "first", "size")
+    __slots__ = (
+        "_allowed",
+        "_chained",
+        "_jumps",
+        "_leading",
+        "_leaving",
+        "_many",
+        "_own",
+        "_places",
+        "_ways",
+        "first",
+        "size",
+    )
 
     def __init__(self, tree: Node, bits: Mapping[CharSet, int]) -> None:
         laid = _Laying()
@@ -47,6 +59,7 @@ class Layout:
         self._chained = laid.chained
         self._jumps = [*laid.jumps.items()]
         self._leading = [*laid.leading.items()]
+        self._many = len(self._jumps) + len(self._leading) > _FEW
         self._leaving = 0
         for positions in (*laid.jumps.values(), *laid.leading.values()):
             self._leaving |= positions
@@ -81,12 +94,21 @@ class Layout:
         """What is expected behind a character that was taken at these positions."""
         following = (taken & self._chained) << 1
         taken &= self._leaving
-        return following | self._left(taken) if taken else following
+        if not taken:
+            return following
+        if self._many:
+            return following | self._left(taken)
+        for distance, places in self._jumps:
+            if going := taken & places:
+                following |= going << distance
+        for to, places in self._leading:
+            if taken & places:
+                following |= to
+        return following
 
     def _left(self, taken: int) -> Expected:
         """Where these lead, other than to the next position. Costs the number of them or of the ways, the lesser."""
-        ways = len(self._jumps) + len(self._leading)
-        if ways <= _FEW or taken.bit_count() >= ways:
+        if taken.bit_count() >= len(self._jumps) + len(self._leading):
             return self._leave(taken)
         following = 0
         while taken:
