@@ -16,6 +16,7 @@ from guardproxy.core.inspection import OutputGuard, inspect, inspect_in_steps
 from guardproxy.core.memo import Memo
 from guardproxy.core.policy import Policy, RequestLimits
 from guardproxy.core.rewrite import redact
+from guardproxy.core.stream import StreamGuard
 from guardproxy.core.verdict import Action
 from tests.support.strategies import Kit, make_kit, pieces_of
 
@@ -127,6 +128,21 @@ def test_a_stream_that_costs_too_much_ends_and_what_left_is_what_leaves_without_
     assert (free.feed(text) + free.finish()).startswith(out)
     assert len(out) < len(text)
     assert channel.feed("more") == channel.finish() == ""
+
+
+@pytest.mark.parametrize("enough", [True, False])
+def test_a_stream_pays_for_each_step_once(enough: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = dear_text(600)
+    pieces = [text[at : at + 10] for at in range(0, len(text), 10)]
+    scanner = make_kit(DEAR).detectors[0].scanner()
+    for piece in pieces:
+        scanner.feed(piece)
+    monkeypatch.setattr(module, "FREE", scanner.work - (not enough))
+    kit = make_kit(DEAR)
+    channel = StreamGuard([kit.detectors[0].scanner()], kit.rules, lambda hit: None, Allowance(0))
+    for piece in pieces:
+        channel.feed(piece)
+    assert (channel.blocked is None) == enough
 
 
 def test_all_channels_of_an_answer_share_what_is_allowed() -> None:

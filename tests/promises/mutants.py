@@ -174,7 +174,7 @@ MUTANTS: Final = (
         ("tests/match/test_layout.py",),
     ),
     Mutant(
-        "what was paid for once is free from then on",
+        "a stream pays for its steps again with every piece",
         "core/stream.py",
         "self._worked, self._counted = worked, self._counted + characters",
         "self._counted += characters",
