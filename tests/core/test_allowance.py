@@ -6,7 +6,7 @@ import dataclasses
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from guardproxy.core import allowance as module
@@ -109,7 +109,13 @@ def test_no_memo_remembers_what_was_not_looked_at_to_the_end() -> None:
         assert run_through(inspect_in_steps(limited, segments, (), memo)).action is Action.BLOCK
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# Each example costs much, so a failing one is not made smaller.
+@settings(
+    max_examples=10,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(st.integers(0, 3000), st.lists(st.integers(0, 9000), max_size=30))
 def test_a_stream_that_costs_too_much_ends_and_what_left_is_what_leaves_without_a_limit(
     ordinary: int, cuts: list[int]
