@@ -30,6 +30,9 @@ from guardproxy.match.scanner import MeteredScanner, Span
 # A longer piece is read in several, so that it can end between two of them.
 _AT_A_STRETCH = 1024
 
+# Characters: to ask after each chunk of a few would cost more than most chunks do.
+_PAID_AT_ONCE = 64
+
 # Enough released text to mask what stands before a match, also when it begins in the middle of something.
 _TAIL = 512
 
@@ -124,15 +127,14 @@ class StreamGuard:
             return "".join(self.feed(text[at : at + _AT_A_STRETCH]) for at in range(0, len(text), _AT_A_STRETCH))
         self._buffer += text
         safe = self._base + len(self._buffer)
-        worked = 0
+        owing = safe - self._counted
         for number, scanner in enumerate(self._scanners):
             spans = scanner.feed(text)
             if spans:
                 self._queue(number, spans)
             if scanner.safe < safe:
                 safe = scanner.safe
-            worked += scanner.work
-        if worked != self._worked and not self._pay(worked):
+        if owing >= _PAID_AT_ONCE and not self._pay():
             return ""
         return self._release(safe)
 
@@ -142,10 +144,13 @@ class StreamGuard:
             return ""
         for number, scanner in enumerate(self._scanners):
             self._queue(number, scanner.finish())
+        if not self._pay():
+            return ""
         return self._release(self._base + len(self._buffer))
 
-    def _pay(self, worked: int) -> bool:
+    def _pay(self) -> bool:
         """Whether what was read is within the allowance. If not, that is what ends the channel."""
+        worked = sum([scanner.work for scanner in self._scanners])
         steps, characters = worked - self._worked, self._base + len(self._buffer) - self._counted
         self._worked, self._counted = worked, self._counted + characters
         if self._allowance.spend(steps, characters):

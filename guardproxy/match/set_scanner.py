@@ -63,7 +63,18 @@ class SetScanner:
     `offset` and `before` let it begin inside of a text: at that code point, behind that character.
     """
 
-    __slots__ = ("_anywhere", "_asleep", "_at_words", "_awake", "_found", "_shared", "_tail", "position", "work")
+    __slots__ = (
+        "_anywhere",
+        "_asleep",
+        "_at_words",
+        "_awake",
+        "_found",
+        "_shared",
+        "_tail",
+        "_work",
+        "position",
+        "work",
+    )
 
     def __init__(self, shared: Shared, *, offset: int = 0, before: str = "") -> None:
         self._shared = shared
@@ -73,6 +84,7 @@ class SetScanner:
         self._asleep = -1  # all units but those, as a bit set
         self._found: dict[tuple[int, int], Ends] = {}  # (start, part) -> ends
         self.position = offset
+        self._work = shared.work
         self.work = 0  # steps that this text has cost so far
 
     @property
@@ -97,7 +109,7 @@ class SetScanner:
 
     def read(self, text: str, most: int = UNBOUNDED) -> None:
         """As `feed`, but what is found waits for `take`. It stops early when so many steps of work were done."""
-        work = self._shared.work
+        work = self._work
         before = work.done
         if not self._awake and len(text) <= _AWAKE:
             at_words, anywhere = self._at_words, self._anywhere

@@ -143,11 +143,13 @@ def test_a_stream_pays_for_each_step_once(enough: bool, monkeypatch: pytest.Monk
     scanner = make_kit(DEAR).detectors[0].scanner()
     for piece in pieces:
         scanner.feed(piece)
+    scanner.finish()
     monkeypatch.setattr(module, "FREE", scanner.work - (not enough))
     kit = make_kit(DEAR)
     channel = StreamGuard([kit.detectors[0].scanner()], kit.rules, lambda hit: None, Allowance(0))
     for piece in pieces:
         channel.feed(piece)
+    channel.finish()
     assert (channel.blocked is None) == enough
 
 
@@ -155,7 +157,9 @@ def test_all_channels_of_an_answer_share_what_is_allowed() -> None:
     kit = make_kit(DEAR)
     guard = OutputGuard(policy(kit))
     for seed in range(60):
-        guard.open(("choices", seed)).feed(dear_text(150, seed))
+        channel = guard.open(("choices", seed))
+        channel.feed(dear_text(50, seed))
+        channel.finish()
     assert guard.blocked is not None
 
 
