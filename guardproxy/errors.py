@@ -125,14 +125,30 @@ class PolicyBlocked(RequestError):
 
 
 class QuotaExceeded(RequestError):
-    """A limit of the key is used up; `type` names the metric, as OpenAI does."""
+    """A limit is used up; `type` names the metric, as OpenAI does, or is `insufficient_quota` for a budget."""
 
     status = 429
     code = "rate_limit_exceeded"
 
-    def __init__(self, message: str, *, metric: str, retry: Retry) -> None:
-        super().__init__(message, retry=retry)
+    def __init__(
+        self,
+        message: str,
+        *,
+        metric: str,
+        retry: Retry,
+        code: str | None = None,
+        detail: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, code=code, retry=retry, detail=detail)
         self.type = metric
+
+
+class QuotaStoreUnavailable(RequestError):
+    """The store that keeps the account is out of reach, and a limit must not be guessed. Not a used-up limit."""
+
+    status = 503
+    type = "server_error"
+    code = "quota_store_unavailable"
 
 
 class GuardUnavailable(RequestError):

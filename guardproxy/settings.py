@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from guardproxy.errors import ConfigurationError
-from guardproxy.policyfile.schema import Text, Written, read_as
+from guardproxy.policyfile.schema import Count, Text, Written, read_as
 from guardproxy.policyfile.yaml_nodes import parse_yaml
 
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
@@ -57,6 +57,43 @@ class KeySettings(Written):
     file: Text | None = None
 
 
+class RedisSettings(Written):
+    """The store shared by several proxies. Its password stands in an environment variable or a file."""
+
+    url: Text | None = None
+    username: Text | None = None
+    password_env: Text = "GUARDPROXY_REDIS_PASSWORD"  # noqa: S105 - the name of a variable
+    password_file: Text | None = None
+    ca_file: Text | None = None
+    connect_timeout: Seconds = 0.25
+    command_timeout: Seconds = 0.1
+    prefix: Annotated[str, StringConstraints(pattern=r"^[!-~]*\{[!-~]+\}[!-~]*$", max_length=64)] = "gp:q:{gp}:"
+
+
+class WrittenPrice(Written):
+    """US dollars per million tokens; `units` are charged for each request."""
+
+    models: Annotated[tuple[Text, ...], Field(min_length=1)]
+    input: Annotated[float, Field(ge=0, le=10**6)] = 0.0
+    output: Annotated[float, Field(ge=0, le=10**6)] = 0.0
+    units: dict[str, Count] = Field(default_factory=dict)
+
+
+class QuotaSettings(Written):
+    """How quotas are kept. Without a store each process counts by itself.
+
+    `replicas` is how many processes share the limits while the store is away, `factor` how much of the limits they may
+    use together then.
+    """
+
+    redis: RedisSettings = RedisSettings()
+    enforce: bool = True
+    lease: Annotated[float, Field(ge=3, le=3600, strict=False)] = 60.0
+    replicas: Annotated[int, Field(gt=0)] = 1
+    factor: Annotated[float, Field(gt=0, le=100, strict=False)] = 1.0
+    prices: tuple[WrittenPrice, ...] = ()
+
+
 class LogSettings(Written):
     """`auto` is readable on a terminal and JSON lines elsewhere. `incidents` is the file of blocked exchanges."""
 
@@ -72,6 +109,7 @@ class Settings(Written):
     upstream: UpstreamSettings = UpstreamSettings()
     policy: Text | None = None
     keys: KeySettings = KeySettings()
+    quota: QuotaSettings = QuotaSettings()
     log: LogSettings = LogSettings()
     head_timeout: Seconds = 15.0
     body_timeout: Seconds = 30.0
@@ -116,6 +154,19 @@ def upstream_key(settings: Settings, environ: Mapping[str, str]) -> str | None:
     return key
 
 
+def store_password(settings: Settings, environ: Mapping[str, str]) -> str | None:
+    """The password of the quota store, from its file or its environment variable; None where it needs none."""
+    redis = settings.quota.redis
+    if not redis.password_file:
+        return environ.get(redis.password_env, "").strip() or None
+    try:
+        return Path(redis.password_file).read_text(encoding="utf-8").strip() or None
+    except OSError as error:
+        raise ConfigurationError(f"quota.redis.password_file cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:  # not chained: it holds the password
+        raise ConfigurationError("quota.redis.password_file is not UTF-8 text") from None
+
+
 def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -132,6 +183,9 @@ def _read(file: Path) -> Settings:
         raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from error
     document = parse_yaml(raw, str(file))
     settings = read_as(Settings, document, document.content)
+    if ":" in urlsplit(settings.quota.redis.url or "").netloc.rpartition("@")[0]:
+        where = document.at(("quota", "redis", "url"))
+        raise ConfigurationError(f"{where}: no password belongs into this file: use password_env or password_file")
     return _beside(file.parent, settings)
 
 
@@ -149,6 +203,16 @@ def _beside(folder: Path, settings: Settings) -> Settings:
             "policy": anchored(settings.policy),
             "keys": settings.keys.model_copy(update={"file": anchored(settings.keys.file)}),
             "log": log,
+            "quota": settings.quota.model_copy(
+                update={
+                    "redis": settings.quota.redis.model_copy(
+                        update={
+                            "password_file": anchored(settings.quota.redis.password_file),
+                            "ca_file": anchored(settings.quota.redis.ca_file),
+                        }
+                    )
+                }
+            ),
             "upstream": settings.upstream.model_copy(update={"api_key_file": anchored(settings.upstream.api_key_file)}),
         }
     )
@@ -168,7 +232,19 @@ def _with_environment(settings: Settings, environ: Mapping[str, str]) -> Setting
         incidents := environ.get("GUARDPROXY_INCIDENTS", "").strip()
     ) and "incidents" not in settings.log.model_fields_set:
         changes["log"] = settings.log.model_copy(update={"incidents": incidents})
+    changes["quota"] = _quota_with_environment(settings.quota, environ)
     return settings.model_copy(update=changes)
+
+
+def _quota_with_environment(quota: QuotaSettings, environ: Mapping[str, str]) -> QuotaSettings:
+    changes: dict[str, object] = {}
+    if (url := environ.get("GUARDPROXY_REDIS_URL", "").strip()) and quota.redis.url is None:
+        changes["redis"] = quota.redis.model_copy(update={"url": url})
+    if (replicas := environ.get("GUARDPROXY_REPLICAS", "").strip()) and "replicas" not in quota.model_fields_set:
+        if not replicas.isdecimal() or int(replicas) == 0:
+            raise ConfigurationError("GUARDPROXY_REPLICAS is a number of processes, 1 or more")
+        changes["replicas"] = int(replicas)
+    return quota.model_copy(update=changes)
 
 
 def _with_overrides(settings: Settings, overrides: Overrides) -> Settings:

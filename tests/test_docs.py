@@ -13,7 +13,8 @@ from typer.main import get_command
 from guardproxy.audit.events import Event
 from guardproxy.cli.main import app
 from guardproxy.core.exchange import OpaqueKind, Provenance
-from guardproxy.core.policy import Metric, OperatorMessages
+from guardproxy.core.policy import OperatorMessages
+from guardproxy.core.quota import Metric, OnStoreError, Share
 from guardproxy.core.tools import rules as tool_rules
 from guardproxy.core.tools.entities import Kind
 from guardproxy.core.tools.origin import Origin
@@ -21,7 +22,7 @@ from guardproxy.core.tools.rules import Span
 from guardproxy.core.verdict import Action, Severity
 from guardproxy.detectors import DETECTORS
 from guardproxy.policyfile.examples import ALPHABETS
-from guardproxy.policyfile.schema import WrittenPolicy, WrittenQuota, WrittenRule
+from guardproxy.policyfile.schema import WrittenOnly, WrittenPolicy, WrittenQuota, WrittenRule
 from guardproxy.policyfile.tool_schema import WrittenArgument, WrittenFlowRule, WrittenTools
 from guardproxy.settings import Settings
 
@@ -88,6 +89,8 @@ def test_the_readme_names_each_environment_variable() -> None:
         *Provenance,
         *OpaqueKind,
         *Metric,
+        *Share,
+        *OnStoreError,
         *OperatorMessages,
         *Origin,
         *Span,
@@ -98,15 +101,20 @@ def test_the_reference_names_each_word_of_the_policy_language(word: str) -> None
     assert re.search(rf"\b{word.lower()}\b", in_code(REFERENCE))
 
 
+WRITTEN = (
+    WrittenPolicy,
+    WrittenRule,
+    WrittenQuota,
+    WrittenOnly,
+    WrittenTools,
+    WrittenFlowRule,
+    WrittenArgument,
+)
+
+
 @pytest.mark.parametrize(
     "key",
-    sorted(
-        {
-            key
-            for model in (WrittenPolicy, WrittenRule, WrittenQuota, WrittenTools, WrittenFlowRule, WrittenArgument)
-            for key in policy_keys(model)
-        }
-    ),
+    sorted({key for model in WRITTEN for key in policy_keys(model)}),
 )
 def test_the_reference_names_each_key_of_a_policy_and_of_a_rule(key: str) -> None:
     assert re.search(rf"\b{key}\b", in_code(REFERENCE))

@@ -170,3 +170,33 @@ def test_loopback_is_this_machine(host: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "127.0.0.1.example.org", "myhost", ""])
 def test_everything_else_is_not(host: str) -> None:
     assert not is_loopback(host)
+
+
+def test_a_store_of_quotas_is_named_by_the_file_or_the_environment(tmp_path: Path) -> None:
+    environ = {"GUARDPROXY_REDIS_URL": "redis://:secret@env:6379/0"}
+    assert load_settings(None, environ).quota.redis.url == environ["GUARDPROXY_REDIS_URL"]
+    text = "quota: {redis: {url: 'redis://file', password_file: pw, ca_file: ca.pem}, lease: 30, replicas: 2}\n"
+    redis = load_settings(written(tmp_path, text), environ).quota.redis
+    assert redis.url == "redis://file"
+    assert (redis.password_file, redis.ca_file) == (str(tmp_path / "pw"), str(tmp_path / "ca.pem"))
+
+
+def test_a_password_in_the_file_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings(written(tmp_path, "quota: {redis: {url: 'redis://ada:hunter2@host'}}\n"), {})
+    assert "password_env" in raised.value.message
+    assert "hunter2" not in raised.value.message
+
+
+def test_all_keys_of_the_store_need_one_hash_tag(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="prefix"):
+        load_settings(written(tmp_path, "quota: {redis: {prefix: 'untagged:'}}\n"), {})
+
+
+def test_the_number_of_replicas_comes_from_the_environment_unless_the_file_says_it(tmp_path: Path) -> None:
+    environ = {"GUARDPROXY_REPLICAS": "3"}
+    assert load_settings(None, environ).quota.replicas == 3
+    assert load_settings(written(tmp_path, "quota: {replicas: 2}\n"), environ).quota.replicas == 2
+    for wrong in ("0", "-1", "many"):
+        with pytest.raises(ConfigurationError, match="GUARDPROXY_REPLICAS"):
+            load_settings(None, {"GUARDPROXY_REPLICAS": wrong})

@@ -46,6 +46,17 @@ class Event(StrEnum):
     EXCHANGE_BLOCKED = "exchange_blocked", "warning", "The policy refused an exchange, or ended its answer."
     EXCHANGE_REFUSED = "exchange_refused", "warning", "The caller's mistake: bad input, a bad key, a size limit."
     QUOTA_REFUSED = "quota_refused", "warning", "A key has used up one of its limits."
+    QUOTA_STORE_UNAVAILABLE = (
+        "quota_store_unavailable",
+        "error",
+        "An exchange was refused since its quotas could not be asked. An outage: never a used-up limit.",
+    )
+    QUOTA_STORE_LOST = (
+        "quota_store_lost",
+        "error",
+        "The store of the quotas does not answer: each quota does what its on_store_error says.",
+    )
+    QUOTA_STORE_RESTORED = "quota_store_restored", "warning", "The store of the quotas answers again."
     UPSTREAM_FAILED = (
         "upstream_failed",
         "error",

@@ -66,6 +66,9 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     exception behind a failure, never its text. `timings_us` knows `total`, `guard_request`, `upstream_first_byte` and
     `guard_response`. Fields stay None or empty where the exchange did not get that far.
     `uninspected`: the policy lets this surface pass without a look.
+
+    `charged` is what the exchange is charged where a budget counts it: from these lines a lost account is made again.
+    `would_refuse` are the ids of quotas in shadow mode that would have refused it.
     """
 
     time_ms: int
@@ -94,6 +97,9 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     tokens: Mapping[str, int] = {}
     bytes_in: int = 0
     bytes_out: int = 0
+    team: str | None = None
+    charged: Mapping[str, int] = {}
+    would_refuse: tuple[str, ...] = ()
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,6 +174,10 @@ def to_log_fields(record: AuditRecord) -> dict[str, Plain]:
         fields["timings_us"] = _plain(record.timings_us)
     if record.tokens:
         fields["tokens"] = _plain(record.tokens)
+    if record.charged:
+        fields |= {"team": _name(record.team), "charged": _plain(record.charged)}
+    if record.would_refuse:
+        fields["would_refuse"] = dict.fromkeys(record.would_refuse, 1)
     return fields
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from guardproxy.audit.events import Event
 from guardproxy.audit.incidents import IncidentFile
 from guardproxy.audit.sinks import EventLog, Recorder
+from guardproxy.cli.compose_quota import make_ledger, make_planner
 from guardproxy.core.memo import Memo
 from guardproxy.errors import ConfigurationError
 from guardproxy.gateway.app import Listeners
@@ -22,7 +22,6 @@ from guardproxy.gateway.keys import new_key
 from guardproxy.gateway.lifecycle import Lifecycle
 from guardproxy.gateway.upstream import HttpUpstream, UpstreamTimeouts
 from guardproxy.policyfile.compile import load_policy
-from guardproxy.quota.ledger import MemoryLedger
 from guardproxy.settings import DEFAULT_BASE_URL, Settings, is_loopback, upstream_key
 
 
@@ -54,7 +53,8 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
     gateway = Gateway(
         policy=policy,
         keyring=keyring,
-        ledger=MemoryLedger(lambda: time.monotonic_ns() // 1_000_000),
+        planner=make_planner(settings, policy),
+        ledger=make_ledger(settings, log, environ),
         upstream=HttpUpstream(
             upstream.base_url,
             secret,

@@ -48,6 +48,7 @@ def create(
             "its own needs it. user: may not."
         ),
     ] = "user",
+    team: Annotated[str | None, typer.Option(help="Whose limits of a team it shares. Default: no team.")] = None,
     expires: Annotated[
         str | None, typer.Option(help="When it stops working: 12h, 90d, 4w, or a date like 2030-01-31. Default: never.")
     ] = None,
@@ -72,6 +73,8 @@ def create(
     now = datetime.now(UTC).replace(microsecond=0)
     valid_until = None if expires is None else _moment(expires, now)
     _check_name(name)
+    if team is not None:
+        _check_name(team, "--team")
     made = new_key(secrets.token_bytes)
     pepper = ensure_pepper(file, os.environ, secrets.token_bytes)
     stored = StoredKey(
@@ -80,6 +83,7 @@ def create(
         digest=digest(made.token, pepper),
         speaks_as=speaks_as,
         created=now,
+        team=team,
         expires=valid_until,
     )
 
@@ -160,13 +164,13 @@ def _explain(key: StoredKey, file: Path) -> None:
         typer.echo(line, err=True)
 
 
-def _check_name(name: str) -> None:
+def _check_name(name: str, where: str = "NAME") -> None:
     from guardproxy.gateway.keyfile import checked_name
 
     try:
         checked_name(name)
     except ValueError as error:
-        raise typer.BadParameter(f"a name {error}", param_hint="NAME") from None
+        raise typer.BadParameter(f"a name {error}", param_hint=where) from None
 
 
 def _moment(text: str, now: datetime) -> datetime:

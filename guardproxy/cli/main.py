@@ -10,10 +10,12 @@ import typer
 from guardproxy import __version__
 from guardproxy.cli.check import check
 from guardproxy.cli.demo import demo
+from guardproxy.cli.doctor import doctor
 from guardproxy.cli.health import health
 from guardproxy.cli.incidents import incidents_app
 from guardproxy.cli.keys import keys_app
 from guardproxy.cli.pin import pin
+from guardproxy.cli.quota import quota_app
 from guardproxy.cli.scan import scan
 from guardproxy.cli.serve import serve
 from guardproxy.cli.sign import sign, signing_secret
@@ -35,7 +37,9 @@ app.command()(health)
 app.command()(pin)
 app.command()(sign)
 keys_app.command("signing-secret")(signing_secret)
+app.command()(doctor)
 app.add_typer(keys_app, name="keys")
+app.add_typer(quota_app, name="quota")
 app.add_typer(incidents_app, name="incidents")
 
 

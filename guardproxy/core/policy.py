@@ -14,6 +14,7 @@ from functools import cache
 from typing import Final, NamedTuple, Protocol
 
 from guardproxy.core.exchange import OpaqueKind, Provenance
+from guardproxy.core.quota import Quota
 from guardproxy.core.separation.terms import Separation
 from guardproxy.core.tools.rules import ToolRules
 from guardproxy.core.verdict import Action, Severity
@@ -83,7 +84,8 @@ class Context:
 class OnBlock(StrEnum):
     """How a streamed answer ends that the policy stops after its first byte.
 
-    FINISH: with a refusal and `finish_reason: content_filter`, which every client notices. ERROR: with an error event,
+    FINISH: with a refusal and `finish_reason: content_filter`, which every client notices
+    (`length` where a hard limit ends it). ERROR: with an error event,
     which clients raise.
     """
 
@@ -165,27 +167,6 @@ def _literal(model: str) -> str:
     return model.lower().replace("[", "[[]").replace("?", "[?]")
 
 
-class Metric(StrEnum):
-    """What a quota counts."""
-
-    REQUESTS = "requests"
-    TOKENS = "tokens"
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """At most `limit` of `metric` in any window of `window_s` seconds, per key."""
-
-    metric: Metric
-    window_s: int
-    limit: int
-
-    @property
-    def id(self) -> str:
-        """Made without the number, so that changing a limit keeps what was used."""
-        return f"{self.metric.value}/{self.window_s}s"
-
-
 @dataclass(frozen=True, slots=True)
 class Policy:
     """A compiled policy. `revision` is a hash of everything that went into it.
@@ -213,6 +194,7 @@ class Policy:
     surfaces: Mapping[str, SurfaceRules] = field(default_factory=dict)
     other_surfaces: SurfaceRules = _OPEN
     tools: ToolRules | None = None
+    on_limit: OnBlock = OnBlock.FINISH
     redacts_answers: bool = field(init=False)
     watched: frozenset[Provenance] = field(init=False)
     recording: Policy = field(init=False, repr=False, compare=False)

@@ -155,8 +155,14 @@ def health(gateway: Gateway, request: web.BaseRequest) -> web.Response:
             return web.json_response({"status": "live"})
         case (("GET" | "HEAD"), "/health/ready"):
             lifecycle = gateway.lifecycle
+            ready = lifecycle.ready and not gateway.closed
             status = "ready" if lifecycle.ready else "draining" if lifecycle.draining else "starting"
-            body = {"status": status, "in_flight": lifecycle.in_flight, "policy": gateway.policy.revision}
-            return web.json_response(body, status=200 if lifecycle.ready else 503)
+            body = {
+                "status": "quota_store_lost" if lifecycle.ready and not ready else status,
+                "in_flight": lifecycle.in_flight,
+                "policy": gateway.policy.revision,
+                "quota": {"degraded": gateway.ledger.degraded, "unsettled": gateway.ledger.unsettled},
+            }
+            return web.json_response(body, status=200 if ready else 503)
         case _:
             return web.json_response({"error": "not found"}, status=404)

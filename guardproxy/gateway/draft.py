@@ -19,6 +19,7 @@ from guardproxy.errors import (
     InternalError,
     PolicyBlocked,
     QuotaExceeded,
+    QuotaStoreUnavailable,
     RequestError,
     UpstreamUnavailable,
 )
@@ -45,6 +46,7 @@ class Draft:
         "_timings",
         "bytes_in",
         "bytes_out",
+        "charged",
         "error_code",
         "errors",
         "incident_id",
@@ -60,6 +62,7 @@ class Draft:
         "stream",
         "tokens",
         "uninspected",
+        "would_refuse",
     )
 
     def __init__(self, request_id: str) -> None:
@@ -79,6 +82,8 @@ class Draft:
         self.error_code: str | None = None
         self.incident_id: str | None = None
         self.tokens: dict[str, int] = {}
+        self.charged: dict[str, int] = {}
+        self.would_refuse: tuple[str, ...] = ()
         self.bytes_in = 0
         self.bytes_out = 0
         self._ended_by: Event | None = None
@@ -109,6 +114,11 @@ class Draft:
         """The upstream ended its stream with an error object, which was passed on."""
         self.error_code = "upstream_error"
         self._ended_by = Event.UPSTREAM_FAILED
+
+    def over_limit(self) -> None:
+        """A hard limit ended the answer while it streamed."""
+        self.error_code = "insufficient_quota"
+        self._ended_by = Event.QUOTA_REFUSED
 
     def abandoned(self) -> None:
         """The caller left."""
@@ -156,6 +166,9 @@ class Draft:
             tokens=self.tokens,
             bytes_in=self.bytes_in,
             bytes_out=self.bytes_out,
+            team=principal.team if principal else None,
+            charged=self.charged,
+            would_refuse=self.would_refuse,
         )
 
     def _direction(self, action: Action | None) -> Direction:
@@ -169,6 +182,8 @@ def _event_of(error: RequestError) -> Event:
             return Event.EXCHANGE_BLOCKED
         case QuotaExceeded():
             return Event.QUOTA_REFUSED
+        case QuotaStoreUnavailable():
+            return Event.QUOTA_STORE_UNAVAILABLE
         case UpstreamUnavailable():
             return Event.UPSTREAM_FAILED
         case GuardUnavailable() | InternalError():

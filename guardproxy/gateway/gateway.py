@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from guardproxy.audit.sinks import Recorder
 from guardproxy.core.memo import Memo
 from guardproxy.core.policy import Policy
+from guardproxy.core.quota import OnStoreError
 from guardproxy.core.separation.history import SeenAnswers
 from guardproxy.gateway.keyring import Keyring
 from guardproxy.gateway.lifecycle import Lifecycle
 from guardproxy.gateway.ownership import MemoryOwnership, Ownership
 from guardproxy.gateway.upstream import Upstream
 from guardproxy.quota.model import Ledger
+from guardproxy.quota.plan import Planner
 
 
 def epoch_ms() -> int:
@@ -43,6 +45,7 @@ class Gateway:
     bounds: Bounds = Bounds()
     memo: Memo | None = None
     ownership: Ownership = field(default_factory=MemoryOwnership)
+    planner: Planner = field(default_factory=Planner)
     upstream_secret: str | None = field(default=None, repr=False)
     now_ms: Callable[[], int] = epoch_ms
     separation_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
@@ -51,6 +54,14 @@ class Gateway:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_secret", (self.upstream_secret or "").encode())
+
+    @property
+    def closed(self) -> bool:
+        """Whether all requests are refused: the store of the quotas is away, and a limit for all is closed then."""
+        return self.ledger.degraded and any(
+            quota.on_store_error is OnStoreError.CLOSED and not quota.shadow and not str(quota.only)
+            for quota in self.policy.quotas
+        )
 
     def scrub(self, data: bytes) -> bytes:
         """Bytes for a caller without the upstream's key, should the upstream have echoed it."""

@@ -37,6 +37,7 @@ from guardproxy.gateway.running import Running
 from guardproxy.gateway.separating import check_speakers, labels_of, set_apart
 from guardproxy.gateway.tools import judge_request, tool_guard
 from guardproxy.gateway.uninspected import pass_uninspected
+from guardproxy.gateway.usage import USAGE, tell_usage
 from guardproxy.surfaces import Surface
 from guardproxy.surfaces.parameters import judge_parameters, strip_parameters
 from guardproxy.wire.document import encode
@@ -56,7 +57,7 @@ def new_request_id() -> str:
 async def answer(gateway: Gateway, request: web.BaseRequest) -> web.StreamResponse:
     """Answer one HTTP request of the data plane. Raises nothing but cancellation (the caller has left)."""
     draft = Draft(new_request_id())
-    reservation = Reservation(gateway.ledger, draft.request_id)
+    reservation = Reservation(gateway.ledger, draft.request_id, gateway.now_ms)
     deadline = asyncio.get_running_loop().time() + gateway.bounds.exchange_s
     running = Running(gateway, request, draft, reservation, deadline)
     gateway.lifecycle.begin()
@@ -72,7 +73,7 @@ async def answer(gateway: Gateway, request: web.BaseRequest) -> web.StreamRespon
         failure.__cause__ = cause
         return _refuse(failure, draft, reservation)
     finally:
-        reservation.settle()
+        reservation.settle(draft)
         gateway.lifecycle.end()
         gateway.recorder.record(draft.record(gateway.now_ms()))
 
@@ -82,6 +83,8 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
     gateway, request, draft, reservation = running.gateway, running.request, running.draft, running.reservation
     if gateway.lifecycle.draining:
         raise ShuttingDown("guardproxy is shutting down; send the request again")
+    if request.raw_path.startswith(USAGE):
+        return await tell_usage(running)
     route = find_route(request.method, request.raw_path, request.headers)
     draft.method, draft.route = request.method, route.template
     if isinstance(route, Route):
@@ -111,7 +114,7 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
     labels = labels_of(request.headers, reading)
     if policy.context.separation is not None:
         check_speakers(gateway, draft, surface, document, reading, request.headers)
-    await reservation.admit(principal.key_id, policy.quotas, reading)
+    await reservation.admit(gateway.planner.plan(policy, principal, reading.model, True), reading)
     with guarding():
         skipped = [item.kind.value for item in reading.opaque]
         segments = with_documents(reading.segments, labels) if labels else reading.segments
@@ -126,6 +129,8 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
         surface.edit(document, verdict.edits)
     else:
         await set_apart(gateway, draft, surface, document, reading, verdict, labels)
+    if reservation.output_cap is not None and surface.open_stream is not None:
+        document[surface.members.output_tokens] = reservation.output_cap
     return await relay(running, route, encode(document), reading, tools)
 
 
@@ -139,7 +144,7 @@ async def _relay_target(running: Running, route: Route, watching: Policy) -> web
     reading = read_target(route.target, route.query)
     draft.stream = reading.stream
     _separate(gateway, draft, reading, await _not_own(gateway, principal, reading.state))
-    await reservation.admit(principal.key_id, policy.quotas, None)
+    await reservation.admit(running.gateway.planner.plan(policy, principal, None, False), None)
     with guarding():
         skipped = [item.kind.value for item in reading.opaque]
         verdict = draft.request = await inspected(watching, reading.segments, skipped)

@@ -72,6 +72,7 @@ class StoredKey(Written):
     digest: Annotated[str, AfterValidator(_digest)]
     speaks_as: SpeaksAs
     created: Moment
+    team: Annotated[str, AfterValidator(checked_name)] | None = None
     expires: Moment | None = None
     revoked: Moment | None = None
 

@@ -92,7 +92,7 @@ class Keyring:
 
 
 def _entry(key: StoredKey) -> _Entry:
-    principal = Principal(key.id, key.name, operator=key.speaks_as == "operator")
+    principal = Principal(key.id, key.name, operator=key.speaks_as == "operator", team=key.team)
     return _Entry(key.digest, principal, _valid_until(key))
 
 

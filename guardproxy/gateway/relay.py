@@ -39,7 +39,7 @@ def _most_bytes(running: Running, route: Route, reading: RequestReading) -> int:
 
 async def _ask(running: Running, route: Route, body: bytes | None) -> UpstreamReply:
     """Send the request; the head of the answer. From here on its input counts, also if no answer comes."""
-    running.reservation.tokens = running.reservation.input_tokens
+    running.reservation.begun()
     started = time.perf_counter_ns()
     reply = await running.gateway.upstream.send(
         running.request.method, route.path, body, running.request.headers, running.deadline

@@ -13,7 +13,7 @@ from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
 from guardproxy.gateway.reservation import Reservation
 from guardproxy.gateway.upstream import UpstreamReply
-from guardproxy.quota.estimate import usage_tokens
+from guardproxy.quota.estimate import Usage, reported_usage
 
 # What the upstream says of itself in headers: a name, a date, a number.
 _HEADER = re.compile(r"[\w.:, +-]{1,64}", re.ASCII)
@@ -42,11 +42,12 @@ class Running(NamedTuple):
         """
         if not self.reservation.metered:
             return
-        tokens, source = usage_tokens(usage), "reported"
-        if tokens is None:
-            tokens, source = self.estimated_usage(characters)["total_tokens"], "estimated"
-        self.reservation.tokens = tokens
-        self.draft.tokens = {source: tokens}
+        used, source = reported_usage(usage, self.reservation.input_tokens), "reported"
+        if used is None:
+            own = self.estimated_usage(characters)
+            used, source = Usage(own["prompt_tokens"], own["completion_tokens"], own["total_tokens"]), "estimated"
+        self.reservation.used = used
+        self.draft.tokens = {source: used.total}
 
     def own(self, ids: Iterable[str]) -> None:
         """The upstream has stored something for this key."""

@@ -18,12 +18,13 @@ from guardproxy.core.separation.speech import AnswerCollector
 from guardproxy.core.tools.judge import ToolGuard
 from guardproxy.errors import GuardUnavailable, InternalError, RequestError, UpstreamTimeout, UpstreamUnavailable
 from guardproxy.gateway.answers import COVERAGE, Scrub
+from guardproxy.gateway.exceeded import over_limit
 from guardproxy.gateway.http1 import TOO_LONG
 from guardproxy.gateway.refusals import could_not_run, guarding, open_incident, refusal
 from guardproxy.gateway.remembering import collector, remember_stream
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.upstream import UpstreamReply
-from guardproxy.surfaces import MakesState, StreamEditor, Surface
+from guardproxy.surfaces import EndsEarly, MakesState, StreamEditor, Surface
 from guardproxy.wire.sse import SseDecoder, SseError, SseEvent, SseItem, encode_comment
 
 EVENT_STREAM = "text/event-stream"
@@ -107,6 +108,7 @@ async def _pump(
 ) -> None:
     decoder = SseDecoder()
     spent_ns = 0
+    most = running.reservation.most_characters
     try:
         while piece := await reply.read():
             started = time.perf_counter_ns()
@@ -118,6 +120,8 @@ async def _pump(
                 await response.write(frames)
             if fault:
                 raise fault
+            if most is not None and editor.characters > most:
+                return await _end_over_limit(running, editor, guard, response)
     finally:
         running.draft.spent("guard_response", spent_ns)
     if decoder.incomplete:
@@ -173,6 +177,21 @@ async def _end_blocked(
         frames = [*frames, editor.error_event(error, running.draft.request_id)]
     open_incident(running.gateway, running.draft)
     await response.write(frames)
+
+
+async def _end_over_limit(running: Running, editor: StreamEditor, guard: OutputGuard, response: _EventStream) -> None:
+    """A hard limit ends in the middle of an answer, since the upstream wrote more than it was allowed to."""
+    own_words = editor if isinstance(editor, EndsEarly) else None
+    if running.gateway.policy.on_limit is OnBlock.ERROR:
+        own_words = None
+    with guarding():
+        frames = own_words.cut() if own_words else editor.finish()
+    if guard.blocked:
+        return await _end_blocked(running, frames, guard, editor, response)
+    running.draft.over_limit()
+    if own_words is None:
+        frames = [*frames, editor.error_event(over_limit(), running.draft.request_id)]
+    return await response.write(frames)
 
 
 class _EventStream:

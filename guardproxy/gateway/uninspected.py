@@ -36,7 +36,8 @@ async def pass_uninspected(running: Running, passage: Passage) -> web.StreamResp
     body = await read_body(request, gateway.policy.limits.body_bytes, gateway.bounds.body_s)
     draft.bytes_in = len(body)
     assert draft.principal is not None  # noqa: S101 - authenticated before
-    await running.reservation.admit(draft.principal.key_id, gateway.policy.quotas, None)
+    plan = gateway.planner.plan(gateway.policy, draft.principal, None, False)
+    await running.reservation.admit(plan, None)
     told = request.headers.get("content-type", _DEFAULT_TYPE)
     reply = await gateway.upstream.send(
         request.method,

@@ -71,7 +71,8 @@ async def relay_whole(
 
 async def relay_failure(running: Running, route: Route, reply: UpstreamReply, raw: bytes) -> web.Response:
     """An error of the upstream. It is passed on in its own words if they are OpenAI's, looked at like an answer."""
-    running.reservation.tokens = 0 if reply.status < 500 else running.reservation.input_tokens
+    if reply.status < 500:
+        running.reservation.refused()
     if reply.status in (401, 403):
         raise UpstreamUnavailable(
             "the upstream refused guardproxy's own credentials; its operator has to mend the upstream key",

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Any, get_type_hints
 
 from pydantic import Field, create_model
 
@@ -21,12 +21,10 @@ from guardproxy.core.exchange import OpaqueKind, Provenance
 from guardproxy.core.policy import (
     Context,
     Detector,
-    Metric,
     OnBlock,
     OperatorMessages,
     ParameterRules,
     Policy,
-    Quota,
     RequestLimits,
     Rule,
     ServerState,
@@ -37,12 +35,11 @@ from guardproxy.core.verdict import Action, Severity
 from guardproxy.detectors import DETECTORS
 from guardproxy.errors import ConfigurationError, RuleError
 from guardproxy.policyfile.load import PolicyDocument, RuleDocument, read_policy
+from guardproxy.policyfile.quotas import compile_quotas
 from guardproxy.policyfile.schema import Written, WrittenOverride, WrittenPolicy, read_as, suggestion
 from guardproxy.policyfile.separation import compile_separation, prompt_text
 from guardproxy.policyfile.surfaces import OTHERS, surface_problems
 from guardproxy.policyfile.tool_compile import compile_tools, rules_of
-
-WINDOW_S: Final[Mapping[str, int]] = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +81,12 @@ def compile_policy(document: PolicyDocument) -> Policy:
     }
     masking = sets.detectors(compiled for compiled in rules if compiled.hides)
     surfaces = {name: SurfaceRules(**said.model_dump()) for name, said in written.surfaces.items()}
-    if problems := [*_self_matching(rules, masking), *_repeated_quotas(document), *surface_problems(document)]:
+    problems = [*_self_matching(rules, masking), *surface_problems(document)]
+    try:
+        quotas = compile_quotas(document)
+    except ConfigurationError as error:
+        problems.append(error.message)
+    if problems:
         raise ConfigurationError("\n".join(problems))
     tools = compile_tools(document)
     return Policy(
@@ -100,7 +102,7 @@ def compile_policy(document: PolicyDocument) -> Policy:
         ),
         opaque={kind: Action[getattr(written.opaque, kind.value).upper()] for kind in OpaqueKind},
         limits=RequestLimits(**written.limits.model_dump()),
-        quotas=tuple(_quotas(written)),
+        quotas=quotas,
         on_block=OnBlock(written.answers.on_block),
         parameters=ParameterRules(
             UnknownParameters(written.parameters.unknown),
@@ -111,6 +113,7 @@ def compile_policy(document: PolicyDocument) -> Policy:
         surfaces={name: rules for name, rules in surfaces.items() if name != OTHERS},
         other_surfaces=surfaces.get(OTHERS, SurfaceRules()),
         tools=tools,
+        on_limit=OnBlock(written.answers.on_limit),
     )
 
 
@@ -229,18 +232,6 @@ def _self_matching(rules: Sequence[CompiledRule], masking: Sequence[Detector]) -
         if compiled.hides and found:
             where, text = compiled.document.at("placeholder"), compiled.rule.placeholder
             yield f"{where}: the placeholder '{text}' is itself found by the rule '{found[0]}'; choose another"
-
-
-def _quotas(written: WrittenPolicy) -> Iterator[Quota]:
-    return (Quota(Metric(quota.metric), WINDOW_S[quota.per], quota.limit) for quota in written.quotas)
-
-
-def _repeated_quotas(document: PolicyDocument) -> Iterator[str]:
-    seen: set[str] = set()
-    for index, quota in enumerate(_quotas(document.written)):
-        if quota.id in seen:
-            yield f"{document.at('quotas', index)}: this metric already has a limit for this window"
-        seen.add(quota.id)
 
 
 def _revision(document: PolicyDocument) -> str:

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
 from guardproxy.core.policy import MATCHING_WORK_PER_CHARACTER
@@ -98,6 +98,7 @@ class WrittenOpaque(Written):
 
 class WrittenAnswers(Written):
     on_block: Literal["finish", "error"] = "finish"
+    on_limit: Literal["finish", "error"] = "finish"
 
 
 class WrittenLimits(Written):
@@ -130,10 +131,37 @@ class WrittenSurface(Written):
     block: bool | None = None
 
 
+class WrittenOnly(Written):
+    """Shell patterns; an entry that is left out means all."""
+
+    models: tuple[Text, ...] = ()
+    teams: tuple[Text, ...] = ()
+    keys: tuple[Text, ...] = ()
+
+
+ShareWord = Literal["key", "team", "model", "policy", "global"]
+
+
+def _as_list(written: object) -> object:
+    """One word stands for a list of it; a list becomes a tuple, as strict models want it."""
+    if isinstance(written, str):
+        return (written,)
+    return tuple(written) if isinstance(written, list) else written
+
+
 class WrittenQuota(Written):
-    metric: Literal["requests", "tokens"]
-    per: Literal["second", "minute", "hour", "day"]
-    limit: Count
+    """`limit` is a whole number; of cost, US dollars with any fraction. Only concurrency has no `per`."""
+
+    metric: Literal["requests", "tokens", "input_tokens", "output_tokens", "cost", "concurrency", "units"]
+    per: Literal["second", "minute", "hour", "day", "calendar_day", "week", "month"] | None = None
+    limit: Annotated[float, Field(gt=0, le=2**53)]
+    scope: Annotated[tuple[ShareWord, ...], BeforeValidator(_as_list), Field(min_length=1)] = ("key",)
+    only: WrittenOnly = WrittenOnly()
+    unit: Name | None = None
+    zone: Text | None = None
+    hard: bool = False
+    mode: Literal["enforce", "shadow"] = "enforce"
+    on_store_error: Literal["degraded", "closed", "open"] | None = None
 
 
 class WrittenPolicy(Written):

@@ -1,18 +1,20 @@
-"""How many tokens a request will probably use, how many it did use, and the headers that say what is left.
+"""How many tokens a request will probably use, and how many it did use.
 
 The estimate needs no tokenizer: it counts UTF-8 bytes. English prose has about four bytes to a token, source code and
 JSON about three, Chinese, Japanese or Cyrillic text between two and four; we divide by three where nearly all is ASCII
 and by two elsewhere, so that ordinary text is rather over- than underestimated. It is not a bound (random letters can
 take more); the settlement corrects it with what the upstream reports.
+
+Where a limit is hard a bound is needed: a token has at least one byte, and what stands around a text takes a few more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
 
-from guardproxy.core.policy import Metric, Quota
-from guardproxy.quota.model import QuotaState
+from guardproxy.core.quota import Metric
+from guardproxy.quota.plan import Plan
 
 BYTES_PER_TOKEN_PROSE: Final = 3
 BYTES_PER_TOKEN_OTHER: Final = 2
@@ -22,8 +24,21 @@ PROSE_FOREIGN_SHARE: Final = 8
 DEFAULT_OUTPUT_TOKENS: Final = 256
 """What an answer is expected to take when the client sets no cap, per choice."""
 
+HARD_OUTPUT_TOKENS: Final = 4096
+"""What an answer may take under a hard limit when the client sets no cap, per choice."""
+
+TOKENS_AROUND_A_TEXT: Final = 16
+
 MOST_TOKENS: Final = 2**53
 """A larger count is no count: it is not an exact number in every store and client."""
+
+
+class Usage(NamedTuple):
+    """Tokens of one exchange. `total` is the upstream's own sum, which may hold more than the two."""
+
+    input: int
+    output: int
+    total: int
 
 
 def estimate_input_tokens(texts: Iterable[str]) -> int:
@@ -31,73 +46,75 @@ def estimate_input_tokens(texts: Iterable[str]) -> int:
     return sum(map(_estimate, texts))
 
 
+def most_input_tokens(texts: Iterable[str]) -> int:
+    """Tokens the texts cannot exceed."""
+    return sum(_size(text) + TOKENS_AROUND_A_TEXT for text in texts)
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
 def _estimate(text: str) -> int:
     characters = len(text)
-    size = characters if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    size = _size(text)
     prose = (size - characters) * PROSE_FOREIGN_SHARE <= characters
     return -(-size // (BYTES_PER_TOKEN_PROSE if prose else BYTES_PER_TOKEN_OTHER))
 
 
-def tightest_limit(quotas: Iterable[Quota], metric: Metric) -> int | None:
-    """The smallest limit on a metric; None if no quota counts it."""
-    return min((quota.limit for quota in quotas if quota.metric is metric), default=None)
+def probable_output(plan: Plan, input_tokens: int, requested: int | None, choices: int) -> int:
+    """Tokens to reserve for what the model writes, over all choices.
 
-
-def reserve_tokens(input_tokens: int, requested_output: int | None, choices: int, limit: int) -> int:
-    """Tokens to reserve for a request. `limit` is the tightest token limit it will be checked against.
-
-    What the client allows the model to write (`requested_output`, for each choice) is reserved in full. If it sets no
-    cap, our guess takes at most a quarter of the limit, and never more than the input leaves of it: a request must not
-    be refused for ever because of what we only suppose.
+    What the client allows the model to write (`requested`, for each choice) is reserved in full. If it sets no cap, our
+    guess takes at most a quarter of any limit, and never more than the input leaves of it: a request must not be
+    refused for ever because of what we only suppose.
     """
     choices = max(1, choices)
-    if requested_output is not None:
-        return input_tokens + max(0, requested_output) * choices
-    return input_tokens + max(0, min(DEFAULT_OUTPUT_TOKENS * choices, limit // 4, limit - input_tokens))
+    if requested is not None:
+        return max(0, requested) * choices
+    guess = (HARD_OUTPUT_TOKENS if plan.hard else DEFAULT_OUTPUT_TOKENS) * choices
+    for metric, limit in plan.tightest.items():
+        if metric is _TOKENS:
+            guess = min(guess, limit // 4, limit - input_tokens)
+        elif metric is _OUTPUT_TOKENS:
+            guess = min(guess, max(1, limit // 4))
+        elif metric is _COST and plan.price is not None and plan.price.output:
+            rest = min(limit // 4, limit - plan.price.cost(input_tokens, 0))
+            guess = min(guess, rest * 1_000_000 // plan.price.output)
+    return max(0, guess)
 
 
-def usage_tokens(usage: object) -> int | None:
-    """`total_tokens` of a `usage` object as an upstream reports it; None if it does not hold a believable count."""
-    if not isinstance(usage, Mapping):
-        return None
-    total = usage.get("total_tokens")
-    if not isinstance(total, int) or isinstance(total, bool) or not 0 <= total <= MOST_TOKENS:
-        return None
-    return total
+def reported_usage(usage: object, input_tokens: int) -> Usage | None:
+    """The counts of a `usage` object as an upstream reports them; None if it does not hold believable ones.
 
-
-def rate_limit_headers(states: Sequence[QuotaState]) -> dict[str, str]:
-    """OpenAI's `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`, for the quota of each metric with least left.
-
-    Source: the header table of OpenAI's rate limits guide; `reset` is the time until nothing is used any more.
+    An upstream that only reports a sum is believed to have read what we estimated (`input_tokens`).
     """
-    tightest: dict[Metric, QuotaState] = {}
-    for state in states:
-        metric = state.quota.metric
-        known = tightest.get(metric)
-        if known is None or (state.remaining, -state.reset_ms) < (known.remaining, -known.reset_ms):
-            tightest[metric] = state
-    headers = {}
-    for metric, state in tightest.items():
-        limit, remaining, reset = _HEADERS[metric]
-        headers[limit] = str(state.quota.limit)
-        headers[remaining] = str(state.remaining)
-        headers[reset] = format_duration(state.reset_ms)
-    return headers
+    if not isinstance(usage, dict):
+        return None
+    read: Any = usage.get("prompt_tokens")  # as nearly all upstreams write it
+    written: Any = usage.get("completion_tokens")
+    total: Any = usage.get("total_tokens")
+    whole = type(read) is type(written) is type(total) is int
+    if whole and read >= 0 <= written and read + written == total <= MOST_TOKENS:
+        return Usage(read, written, total)
+    read = _count(usage, "prompt_tokens", "input_tokens")
+    written = _count(usage, "completion_tokens", "output_tokens")
+    total = _count(usage, "total_tokens")
+    if total is None:
+        return None if read is None or written is None else Usage(read, written, read + written)
+    if read is None or read > total:
+        read = min(input_tokens, total)
+    return Usage(read, total - read if written is None else written, total)
 
 
-_HEADERS: Final = {
-    metric: tuple(f"x-ratelimit-{what}-{metric.value}" for what in ("limit", "remaining", "reset")) for metric in Metric
-}
+_TOKENS: Final = Metric.TOKENS
+_OUTPUT_TOKENS: Final = Metric.OUTPUT_TOKENS
+_COST: Final = Metric.COST
 
 
-def format_duration(milliseconds: int) -> str:
-    """`0s`, `12ms`, `1s`, `1.5s`, `6m0s`, `23h18m29.144s`: the way OpenAI writes the time until a reset."""
-    if 0 < milliseconds < 1000:
-        return f"{milliseconds}ms"
-    minutes, rest = divmod(milliseconds, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    seconds = f"{rest // 1000}.{rest % 1000:03d}".rstrip("0").rstrip(".") + "s"
-    if hours:
-        return f"{hours}h{minutes}m{seconds}"
-    return f"{minutes}m{seconds}" if minutes else seconds
+def _count(usage: dict[object, object], *names: str) -> int | None:
+    for name in names:
+        count = usage.get(name)
+        if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= MOST_TOKENS:
+            return count
+    return None

@@ -1,85 +1,105 @@
-"""A ledger in memory: one strictly summed sliding window per key and quota.
+"""A ledger in memory: one ring of slots per account and quota.
 
 A request is admitted if every window has room for its amount, and charged in all of them or in none. Its settlement
 goes to the slot of its reservation, whatever the time is: that gives back exactly what was taken, and a slot that has
 left the window has nothing to correct.
 
-Windows are found by metric and length, not by limit: a changed limit keeps what was used. A scope without charges is
-forgotten, and so is a reservation whose settlement never came. The sweep looks at no more than `SWEEP` of each per
-call, so no request pays for many, and goes on with the next call while there is more to forget.
+Windows are found by what they count, not by limit: a changed limit keeps what was used. A scope without charges is
+forgotten. A reservation whose settlement never came is charged as an orphan when its lease is over. The sweep looks at
+no more than `SWEEP` of each per call, so no request pays for many, and goes on with the next call while there is more.
+
+This is also what the scripts for Redis are held against: the same calls at the same times give the same answers.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-from guardproxy.core.policy import Metric, Quota
-from guardproxy.quota.model import Admission, Charge, QuotaState
-from guardproxy.quota.window import RING, Window
+from guardproxy.core.quota import Metric, Quota
+from guardproxy.quota.grid import grid_of
+from guardproxy.quota.model import UNKNOWN_MS, Account, Admission, Charge, QuotaState, denial, needed, shadowed
+from guardproxy.quota.window import Window
 
 SWEEP: Final = 8
 SWEEP_EVERY_MS: Final = 1000
 DEFAULT_LEASE_MS: Final = 60 * 60 * 1000
+PLANS_PER_SCOPE: Final = 64
 
 
 class _Limit(NamedTuple):
-    """One quota of a scope, with its window at hand."""
+    """One quota of a scope, with its window at hand. `repeated`: another quota of the account charges the window."""
 
     window: Window
     quota: Quota
-    metric: Metric
+    measure: str
     most: int
+    running: bool
+    repeated: bool
+    shadow: bool
 
 
-_Hold = tuple[Window, int, Metric, int]
-"""What a running request holds in one window: the slot, the metric, the amount. A plain tuple: made on the hot path."""
+_Hold = tuple[Window, int, str, int]
+"""What a running request holds in one window: slot, measure, amount. A plain tuple, as it is made on the hot path."""
 
 
-_ENDED: Final[tuple[int, list[_Hold]]] = (0, [])
+class _Reservation(NamedTuple):
+    """`running`: windows that count the request only while it runs."""
+
+    deadline: int
+    holds: list[_Hold]
+    running: Sequence[Window]
+    orphan: Charge | None
 
 
 class _Scope:
-    """The windows of one key, and the limits of the quotas last asked for (the same tuple until a policy changes)."""
+    """The windows of one scope, and the limits of the accounts last asked for (the same until a policy changes)."""
 
-    __slots__ = ("limits", "quotas", "windows")
+    __slots__ = ("limits", "windows")
 
     def __init__(self) -> None:
-        self.windows: dict[tuple[Metric, int], Window] = {}
-        self.quotas: Sequence[Quota] | None = None
-        self.limits: tuple[_Limit, ...] = ()
+        self.windows: dict[str, Window] = {}
+        self.limits: dict[Account, tuple[_Limit, ...]] = {}
 
-    def limits_for(self, quotas: Sequence[Quota], now: int) -> tuple[_Limit, ...]:
-        limits: dict[tuple[Metric, int], _Limit] = {}
-        for quota in quotas:
-            place = quota.metric, quota.window_s
-            window = self.windows.get(place)
+    def limits_for(self, account: Account, now: int) -> tuple[_Limit, ...]:
+        limits: list[_Limit] = []
+        seen: set[str] = set()
+        for quota in account.quotas:
+            window = self.windows.get(quota.id)
             if window is None:
-                window = self.windows[place] = Window(quota.window_s * 1000, now)
-            if place not in limits or quota.limit < limits[place].most:  # two limits of one window: the tighter counts
-                limits[place] = _Limit(window, quota, quota.metric, quota.limit)
-        self.limits = tuple(limits.values())
-        # Only a tuple is known to be the same when it is the same object.
-        self.quotas = quotas if type(quotas) is tuple else None
-        return self.limits
+                window = self.windows[quota.id] = Window(grid_of(quota), now)
+            running = quota.metric is Metric.CONCURRENCY
+            repeated = quota.id in seen
+            limits.append(_Limit(window, quota, quota.measure, quota.limit, running, repeated, quota.shadow))
+            seen.add(quota.id)
+        if len(self.limits) >= PLANS_PER_SCOPE:
+            self.limits.clear()
+        self.limits[account] = made = tuple(limits)
+        return made
 
     def forget_past(self, now: int) -> bool:
         """Drop windows whose charges have all slid out; True if none is left."""
-        kept = {place: window for place, window in self.windows.items() if now < window.empties_at}
+        kept = {name: window for name, window in self.windows.items() if not _is_past(window, now)}
         if len(kept) != len(self.windows):
             self.windows = kept
-            self.quotas = None
+            self.limits.clear()
         return not kept
+
+
+def _is_past(window: Window, now: int) -> bool:
+    return now >= window.empties_at or (window.kept == 1 and not window.total)
 
 
 class MemoryLedger:
     """A `Ledger` of this process: exact, atomic (nothing awaits in between), gone with the process. Not thread-safe.
 
-    `now_ms` is a monotonic clock in milliseconds; should it step back, time stands still here until it has caught up.
-    `lease_ms` is how long a reservation may wait for its settlement.
+    `now_ms` gives epoch milliseconds; should it step back, time stands still here until it has caught up. `lease_ms`
+    is how long a reservation may wait for its settlement.
     """
+
+    degraded: Final = False
 
     def __init__(self, now_ms: Callable[[], int], lease_ms: int = DEFAULT_LEASE_MS) -> None:
         self._now_ms = now_ms
@@ -87,11 +107,10 @@ class MemoryLedger:
         self._now = now_ms()
         self._sweep_at = self._now
         self._scopes: OrderedDict[str, _Scope] = OrderedDict()
-        self._reservations: OrderedDict[str, tuple[int, list[_Hold]]] = OrderedDict()
+        self._reservations: OrderedDict[str, _Reservation] = OrderedDict()
 
     @property
     def unsettled(self) -> int:
-        """Reservations that wait for their settlement."""
         return len(self._reservations)
 
     @property
@@ -99,71 +118,120 @@ class MemoryLedger:
         """Scopes that are remembered."""
         return len(self._scopes)
 
-    async def admit(self, request_id: str, scope: str, quotas: Sequence[Quota], amounts: Charge) -> Admission:
+    def knows(self, scope: str) -> bool:
+        """Whether the scope is remembered."""
+        return scope in self._scopes
+
+    async def admit(
+        self, request_id: str, accounts: Sequence[Account], amounts: Charge, orphan: Charge | None = None
+    ) -> Admission:
         """See `Ledger.admit`. Raises ValueError for a negative amount."""
+        now = self._time()
+        holds: list[_Hold] = []
+        running: list[Window] | tuple[()] = ()
+        limits: tuple[_Limit, ...] = ()
+        fits = unshadowed = True
+        for account in accounts:
+            of_scope = self._limits_of(account, now)
+            limits = limits + of_scope if limits else of_scope
+            for window, _, measure, most, runs, repeated, shadow in of_scope:
+                amount = 1 if runs else amounts.get(measure, 0)
+                if amount < 0:
+                    raise ValueError(f"a charge is never negative: {measure}")
+                if now >= window.passes_at:
+                    window.advance(now)
+                if window.total + (amount or 1) > most:  # an amount of 0 needs room, too
+                    if shadow:
+                        unshadowed = False
+                    else:
+                        fits = False
+                if repeated:
+                    continue
+                if runs:
+                    running = [*running, window]
+                else:
+                    holds.append((window, window.newest, measure, amount))
+        if request_id in self._reservations:
+            return Admission(True, _states(limits, now))
+        if not fits:
+            return denial(_states(limits, now), _waits(limits, amounts, now))
+        told = () if unshadowed else shadowed(_states(limits, now), _waits(limits, amounts, now))
+        for window, slot, _, amount in holds:
+            window.ring[slot % window.kept] += amount
+            window.total += amount
+        for window in running:
+            window.correct(0, 1)
+        if limits:
+            self._reservations[request_id] = _Reservation(now + self._lease_ms, holds, running, orphan)
+        return Admission(True, _states(limits, now), None, None, told)
+
+    def settle(self, request_id: str, actual: Charge | None) -> None:
+        """See `Ledger.settle`. A negative amount counts as 0."""
+        ended = self._reservations.pop(request_id, None)
+        if ended is None:
+            return
+        if actual is not None:
+            for window, slot, measure, amount in ended.holds:
+                change = max(0, actual.get(measure, amount)) - amount
+                if change:
+                    window.correct(slot, change)
+        for window in ended.running:
+            window.correct(0, -1)
+
+    def cancel(self, request_id: str) -> None:
+        """See `Ledger.cancel`."""
+        if request_id in self._reservations:
+            self.settle(request_id, {measure: 0 for _, _, measure, _ in self._reservations[request_id].holds})
+
+    def renew(self, request_ids: Iterable[str]) -> None:
+        """Begin the lease of running requests anew; others are left alone."""
+        now = self._time()
+        for request_id in request_ids:
+            known = self._reservations.get(request_id)
+            if known is not None:
+                self._reservations[request_id] = known._replace(deadline=now + self._lease_ms)
+                self._reservations.move_to_end(request_id)
+
+    async def look(self, accounts: Sequence[Account]) -> tuple[QuotaState, ...]:
+        """See `Ledger.look`."""
+        now = self._time()
+        limits = [limit for account in accounts for limit in self._limits_of(account, now)]
+        for limit in limits:
+            if now >= limit.window.passes_at:
+                limit.window.advance(now)
+        return _states(limits, now)
+
+    def forget(self, accounts: Sequence[Account]) -> None:
+        """Nothing is used any more of these accounts' scopes. What runs is not settled there any more."""
+        for account in accounts:
+            self._scopes.pop(account.scope, None)
+
+    async def drain(self) -> None:
+        """See `Ledger.drain`: here every settlement is in place when `settle` returns."""
+
+    def _time(self) -> int:
         now = self._now_ms()
         if now < self._now:
             now = self._now
         self._now = now
         if now >= self._sweep_at:
             self._sweep(now)
-        known = self._scopes.get(scope)
+        return now
+
+    def _limits_of(self, account: Account, now: int) -> tuple[_Limit, ...]:
+        known = self._scopes.get(account.scope)
         if known is None:
-            known = self._new_scope(scope, now)
-        limits = known.limits if known.quotas is quotas else known.limits_for(quotas, now)
-
-        holds: list[_Hold] = []
-        fits = True
-        for window, _, metric, most in limits:
-            amount = amounts.get(metric, 0)
-            if amount < 0:
-                raise ValueError(f"a charge is never negative: {metric.value}")
-            if now >= window.passes_at:
-                window.advance(now)
-            if window.total + (amount or 1) > most:  # an amount of 0 needs room, too
-                fits = False
-            holds.append((window, window.newest, metric, amount))
-        if request_id in self._reservations:
-            return Admission(True, _states(limits, now))
-        if not fits:
-            return _denial(limits, holds, now)
-        for window, slot, _, amount in holds:
-            window.ring[slot % RING] += amount
-            window.total += amount
-        if holds:
-            self._reservations[request_id] = (now + self._lease_ms, holds)
-        return Admission(True, _states(limits, now))
-
-    def settle(self, request_id: str, actual: Charge | None) -> None:
-        """See `Ledger.settle`. A negative amount counts as 0."""
-        _, holds = self._reservations.pop(request_id, _ENDED)
-        if actual is None:
-            return
-        for window, slot, metric, amount in holds:
-            change = max(0, actual.get(metric, amount)) - amount
-            if change:
-                window.correct(slot, change)
-
-    def cancel(self, request_id: str) -> None:
-        """See `Ledger.cancel`."""
-        _, holds = self._reservations.pop(request_id, _ENDED)
-        for window, slot, _, amount in holds:
-            window.correct(slot, -amount)
-
-    async def drain(self) -> None:
-        """See `Ledger.drain`: here every settlement is in place when `settle` returns."""
-
-    def _new_scope(self, scope: str, now: int) -> _Scope:
-        # Looking at several old scopes for each new one bounds them to little more than those in use.
-        self._sweep(now)
-        created = self._scopes[scope] = _Scope()
-        return created
+            # Looking at several old scopes for each new one bounds them to little more than those in use. Not now: a
+            # scope of this very request, which holds nothing yet, would be forgotten.
+            self._sweep_at = now
+            known = self._scopes[account.scope] = _Scope()
+        return known.limits.get(account) or known.limits_for(account, now)
 
     def _sweep(self, now: int) -> None:
-        """Forget orphans, oldest first, and past scopes, in rotation."""
-        orphans = [key for key, (deadline, _) in islice(self._reservations.items(), SWEEP) if deadline <= now]
+        """Charge orphans, oldest first, and forget past scopes, in rotation."""
+        orphans = [key for key, held in islice(self._reservations.items(), SWEEP) if held.deadline <= now]
         for request_id in orphans:
-            del self._reservations[request_id]
+            self.settle(request_id, self._reservations[request_id].orphan)
         forgotten = 0
         for name in list(islice(self._scopes, SWEEP)):
             if self._scopes[name].forget_past(now):
@@ -171,17 +239,19 @@ class MemoryLedger:
                 forgotten += 1
             else:
                 self._scopes.move_to_end(name)
-        more = SWEEP in (len(orphans), forgotten)
-        self._sweep_at = now if more else now + SWEEP_EVERY_MS
+        oldest = next(iter(self._reservations.values()), None)
+        self._sweep_at = now if forgotten == SWEEP else now + min(SWEEP_EVERY_MS, self._lease_ms)
+        if oldest is not None and oldest.deadline < self._sweep_at:
+            self._sweep_at = oldest.deadline
 
 
 def _states(limits: Sequence[_Limit], now: int) -> tuple[QuotaState, ...]:
     states = []
-    for window, quota, _, most in limits:
+    for window, quota, _, most, running, _, _ in limits:
         used = window.total
-        if not used:
+        if not used or running:
             reset_at = now
-        elif window.ring[window.newest % RING]:
+        elif window.ring[window.newest % window.kept]:
             reset_at = window.empties_at
         else:
             reset_at = window.unused_at()
@@ -189,15 +259,16 @@ def _states(limits: Sequence[_Limit], now: int) -> tuple[QuotaState, ...]:
     return tuple(states)
 
 
-def _denial(limits: Sequence[_Limit], holds: Sequence[_Hold], now: int) -> Admission:
-    """Which quota makes the request wait longest, and how long. Capacity only grows with time: the longest decides."""
-    states = _states(limits, now)
-    denied, longest = states[0], 0
-    for state, limit, (window, _, _, amount) in zip(states, limits, holds, strict=True):
-        needed = amount or 1
-        if needed > limit.most:
-            return Admission(False, states, state, None)
-        excess = window.total + needed - limit.most
-        if excess > 0 and (wait := window.fits_at(excess) - now) > longest:
-            denied, longest = state, wait
-    return Admission(False, states, denied, longest)
+def _waits(limits: Sequence[_Limit], amounts: Charge, now: int) -> list[int | None]:
+    """How long each quota makes the request wait: `denial` says what the numbers mean."""
+    waits: list[int | None] = []
+    for window, quota, _, most, running, _, _ in limits:
+        amount = needed(quota, amounts) or 1
+        excess = window.total + amount - most
+        if excess <= 0:
+            waits.append(0)
+        elif amount > most:
+            waits.append(None)
+        else:
+            waits.append(UNKNOWN_MS if running else window.fits_at(excess) - now)
+    return waits

@@ -48,6 +48,14 @@ class MakesState(Protocol):
     def tell_made(self, tell: Callable[[Iterable[str]], None]) -> None: ...
 
 
+@runtime_checkable
+class EndsEarly(Protocol):
+    """An editor that can end its answer in its API's own words."""
+
+    def cut(self) -> list[bytes]:
+        """The proxy ends the answer here, as if the model had reached its cap; nothing that comes later is fed."""
+
+
 class OpenStream(Protocol):
     def __call__(self, guard: OutputGuard, usage_for: Callable[[int], Mapping[str, int]] | None) -> StreamEditor:
         """`usage_for` gives the usage object for so many released characters; None if the client did not ask for it."""

@@ -5,10 +5,8 @@ import pytest
 from guardproxy.core.exchange import OpaqueKind, Provenance
 from guardproxy.core.policy import (
     Context,
-    Metric,
     OperatorMessages,
     Policy,
-    Quota,
     RequestLimits,
     ServerState,
     SurfaceRules,
@@ -19,11 +17,6 @@ from tests.support.strategies import make_kit, rule
 
 def test_the_pack_of_a_rule_is_the_first_part_of_its_id() -> None:
     assert rule("secrets.openai-key").pack == "secrets"
-
-
-def test_the_id_of_a_quota_stays_when_its_limit_changes() -> None:
-    assert Quota(Metric.TOKENS, 60, 100).id == "tokens/60s" == Quota(Metric.TOKENS, 60, 200).id
-    assert Quota(Metric.REQUESTS, 60, 100).id != Quota(Metric.REQUESTS, 3600, 100).id
 
 
 def test_a_provenance_without_rules_has_no_detectors() -> None:

@@ -101,6 +101,11 @@ def test_an_external_redis_is_named_by_a_secret_or_by_a_url_without_one() -> Non
     assert named.all("StatefulSet") == plain.all("StatefulSet") == []
 
 
+def test_each_replica_knows_how_many_share_the_limits_while_redis_is_away() -> None:
+    container = rendered("minimal").container
+    assert environment(container)["GUARDPROXY_REPLICAS"]["value"] == "2"
+
+
 def test_without_redis_the_notes_warn() -> None:
     release = rendered("single")
     assert not any("REDIS" in name for name in environment(release.container))

@@ -7,9 +7,12 @@ import socket
 
 import pytest
 
+from guardproxy.core.policy import Policy
+from guardproxy.core.quota import Metric, Only, OnStoreError, Period, Quota
 from guardproxy.errors import ConfigurationError
 from guardproxy.gateway.app import Listeners
 from guardproxy.gateway.gateway import Bounds
+from guardproxy.quota.ledger import MemoryLedger
 from tests.support.caller import Answer, calling, request
 from tests.support.gateway import KEY, DataPlane, Reply, data_plane, make_gateway
 from tests.support.policies import SMALL
@@ -33,11 +36,38 @@ async def test_the_proxy_says_that_it_has_started_and_stopped() -> None:
     assert on.upstream.closed
 
 
+READY = {"status": "ready", "in_flight": 0, "policy": "r1", "quota": {"degraded": False, "unsettled": 0}}
+
+
+class LostStore(MemoryLedger):
+    """A ledger whose store is away."""
+
+    degraded = True  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("quota", "status"),
+    [
+        (Quota(Metric.COST, 0, 9, period=Period.MONTH, on_store_error=OnStoreError.CLOSED), 503),
+        (Quota(Metric.REQUESTS, 60, 9), 200),
+        (Quota(Metric.TOKENS, 60, 9, on_store_error=OnStoreError.CLOSED, shadow=True), 200),
+        (Quota(Metric.TOKENS, 60, 9, on_store_error=OnStoreError.CLOSED, only=Only(models=("m",))), 200),
+    ],
+)
+async def test_without_the_store_of_quotas_it_is_ready_unless_every_request_is_refused(
+    quota: Quota, status: int
+) -> None:
+    policy = Policy("p", "r1", quotas=(quota,))
+    async with data_plane(policy=policy, ledger=LostStore(lambda: 0)) as on:
+        ready = await look(on, "/health/ready")
+        assert (ready.status, ready.json["quota"]["degraded"]) == (status, True)
+
+
 async def test_live_and_ready_while_it_serves() -> None:
     async with data_plane(policy=SMALL) as on:
         live, ready = await look(on, "/health/live"), await look(on, "/health/ready")
         assert (live.status, live.json) == (200, {"status": "live"})
-        assert (ready.status, ready.json) == (200, {"status": "ready", "in_flight": 0, "policy": "r1"})
+        assert (ready.status, ready.json) == (200, READY)
 
 
 async def test_before_it_serves_it_is_not_ready() -> None:

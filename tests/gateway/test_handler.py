@@ -9,20 +9,25 @@ from typing import Any
 
 from guardproxy.core.exchange import Provenance
 from guardproxy.core.policy import (
-    Metric,
     ParameterRules,
-    Quota,
     RequestLimits,
     ServerState,
     SurfaceRules,
     UnknownParameters,
 )
+from guardproxy.core.quota import Metric, Period, Quota
+from guardproxy.errors import QuotaStoreUnavailable, Retry
 from guardproxy.gateway.handler import new_request_id
+from guardproxy.gateway.keyring import SESSION
 from guardproxy.quota.ledger import MemoryLedger
+from guardproxy.quota.model import Admission
+from guardproxy.quota.plan import Planner
+from guardproxy.quota.price import Price, PriceTable
 from tests.support.caller import ask, calling, request
 from tests.support.gateway import CHAT, KEY, BrokenDetector, Reply, data_plane
 from tests.support.policies import FORBIDDEN, HIDDEN, PLACEHOLDER, SMALL, small
 from tests.support.rest import until
+from tests.support.upstream import completion
 
 WRONG_JSON = b'{"a":1,"a":2}'
 QUOTAS = (Quota(Metric.REQUESTS, 3600, 3), Quota(Metric.TOKENS, 3600, 100_000))
@@ -223,6 +228,83 @@ async def test_a_response_made_in_the_background_is_charged_at_once_and_fetched_
         made = await ask(on.listeners.port, "POST", "/v1/responses", json.dumps(body).encode(), KEY)
         assert made.status == 200
         assert (await on.get("/v1/responses/resp_1")).json == done
-        probe = await ledger.admit("probe", "session", (tokens,), {})
-        ledger.cancel("probe")
-        assert 100 < probe.states[0].used < 150
+        accounts = on.gateway.planner.plan(policy, SESSION, "m", True).accounts
+        assert 100 < (await ledger.look(accounts))[0].used < 150
+
+
+async def test_a_hard_limit_writes_a_cap_into_a_request_that_has_none() -> None:
+    hard = small(quotas=(Quota(Metric.TOKENS, 60, 1000, hard=True),))
+    async with data_plane(policy=hard) as on:
+        await on.chat()
+        assert json.loads(on.upstream.sent[0].body or b"")["max_completion_tokens"] == 250
+        await on.chat(max_tokens=20)
+        sent = json.loads(on.upstream.sent[1].body or b"")
+        assert sent["max_tokens"] == 20
+        assert "max_completion_tokens" not in sent
+
+
+async def test_a_budget_is_told_as_one_and_its_charges_stand_in_the_log() -> None:
+    budget = Quota(Metric.COST, 0, 500_000, period=Period.MONTH)
+    planner = Planner(PriceTable([Price(("*",), 10**9, 10**9)]))
+    async with data_plane(policy=small(quotas=(budget,)), planner=planner) as on:
+        await on.chat(max_tokens=100)
+        assert on.record["charged"] == {
+            "requests": 1, "tokens": 12, "input_tokens": 9, "output_tokens": 3, "cost": 12_000,
+        }  # fmt: skip
+        answer = await on.chat(max_tokens=490)
+        assert answer.refusal == (429, "insufficient_quota")
+        assert answer.json["error"]["type"] == "insufficient_quota"
+        assert answer.json["error"]["guardproxy"]["resets_at"]
+        assert answer.headers["x-should-retry"] == "false"
+
+
+async def test_what_a_shadowed_quota_would_refuse_stands_in_the_log() -> None:
+    shadow = Quota(Metric.REQUESTS, 3600, 1, shadow=True)
+    async with data_plane(policy=small(quotas=(shadow,))) as on:
+        await on.chat()
+        assert "would_refuse" not in on.record
+        assert (await on.chat()).status == 200
+        assert on.record["would_refuse"] == {"requests/3600s": 1}
+
+
+async def test_no_more_than_so_many_run_at_once_and_every_end_makes_room() -> None:
+    class Silent(Reply):
+        async def body(self, limit: int) -> bytes:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    quota = Quota(Metric.CONCURRENCY, 0, 1)
+    async with data_plane(Silent, small(quotas=(quota,))) as on:
+        async with calling(on.listeners.port) as caller:
+            body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+            await caller.send(request("POST", CHAT, json.dumps(body).encode(), KEY))
+            await until(lambda: bool(on.upstream.replied))
+            denied = await on.chat()
+            assert denied.refusal == (429, "concurrency_limit_exceeded")
+            assert 250 <= int(denied.headers["retry-after-ms"]) <= 1000
+            caller.vanish()
+            await until(lambda: on.gateway.lifecycle.in_flight == 0)
+        on.upstream.reply = lambda: Reply(json.dumps(completion()).encode())
+        assert (await on.chat()).status == 200
+
+
+async def test_an_account_that_cannot_be_asked_is_an_outage_of_ours_and_no_used_up_limit() -> None:
+    class Away(MemoryLedger):
+        async def admit(self, *_: object) -> None:  # type: ignore[override]
+            raise QuotaStoreUnavailable("away", retry=Retry(after_ms=1500))
+
+    async with data_plane(policy=small(quotas=QUOTAS), ledger=Away(lambda: 0)) as on:
+        answer = await on.chat()
+        assert answer.refusal == (503, "quota_store_unavailable")
+        assert answer.headers["retry-after"] == "2"
+        assert on.record["event"] == "quota_store_unavailable"
+        assert on.upstream.sent == []
+
+
+async def test_an_admission_without_the_store_is_marked() -> None:
+    class Alone(MemoryLedger):
+        async def admit(self, *given: Any) -> Admission:
+            return (await super().admit(*given))._replace(degraded=True)
+
+    async with data_plane(policy=small(quotas=QUOTAS), ledger=Alone(lambda: 0)) as on:
+        assert (await on.chat()).headers["x-guardproxy-quota"] == "degraded"

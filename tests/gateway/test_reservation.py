@@ -5,10 +5,17 @@ from __future__ import annotations
 import pytest
 
 from guardproxy.core.exchange import Provenance, RequestReading, Segment
-from guardproxy.core.policy import Metric, Quota
+from guardproxy.core.policy import Policy
+from guardproxy.core.principal import Principal
+from guardproxy.core.quota import Metric, Period, Quota
 from guardproxy.errors import QuotaExceeded
+from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.reservation import Reservation
+from guardproxy.quota.estimate import Usage
 from guardproxy.quota.ledger import MemoryLedger
+from guardproxy.quota.plan import Plan, Planner
+from guardproxy.quota.price import Price, PriceTable
+from tests.support.gateway import NOON_MS
 
 REQUESTS = Quota(Metric.REQUESTS, 60, 2)
 TOKENS = Quota(Metric.TOKENS, 60, 1000)
@@ -20,12 +27,18 @@ def reading(characters: int = 30, output_tokens: int | None = 10, choices: int =
     return RequestReading("m", False, segments, choices=choices, output_tokens=output_tokens)
 
 
+def planned(*quotas: Quota, prices: PriceTable | None = None) -> Plan:
+    """The plan of a key's request under these quotas."""
+    policy = Policy("p", "r", quotas=quotas)
+    return Planner(prices).plan(policy, Principal("k1", "ada"), "m", True)
+
+
 def make(ledger: MemoryLedger, number: int = 1) -> Reservation:
-    return Reservation(ledger, f"req_{number}")
+    return Reservation(ledger, f"req_{number}", lambda: NOON_MS)
 
 
 async def left(ledger: MemoryLedger, quota: Quota) -> int:
-    probe = await ledger.admit("probe", "k1", (quota,), {})
+    probe = await ledger.admit("probe", planned(quota).accounts, {})
     ledger.cancel("probe")
     return probe.states[0].remaining
 
@@ -33,14 +46,14 @@ async def left(ledger: MemoryLedger, quota: Quota) -> int:
 async def test_without_quotas_nothing_is_reserved() -> None:
     ledger = MemoryLedger(lambda: 0)
     reservation = make(ledger)
-    await reservation.admit("k1", (), reading())
+    await reservation.admit(planned(), reading())
     assert (reservation.headers, ledger.unsettled) == ({}, 0)
 
 
 async def test_input_and_allowed_output_of_every_choice_are_reserved() -> None:
     ledger = MemoryLedger(lambda: 0)
     reservation = make(ledger)
-    await reservation.admit("k1", BOTH, reading(30, 50, choices=2))
+    await reservation.admit(planned(*BOTH), reading(30, 50, choices=2))
     assert reservation.input_tokens == 10
     assert reservation.headers["x-ratelimit-remaining-requests"] == "1"
     assert reservation.headers["x-ratelimit-remaining-tokens"] == "890"
@@ -50,26 +63,26 @@ async def test_input_and_allowed_output_of_every_choice_are_reserved() -> None:
 async def test_settling_corrects_the_account_to_what_was_used_and_does_so_once() -> None:
     ledger = MemoryLedger(lambda: 0)
     reservation = make(ledger)
-    await reservation.admit("k1", BOTH, reading(30, 500))
-    reservation.tokens = 7
-    reservation.settle()
+    await reservation.admit(planned(*BOTH), reading(30, 500))
+    reservation.used = Usage(0, 7, 7)
+    reservation.settle(Draft("req_1"))
     assert (await left(ledger, TOKENS), await left(ledger, REQUESTS)) == (993, 1)
-    reservation.tokens = 500
-    reservation.settle()
+    reservation.used = Usage(0, 500, 500)
+    reservation.settle(Draft("req_1"))
     assert (await left(ledger, TOKENS), ledger.unsettled) == (993, 0)
 
 
 async def test_what_never_ran_costs_a_request_and_no_tokens() -> None:
     ledger = MemoryLedger(lambda: 0)
     reservation = make(ledger)
-    await reservation.admit("k1", BOTH, reading())
-    reservation.settle()
+    await reservation.admit(planned(*BOTH), reading())
+    reservation.settle(Draft("req_1"))
     assert (await left(ledger, TOKENS), await left(ledger, REQUESTS)) == (1000, 1)
 
 
 async def test_settling_what_was_never_reserved_does_nothing() -> None:
     ledger = MemoryLedger(lambda: 0)
-    make(ledger).settle()
+    make(ledger).settle(Draft("req_1"))
     assert ledger.unsettled == 0
 
 
@@ -77,24 +90,24 @@ async def test_a_used_up_limit_is_refused_with_the_time_to_wait_and_reserves_not
     ledger = MemoryLedger(lambda: 0)
     for number in range(2):
         reservation = make(ledger, number)
-        await reservation.admit("k1", (REQUESTS,), reading())
-        reservation.settle()
+        await reservation.admit(planned(REQUESTS), reading())
+        reservation.settle(Draft("req_1"))
     refused = make(ledger, 3)
     with pytest.raises(QuotaExceeded) as caught:
-        await refused.admit("k1", (REQUESTS,), reading())
+        await refused.admit(planned(REQUESTS), reading())
     error = caught.value
     assert (error.type, error.status) == ("requests", 429)
     assert error.retry.after_ms is not None
     assert error.retry.after_ms >= 60_000
     assert "2 requests per 60 s" in error.message
     assert refused.headers["x-ratelimit-remaining-requests"] == "0"
-    refused.settle()
+    refused.settle(Draft("req_1"))
     assert ledger.unsettled == 0
 
 
 async def test_what_can_never_fit_is_told_not_to_come_back() -> None:
     with pytest.raises(QuotaExceeded) as caught:
-        await make(MemoryLedger(lambda: 0)).admit("k1", BOTH, reading(30, 5000))
+        await make(MemoryLedger(lambda: 0)).admit(planned(*BOTH), reading(30, 5000))
     assert caught.value.type == "tokens"
     assert not caught.value.retry.allowed
     assert "max_completion_tokens" in caught.value.message
@@ -103,25 +116,71 @@ async def test_what_can_never_fit_is_told_not_to_come_back() -> None:
 async def test_a_request_without_text_is_not_held_up_by_a_full_token_window() -> None:
     ledger = MemoryLedger(lambda: 0)
     full = make(ledger)
-    await full.admit("k1", BOTH, reading(30, 990))
-    full.tokens = 1000
-    full.settle()
+    await full.admit(planned(*BOTH), reading(30, 990))
+    full.used = Usage(0, 1000, 1000)
+    full.settle(Draft("req_1"))
     look = make(ledger, 2)
-    await look.admit("k1", BOTH, None)
+    await look.admit(planned(REQUESTS), None)
     assert look.headers["x-ratelimit-remaining-requests"] == "0"
 
 
 async def test_every_input_is_answered_by_every_choice() -> None:
     ledger = MemoryLedger(lambda: 0)
     reservation = make(ledger)
-    await reservation.admit("k1", BOTH, reading(30, 10, choices=2)._replace(inputs=3))
+    await reservation.admit(planned(*BOTH), reading(30, 10, choices=2)._replace(inputs=3))
     assert await left(ledger, TOKENS) == 1000 - (10 + 10 * 2 * 3)
 
 
 async def test_what_is_made_later_is_charged_what_was_reserved_for_it() -> None:
     ledger = MemoryLedger(lambda: 0)
     reservation = make(ledger)
-    await reservation.admit("k1", BOTH, reading(30, 10))
+    await reservation.admit(planned(*BOTH), reading(30, 10))
     reservation.keep()
-    reservation.settle()
+    reservation.settle(Draft("req_1"))
     assert await left(ledger, TOKENS) == 1000 - 20
+
+
+async def test_a_dead_process_leaves_the_input_charged_and_no_output() -> None:
+    clock = [0]
+    ledger = MemoryLedger(lambda: clock[0], lease_ms=1000)
+    plan = planned(Quota(Metric.TOKENS, 86_400, 1000), Quota(Metric.REQUESTS, 86_400, 5))
+    await make(ledger).admit(plan, reading(30, 500))
+    clock[0] = 1000
+    assert [state.used for state in await ledger.look(plan.accounts)] == [10, 1]
+
+
+async def test_money_is_reserved_and_settled_by_the_price_of_the_model() -> None:
+    prices = PriceTable([Price(("m",), input=2_000_000_000, output=8_000_000_000)])
+    ledger = MemoryLedger(lambda: 0)
+    plan = planned(Quota(Metric.COST, 0, 10**12, period=Period.MONTH), prices=prices)
+    reservation = make(ledger)
+    await reservation.admit(plan, reading(30, 100))
+    assert (await ledger.look(plan.accounts))[0].used == 10 * 2000 + 100 * 8000
+    reservation.used = Usage(12, 5, 17)
+    reservation.settle(Draft("req_1"))
+    assert (await ledger.look(plan.accounts))[0].used == 12 * 2000 + 5 * 8000
+
+
+async def test_under_a_hard_limit_the_answer_is_capped_so_that_no_exchange_can_exceed_it() -> None:
+    ledger = MemoryLedger(lambda: 0)
+    plan = planned(Quota(Metric.TOKENS, 60, 1000, hard=True))
+    reservation = make(ledger)
+    await reservation.admit(plan, reading(30, None))
+    reserved = (await ledger.look(plan.accounts))[0].used
+    assert reservation.output_cap == 250
+    assert reserved == 30 + 16 + 250  # a token for every byte, and for what stands around a text
+    assert reservation.most_characters == 2000
+    own = make(ledger, 2)
+    await own.admit(plan, reading(30, 100))
+    assert own.output_cap is None
+    assert own.most_characters == 800
+
+
+async def test_a_shadowed_quota_lets_through_and_is_told() -> None:
+    ledger = MemoryLedger(lambda: 0)
+    shadow = Quota(Metric.REQUESTS, 60, 1, shadow=True)
+    for number in range(2):
+        reservation = make(ledger, number)
+        await reservation.admit(planned(shadow), reading())
+    assert reservation.shadowed == (shadow,)
+    assert reservation.headers == {}

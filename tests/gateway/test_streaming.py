@@ -9,6 +9,7 @@ import pytest
 
 from guardproxy.core.exchange import Provenance
 from guardproxy.core.policy import OnBlock
+from guardproxy.core.quota import Metric, Quota
 from guardproxy.detectors import DETECTORS
 from guardproxy.errors import UpstreamTimeout, UpstreamUnavailable
 from guardproxy.gateway.gateway import Bounds
@@ -207,3 +208,28 @@ async def test_an_error_object_of_the_upstream_is_its_failure_though_the_status_
         assert text(answer) == "half an "
         assert answer.events[-1]["error"]["message"] == "overloaded"
         assert (on.record["event"], on.record["error_code"]) == ("upstream_failed", "upstream_error")
+
+
+@pytest.mark.parametrize("on_limit", [OnBlock.FINISH, OnBlock.ERROR])
+async def test_an_answer_that_exceeds_its_hard_limit_ends_in_the_middle(on_limit: OnBlock) -> None:
+    policy = small(quotas=(Quota(Metric.TOKENS, 3600, 1000, hard=True),), on_limit=on_limit)
+    endless = [*said(*["word " * 10] * 100)]
+    async with data_plane(lambda: streamed(*endless, END), policy) as on:
+        answer = await on.chat(stream=True, max_tokens=20, stream_options={"include_usage": True})
+        assert 160 < len(text(answer)) < 300  # eight characters for each token, and the piece that exceeded them
+        if on_limit is OnBlock.FINISH:
+            reasons = [e["choices"][0]["finish_reason"] for e in answer.events if isinstance(e, dict) and e["choices"]]
+            assert reasons[-1] == "length"
+            assert answer.events[-1] == "[DONE]"
+            assert answer.events[-2]["usage"]["total_tokens"] > 20
+        else:
+            assert answer.events[-1]["error"]["code"] == "insufficient_quota"
+        assert (on.record["event"], on.record["error_code"]) == ("quota_refused", "insufficient_quota")
+
+
+async def test_an_answer_within_its_hard_limit_is_left_alone() -> None:
+    policy = small(quotas=(Quota(Metric.TOKENS, 3600, 1000, hard=True),))
+    async with data_plane(lambda: streamed(*said(*["word "] * 20), END), policy) as on:
+        answer = await on.chat(stream=True, max_tokens=20)
+        assert text(answer) == "word " * 20
+        assert on.record["event"] == "exchange_completed"

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from guardproxy.core.policy import Metric, Quota, SurfaceRules
+from guardproxy.core.policy import SurfaceRules
+from guardproxy.core.quota import Metric, Quota
 from guardproxy.errors import UpstreamUnavailable
 from tests.support.caller import Answer, ask
 from tests.support.gateway import KEY, DataPlane, Reply, data_plane

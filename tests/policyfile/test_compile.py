@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardproxy.core.exchange import OpaqueKind, Provenance
-from guardproxy.core.policy import Metric, OperatorMessages, Policy, Quota
+from guardproxy.core.policy import OperatorMessages, Policy
+from guardproxy.core.quota import Metric, Quota
 from guardproxy.core.verdict import Action, Severity
 from guardproxy.errors import ConfigurationError
 from guardproxy.policyfile.compile import compile_policy, load_policy

@@ -86,7 +86,11 @@ def test_all_mistakes_of_a_file_come_at_once() -> None:
         ("quota: []", "p.yaml:3:1: unknown key 'quota', did you mean 'quotas'?"),
         ("limits: {mesages: 3}", "p.yaml:3:10: unknown key 'mesages', did you mean 'messages'?"),
         ("override: {a.b: {acton: flag}}", "p.yaml:3:18: unknown key 'acton', did you mean 'action'?"),
-        ("quotas: [{metric: tokens, every: day}]", "p.yaml:3:27: unknown key 'every'; known: limit, metric, per"),
+        (
+            "quotas: [{metric: tokens, every: day}]",
+            "p.yaml:3:27: unknown key 'every'; known: hard, limit, metric, mode, "
+            "on_store_error, only, per, scope, unit, zone",
+        ),
         ("limits: {messages: '3'}", "p.yaml:3:20: 'messages' should be a valid integer"),
         ("limits: {messages: 0}", "p.yaml:3:20: 'messages' should be greater than 0"),
         ("limits: {messages: true}", "p.yaml:3:20: 'messages' should be a valid integer"),
@@ -96,8 +100,8 @@ def test_all_mistakes_of_a_file_come_at_once() -> None:
             "p.yaml:3:30: unknown operator_messages 'all'; use operator_keys, any_key or nobody",
         ),
         (
-            "quotas: [{metric: tokens, per: week, limit: 1}]",
-            "p.yaml:3:32: unknown window 'week'; use second, minute, hour or day",
+            "quotas: [{metric: tokens, per: year, limit: 1}]",
+            "p.yaml:3:32: unknown window 'year'; use second, minute, hour, day, calendar_day, week or month",
         ),
         ("name: p2", "p.yaml:3:1: 'name' is written twice; the first is in line 2"),
     ],

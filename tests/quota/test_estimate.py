@@ -1,25 +1,29 @@
 from __future__ import annotations
 
-import re
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardproxy.core.policy import Metric, Quota
+from guardproxy.core.quota import Metric, Quota
 from guardproxy.quota.estimate import (
     DEFAULT_OUTPUT_TOKENS,
+    HARD_OUTPUT_TOKENS,
     MOST_TOKENS,
+    Usage,
     estimate_input_tokens,
-    format_duration,
-    rate_limit_headers,
-    reserve_tokens,
-    tightest_limit,
-    usage_tokens,
+    most_input_tokens,
+    probable_output,
+    reported_usage,
 )
-from guardproxy.quota.model import QuotaState
+from guardproxy.quota.plan import Plan, tightest_limits
+from guardproxy.quota.price import Price
 
 COUNTS = st.integers(0, 10**7)
+
+
+def plan(*quotas: Quota, price: Price | None = None) -> Plan:
+    hard = any(quota.hard for quota in quotas)
+    return Plan((), quotas, True, hard, False, False, tightest_limits(quotas), price, {})
 
 
 def test_ascii_prose_takes_a_token_for_three_bytes() -> None:
@@ -48,28 +52,50 @@ def test_any_text_has_an_estimate_between_its_bytes_by_three_and_by_two(texts: l
 def test_without_a_cap_of_the_client_a_request_is_never_reserved_out_of_its_limit(
     input_tokens: int, choices: int, limit: int
 ) -> None:
-    reserved = reserve_tokens(input_tokens, None, choices, limit)
-    assert input_tokens <= reserved <= max(input_tokens, limit)
-    assert reserved - input_tokens <= min(limit // 4, DEFAULT_OUTPUT_TOKENS * max(1, choices))
+    output = probable_output(plan(Quota(Metric.TOKENS, 60, limit)), input_tokens, None, choices)
+    assert 0 <= output <= max(0, limit - input_tokens)
+    assert output <= min(limit // 4, DEFAULT_OUTPUT_TOKENS * max(1, choices))
 
 
 @given(COUNTS, COUNTS, st.integers(1, 9), COUNTS)
 def test_what_the_client_allows_is_reserved_in_full(input_tokens: int, cap: int, choices: int, limit: int) -> None:
-    assert reserve_tokens(input_tokens, cap, choices, limit) == input_tokens + cap * choices
+    assert probable_output(plan(Quota(Metric.TOKENS, 60, limit)), input_tokens, cap, choices) == cap * choices
 
 
-def test_a_negative_cap_reserves_no_less_than_the_input() -> None:
-    assert reserve_tokens(10, -50, 1, 100) == 10
+def test_a_negative_cap_reserves_nothing() -> None:
+    assert probable_output(plan(Quota(Metric.TOKENS, 60, 100)), 10, -50, 1) == 0
 
 
-def test_the_tightest_limit_is_the_smallest_of_its_metric() -> None:
-    quotas = [Quota(Metric.TOKENS, 60, 500), Quota(Metric.TOKENS, 1, 90), Quota(Metric.REQUESTS, 60, 3)]
-    assert tightest_limit(quotas, Metric.TOKENS) == 90
-    assert tightest_limit(quotas[2:], Metric.TOKENS) is None
+def test_the_guess_fits_the_tightest_of_all_limits_also_of_money() -> None:
+    price = Price(("m",), 10**9, 4 * 10**9)
+    quotas = [Quota(Metric.TOKENS, 60, 10_000), Quota(Metric.OUTPUT_TOKENS, 60, 400), Quota(Metric.COST, 60, 8 * 10**5)]
+    assert probable_output(plan(*quotas, price=price), 10, None, 1) == 50
+    assert probable_output(plan(*quotas[:2], price=price), 10, None, 1) == 100
+    assert probable_output(plan(*quotas[:1], price=price), 10, None, 9) == 9 * DEFAULT_OUTPUT_TOKENS
+    assert probable_output(plan(*quotas, price=price), 790, None, 1) == 2
+
+
+def test_a_hard_limit_leaves_an_answer_without_cap_more_than_a_guess() -> None:
+    hard = plan(Quota(Metric.TOKENS, 60, 10**9, hard=True))
+    assert probable_output(hard, 10, None, 2) == 2 * HARD_OUTPUT_TOKENS
+
+
+@given(st.lists(st.text(st.characters(codec=None))))
+def test_no_text_has_more_tokens_than_bytes(texts: list[str]) -> None:
+    most = most_input_tokens(texts)
+    assert most >= sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+    assert most >= estimate_input_tokens(texts)
 
 
 def test_usage_is_the_total_the_upstream_reports() -> None:
-    assert usage_tokens({"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}) == 12
+    assert reported_usage({"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}, 1) == Usage(7, 5, 12)
+    assert reported_usage({"input_tokens": 7, "output_tokens": 5}, 1) == Usage(7, 5, 12)
+
+
+def test_a_total_alone_is_split_by_the_estimate_of_the_input() -> None:
+    assert reported_usage({"total_tokens": 77}, 10) == Usage(10, 67, 77)
+    assert reported_usage({"total_tokens": 7}, 10) == Usage(7, 0, 7)
+    assert reported_usage({"total_tokens": 7, "prompt_tokens": 9}, 1) == Usage(1, 6, 7)
 
 
 @pytest.mark.parametrize(
@@ -91,52 +117,4 @@ def test_usage_is_the_total_the_upstream_reports() -> None:
     ],
 )
 def test_usage_that_cannot_be_believed_is_no_usage(usage: object) -> None:
-    assert usage_tokens(usage) is None
-
-
-def test_headers_tell_the_quota_of_each_metric_with_least_left() -> None:
-    states = [
-        QuotaState(Quota(Metric.REQUESTS, 60, 10), 4, 6, 52_000),
-        QuotaState(Quota(Metric.TOKENS, 60, 1000), 100, 900, 52_000),
-        QuotaState(Quota(Metric.TOKENS, 3600, 5000), 4990, 10, 3_600_000),
-    ]
-    assert rate_limit_headers(states) == {
-        "x-ratelimit-limit-requests": "10",
-        "x-ratelimit-remaining-requests": "6",
-        "x-ratelimit-reset-requests": "52s",
-        "x-ratelimit-limit-tokens": "5000",
-        "x-ratelimit-remaining-tokens": "10",
-        "x-ratelimit-reset-tokens": "1h0m0s",
-    }
-
-
-def test_a_metric_without_quota_has_no_headers() -> None:
-    assert rate_limit_headers([]) == {}
-
-
-@pytest.mark.parametrize(
-    ("written", "milliseconds"),
-    [
-        ("0s", 0),
-        ("12ms", 12),
-        ("120ms", 120),
-        ("1s", 1000),
-        ("1.5s", 1500),
-        ("10s", 10_000),
-        ("6m0s", 360_000),
-        ("1h0m0s", 3_600_000),
-        ("23h18m29.144s", 83_909_144),
-    ],
-)
-def test_durations_are_written_as_openai_writes_them(written: str, milliseconds: int) -> None:
-    assert format_duration(milliseconds) == written
-
-
-@given(st.integers(0, 10**10))
-def test_a_duration_reads_back_as_the_same_number_of_milliseconds(milliseconds: int) -> None:
-    units = {"h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000, "ms": 1_000}
-    parts = re.findall(r"(\d+)(?:\.(\d{1,3}))?(ms|[hms])", format_duration(milliseconds))
-    micros = sum(
-        int(whole) * units[unit] + int((part or "0").ljust(3, "0")) * units[unit] // 1000 for whole, part, unit in parts
-    )
-    assert micros == milliseconds * 1000
+    assert reported_usage(usage, 5) is None

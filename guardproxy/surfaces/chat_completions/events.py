@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from guardproxy.errors import UpstreamUnavailable
 from guardproxy.wire.document import decode, encode, repeats_names
 from guardproxy.wire.path import Path
 from guardproxy.wire.sse import SseEvent, encode_event
@@ -42,3 +43,8 @@ def nest(path: Path, text: str) -> dict[str, Any]:
         value = [value] if isinstance(step, int) else {step: value}
     assert isinstance(value, dict)  # noqa: S101 - the first step of a channel's path is a member name
     return value
+
+
+def goes_on() -> UpstreamUnavailable:
+    """The error for more text of a choice after its finish reason."""
+    return UpstreamUnavailable("the upstream went on with a choice that it had finished", reason="bad_event")

@@ -18,6 +18,12 @@ from guardproxy.wire.document import encode, repeats_names
 from guardproxy.wire.path import Path
 from guardproxy.wire.sse import SseEvent, encode_event
 
+# Strings deeper in a delta that name things and never grow.
+DELTA_LABELS: Final = frozenset({"role", "type", "id", "index", "format", "expires_at"})
+# Strings of an event that stand the same in each of them.
+LABELS: Final = frozenset({"id", "object", "model", "system_fingerprint", "service_tier", "provider"})
+REASONS: Final = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call", ""})
+
 _CONTENT: Final[Path] = ("delta", "content")
 _PLAIN_CHOICE: Final = ("index", "delta")
 _PLAIN_MEMBERS: Final = frozenset(

@@ -23,8 +23,8 @@ from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock
 from guardproxy.errors import RequestError, UpstreamUnavailable
 from guardproxy.surfaces.chat_completions.conversation import calls_of
-from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT, forwarded, nest, own_event, usage_event
-from guardproxy.surfaces.chat_completions.plain import OpenChoice, PlainEvent, ShortWay
+from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT, forwarded, goes_on, nest, own_event, usage_event
+from guardproxy.surfaces.chat_completions.plain import DELTA_LABELS, LABELS, REASONS, OpenChoice, PlainEvent, ShortWay
 from guardproxy.surfaces.chat_completions.response import strip_choice_copies, strip_tokens
 from guardproxy.surfaces.chat_completions.signed import SIGNATURE, signature_holds
 from guardproxy.surfaces.openai_errors import error_event
@@ -34,11 +34,6 @@ from guardproxy.wire.sse import DONE, SseEvent
 
 _DONE_FRAME: Final = b"data: [DONE]\n\n"
 _REFUSAL: Final = "This answer was stopped by a policy of the proxy."
-# Strings deeper in a delta that name things and never grow.
-_DELTA_LABELS: Final = frozenset({"role", "type", "id", "index", "format", "expires_at"})
-# Strings of an event that stand the same in each of them.
-_LABELS: Final = frozenset({"id", "object", "model", "system_fingerprint", "service_tier", "provider"})
-_REASONS: Final = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call", ""})
 # The events of a chat have no names; some servers give them one all the same.
 _EVENT_NAME: Final = re.compile("[a-z._]{0,40}")
 
@@ -105,6 +100,16 @@ class ChatStream:
         """The error that ends this stream, in the form its clients raise."""
         return error_event(error, request_id)
 
+    def cut(self) -> list[bytes]:
+        """The answer ends here, as at the model's own cap: what is decided goes out, a begun tool call does not."""
+        frames = self.finish()
+        if self._guard.blocked:
+            return frames
+        frames += [own_event(self._last, index, {}, "length") for index, _ in self._open()]
+        if self._usage_for is not None:
+            frames.append(usage_event(self._last, self._usage_for(self.characters)))
+        return [*frames, _DONE_FRAME]
+
     def _ending(self) -> list[bytes]:
         self._done = True
         frames: list[bytes] = []
@@ -142,7 +147,7 @@ class ChatStream:
                 continue
             if value == CHUNK_OBJECT and member == "object":
                 self._labels[member] = CHUNK_OBJECT  # the API's own word, which no rule is about
-            elif isinstance(value, str) and member in _LABELS:
+            elif isinstance(value, str) and member in LABELS:
                 self._clean_label(document, member, value)
             elif isinstance(value, (str, dict, list)):
                 self._clean_below(document, member)
@@ -191,10 +196,10 @@ class ChatStream:
         for member, below in value.items():
             if member in ("delta", "message") and isinstance(below, dict):
                 if choice.calls.take(below) and choice.finished:
-                    raise _goes_on()
+                    raise goes_on()
                 self._edit_delta(index, choice, (member,), below, present)
             elif member == "finish_reason" and isinstance(below, str):
-                value[member] = below if below in _REASONS else self._guard.whole(below, ("choices", index, member))
+                value[member] = below if below in REASONS else self._guard.whole(below, ("choices", index, member))
             elif isinstance(below, str):
                 value[member] = self._channel(index, choice, (member,), below, present)
             elif isinstance(below, (dict, list)):
@@ -238,7 +243,7 @@ class ChatStream:
                 for path, text in walk_strings(value, (member,)):
                     if path[-1] == SIGNATURE:
                         edits[path] = text if signature_holds(choice.channels, (*where, *path)) else ""
-                    elif path[-1] in _DELTA_LABELS:
+                    elif path[-1] in DELTA_LABELS:
                         edits[path] = self._guard.whole(text, ("choices", index, *where, *path))
                     elif path == ("audio", "data"):
                         if not self._guard.lets(OpaqueKind.AUDIO, ("choices", index, *where, "audio")):
@@ -251,7 +256,7 @@ class ChatStream:
         """Feed one channel; what of its text may go out now."""
         if choice.finished:
             if text:
-                raise _goes_on()
+                raise goes_on()
             return text
         channel = choice.channels.get(path)
         if channel is None:
@@ -292,7 +297,3 @@ class ChatStream:
             if cleaned != text:
                 edits[path] = cleaned
         replace(holder, edits)
-
-
-def _goes_on() -> UpstreamUnavailable:
-    return UpstreamUnavailable("the upstream went on with a choice that it had finished", reason="bad_event")

@@ -161,4 +161,8 @@ pod's folders hang together wherever they are mounted.
       key: {{ .Values.redis.urlKey }}
   {{- end }}
 {{- end }}
+{{- if ne .Values.redis.mode "none" }}
+- name: GUARDPROXY_REPLICAS
+  value: {{ ternary .Values.autoscaling.maxReplicas .Values.replicas .Values.autoscaling.enabled | quote }}
+{{- end }}
 {{- end }}

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from guardproxy.quota.estimate import usage_tokens
+from guardproxy.quota.estimate import Usage, reported_usage
 from guardproxy.surfaces.messages.usage import merged, total, usage_of
 
 
 def test_all_that_was_read_counts_whether_it_was_cached_or_not() -> None:
     usage = {"input_tokens": 1, "cache_creation_input_tokens": 2, "cache_read_input_tokens": 4, "output_tokens": 8}
     assert usage_of({"usage": usage}) == {"input_tokens": 7, "output_tokens": 8, "total_tokens": 15}
-    assert usage_tokens(usage_of({"usage": usage})) == 15
+    assert reported_usage(usage_of({"usage": usage}), 1) == Usage(7, 8, 15)
 
 
 def test_a_later_report_replaces_only_what_it_says() -> None:

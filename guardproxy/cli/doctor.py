@@ -1,0 +1,155 @@
+"""`guardproxy doctor`: can this installation do what its settings ask for?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from guardproxy.quota.redis_ledger import RedisLedger
+    from guardproxy.settings import Settings
+
+_OLDEST: Final = {"redis": (6, 2), "valkey": (7, 2)}
+_MOST_SKEW_MS: Final = 1000
+_MOST_MEDIAN_MS: Final = 5.0
+_PINGS: Final = 21
+
+
+class Findings:
+    """What was found. `failed` is whether something does not work."""
+
+    def __init__(self) -> None:
+        self.failed = False
+
+    def good(self, said: str) -> None:
+        typer.echo(f"ok    {said}")
+
+    def doubt(self, said: str) -> None:
+        typer.echo(f"warn  {said}")
+
+    def bad(self, said: str) -> None:
+        self.failed = True
+        typer.echo(f"FAIL  {said}")
+
+
+def doctor(
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Settings file. Default: guardproxy.yaml if there is one.", envvar="GUARDPROXY_CONFIG"),
+    ] = None,
+) -> None:
+    """Check the settings, the policy, and the store of the quotas: version, memory, clock, speed, permissions.
+
+    Exit code 1 where something does not work.
+    """
+    import asyncio
+    import os
+
+    from guardproxy.cli.compose_quota import make_planner
+    from guardproxy.policyfile.compile import load_policy
+    from guardproxy.settings import load_settings
+
+    default = Path("guardproxy.yaml")
+    if config is None and default.exists():
+        config = default
+    settings = load_settings(config, os.environ)
+    policy = load_policy(Path(settings.policy) if settings.policy else None)
+    make_planner(settings, policy)
+    found = Findings()
+    found.good(f"settings and policy {policy.name}@{policy.revision} can be used")
+    if settings.quota.redis.url is None:
+        found.good("no store of quotas is named: each process counts by itself, and forgets when it stops")
+    else:
+        asyncio.run(_check_store(settings, found))
+    if found.failed:
+        raise typer.Exit(1)
+
+
+async def _check_store(settings: Settings, found: Findings) -> None:
+    import os
+
+    from guardproxy.cli.compose_quota import make_redis_ledger, store_address
+    from guardproxy.quota.connect import make_client
+    from guardproxy.quota.store import Store, StoreUnreachable
+
+    client = make_client(store_address(settings, os.environ), patience=20.0)
+    store = Store(client)
+    ledger = make_redis_ledger(settings, os.environ)
+    ledger.open()
+    try:
+        await store.command("PING")
+        found.good("the store of the quotas answers")
+        await check_server(store, found)
+        await check_clock_and_speed(store, found)
+        await check_scripts(ledger, found)
+    except StoreUnreachable as error:
+        found.bad(f"the store of the quotas does not answer ({error})")
+    finally:
+        await store.close()
+        await ledger.drain()
+
+
+async def check_server(store: Any, found: Findings) -> None:
+    """Version, eviction, durability, as far as this user may ask."""
+    from guardproxy.quota.store import StoreUnreachable
+
+    try:
+        info: dict[str, Any] = await store.command("INFO")
+    except StoreUnreachable as error:
+        found.doubt(f"version and memory policy cannot be asked for ({error})")
+        return
+    kind = "valkey" if "valkey_version" in info else "redis"
+    version = str(info.get(f"{kind}_version", "0"))
+    oldest = ".".join(map(str, _OLDEST[kind]))
+    recent = tuple(map(int, version.split(".")[:2])) >= _OLDEST[kind]
+    (found.good if recent else found.bad)(f"{kind} {version} (at least {oldest} is needed)")
+    policy = info.get("maxmemory_policy", "unknown")
+    if policy == "noeviction" or not info.get("maxmemory", 0):
+        found.good(f"it evicts no counters (maxmemory-policy {policy})")
+    else:
+        found.bad(f"it may evict counters that still count: set maxmemory-policy noeviction (it is {policy})")
+    if not info.get("aof_enabled"):
+        found.doubt("it has no append-only file: a restart forgets what was used since its last snapshot")
+
+
+async def check_clock_and_speed(store: Any, found: Findings) -> None:
+    """The store's clock counts; a proxy's own only has to know the day."""
+    import time
+    from statistics import median
+
+    times = []
+    for _ in range(_PINGS):
+        started = time.perf_counter()
+        seconds, micros = await store.command("TIME")
+        times.append((time.perf_counter() - started) * 1000)
+    skew = int(time.time() * 1000) - (int(seconds) * 1000 + int(micros) // 1000)
+    said = f"its clock and this machine's differ by {abs(skew)} ms (only the store's counts)"
+    (found.good if abs(skew) <= _MOST_SKEW_MS else found.doubt)(said)
+    typical = median(times)
+    said = f"a round trip takes {typical:.2f} ms (median of {_PINGS})"
+    (found.good if typical <= _MOST_MEDIAN_MS else found.doubt)(said)
+
+
+async def check_scripts(ledger: RedisLedger, found: Findings) -> None:
+    """A reservation like any other, and its end, on an account of its own."""
+    import secrets
+
+    from guardproxy.core.quota import Metric, Period, Quota
+    from guardproxy.quota.model import Account
+    from guardproxy.quota.store import StoreUnreachable
+
+    quotas = [Quota(Metric.REQUESTS, 60, 2**53), Quota(Metric.COST, 0, 2**53, period=Period.DAY)]
+    account = (Account("doctor", [*quotas, Quota(Metric.CONCURRENCY, 0, 2**53)]),)
+    name = f"doctor-{secrets.token_hex(8)}"
+    try:
+        await ledger.admit(name, account, {Metric.REQUESTS: 1, Metric.COST: 1})
+        await ledger.renew()
+        await ledger.look(account)
+    except StoreUnreachable as error:
+        found.bad(f"its user may not run the scripts of guardproxy ({error})")
+        return
+    ledger.cancel(name)
+    await ledger.settled()
+    found.good("its user may do all that is needed")

@@ -1,0 +1,193 @@
+"""`guardproxy quota`: the accounts in a shared store: how they stand, beginning anew, putting right after a loss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from guardproxy.core.excerpt import printable
+
+# What talks to the store is imported by the commands: `guardproxy --help` must not wait for it.
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from guardproxy.core.policy import Policy
+    from guardproxy.quota.model import Account
+    from guardproxy.quota.redis_ledger import RedisLedger
+    from guardproxy.settings import Settings
+
+quota_app = typer.Typer(
+    name="quota",
+    no_args_is_help=True,
+    help="The accounts in a shared store: how they stand, begin one anew, put one right after a loss of data.",
+)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(help="Settings file. Default: guardproxy.yaml if there is one.", envvar="GUARDPROXY_CONFIG"),
+]
+PolicyOption = Annotated[Path | None, typer.Option(help="Policy file. Default: that of the settings.")]
+KeyOption = Annotated[str | None, typer.Option(metavar="ID|NAME", help="The accounts of this key, and of its team.")]
+TeamOption = Annotated[str | None, typer.Option(help="The accounts of this team.")]
+ModelOption = Annotated[str | None, typer.Option(help="The accounts of this model.")]
+
+
+@quota_app.command()
+def show(
+    key: KeyOption = None,
+    team: TeamOption = None,
+    model: ModelOption = None,
+    config: ConfigOption = None,
+    policy: PolicyOption = None,
+) -> None:
+    """How the accounts stand: of everybody, and of a key, a team or a model where one is named.
+
+    guardproxy quota show --key chat-widget
+
+    guardproxy quota show --team research --model gpt-5
+    """
+    settings, loaded = _loaded(config, policy)
+    accounts = _accounts(settings, loaded, key, team, model)
+
+    async def ask(ledger: RedisLedger) -> Any:
+        return await ledger.look(accounts)
+
+    states = _with_ledger(settings, ask)
+    names = [printable(account.scope, 60) for account in accounts for _ in account.quotas]
+    for name, state in zip(names, states, strict=True):
+        quota = state.quota
+        resets = f", unused again in {state.reset_ms / 1000:.0f} s" if state.reset_ms else ""
+        typer.echo(f"{name}  {quota.id}: {quota.shown(state.used)} of {quota.shown(quota.limit)} used{resets}")
+
+
+@quota_app.command()
+def reset(
+    key: KeyOption = None,
+    team: TeamOption = None,
+    model: ModelOption = None,
+    config: ConfigOption = None,
+    policy: PolicyOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Let accounts begin anew: nothing is used any more. What runs keeps its place among what runs.
+
+    guardproxy quota reset --key chat-widget
+    """
+    settings, loaded = _loaded(config, policy)
+    accounts = _accounts(settings, loaded, key, team, model)
+    names = ", ".join(printable(account.scope, 60) for account in accounts)
+    if not yes and not typer.confirm(f"Forget what was used of {names}?"):
+        raise typer.Exit(1)
+
+    async def forget(ledger: RedisLedger) -> None:
+        await ledger.forget(accounts)
+
+    _with_ledger(settings, forget)
+    typer.echo(f"{names}: nothing is used any more")
+
+
+@quota_app.command()
+def reconcile(
+    logs: Annotated[list[Path], typer.Argument(metavar="LOG...", help="Logs of all proxies (JSON lines).")],
+    config: ConfigOption = None,
+    policy: PolicyOption = None,
+) -> None:
+    """Raise the budgets of the calendar to what the logs say was spent in the current periods.
+
+    For a store that lost data. An account is only ever raised, so doing it twice does no harm; give the logs of all
+    proxies since the longest period began.
+
+    guardproxy quota reconcile /var/log/guardproxy/*.jsonl
+    """
+    from guardproxy.cli.spent import read_spent
+
+    settings, loaded = _loaded(config, policy)
+    spent = read_spent(logs, settings, loaded)
+
+    async def raise_all(ledger: RedisLedger) -> list[tuple[Account, int]]:
+        return [(account, (await ledger.raise_to(account, charge))[0]) for account, charge in spent]
+
+    for account, missing in _with_ledger(settings, raise_all):
+        quota = account.quotas[0]
+        said = f"was short of {quota.shown(missing)}, put right" if missing else "holds all that was spent"
+        typer.echo(f"{printable(account.scope, 60)}  {quota.id}: {said}")
+    if not spent:
+        typer.echo("the logs hold no charge of a current period of a calendar budget", err=True)
+
+
+def _loaded(config: Path | None, policy: Path | None) -> tuple[Settings, Policy]:
+    import os
+
+    from guardproxy.policyfile.compile import load_policy
+    from guardproxy.settings import Overrides, load_settings
+
+    default = Path("guardproxy.yaml")
+    if config is None and default.exists():
+        config = default
+    settings = load_settings(config, os.environ, Overrides(policy=policy))
+    return settings, load_policy(Path(settings.policy) if settings.policy else None)
+
+
+def _with_ledger(settings: Settings, work: Callable[[RedisLedger], Awaitable[Any]]) -> Any:
+    import asyncio
+    import os
+
+    from guardproxy.cli.compose_quota import make_redis_ledger, store_address
+
+    store_address(settings, os.environ)  # an error of the settings comes before any work
+    from guardproxy.quota.store import StoreUnreachable
+
+    async def run() -> Any:
+        ledger = make_redis_ledger(settings, os.environ)
+        ledger.open()
+        try:
+            return await work(ledger)
+        finally:
+            await ledger.drain()
+
+    try:
+        return asyncio.run(run())
+    except StoreUnreachable as error:
+        typer.echo(f"The store of the quotas does not answer ({error}); `guardproxy doctor` says more.", err=True)
+        raise typer.Exit(1) from error
+
+
+def _accounts(
+    settings: Settings, policy: Policy, key: str | None, team: str | None, model: str | None
+) -> tuple[Account, ...]:
+    """The accounts that key, team and model choose; without any only those of everybody."""
+    import dataclasses
+
+    from guardproxy.core.principal import Principal
+    from guardproxy.core.quota import Share
+    from guardproxy.quota.plan import Planner
+
+    principal = _principal(settings, key) if key else Principal("-", "-")
+    if team:
+        principal = dataclasses.replace(principal, team=team)
+    unknown = {Share.KEY} if key is None else set()
+    if principal.team is None and key is None:
+        unknown.add(Share.TEAM)
+    quotas = tuple(quota for quota in policy.quotas if not unknown & set(quota.shares))
+    accounts = Planner().plan(dataclasses.replace(policy, quotas=quotas), principal, model, True).accounts
+    if not accounts:
+        typer.echo("The policy has no quota of such an account: name a --key, a --team or a --model.", err=True)
+        raise typer.Exit(1)
+    return accounts
+
+
+def _principal(settings: Settings, which: str) -> Any:
+    from guardproxy.core.principal import Principal
+    from guardproxy.gateway.keyfile import read_keys
+    from guardproxy.gateway.keyring import SESSION
+
+    if which == SESSION.key_id:
+        return SESSION
+    keys = read_keys(Path(settings.keys.file)) if settings.keys.file else ()
+    found = [key for key in keys if which in (key.id, key.name)]
+    if not found:
+        typer.echo("No key has this id or name; `guardproxy keys list` shows them.", err=True)
+        raise typer.Exit(1)
+    return Principal(found[-1].id, found[-1].name, team=found[-1].team)

@@ -1,0 +1,60 @@
+"""`GET /v1/guardproxy/usage`: how the accounts of the caller's own key stand, exactly and now.
+
+The headers of a stream are sent before its usage is known; here it can be asked for afterwards. Asking costs nothing.
+`?model=NAME` adds the quotas that count each model by itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+from aiohttp import web
+
+from guardproxy.core.quota import Metric
+from guardproxy.errors import MethodNotAllowed, RouteNotFound
+from guardproxy.gateway.answers import base_headers, json_answer
+from guardproxy.gateway.auth import authenticate
+from guardproxy.gateway.running import Running
+from guardproxy.quota.headers import DEGRADED
+from guardproxy.quota.model import QuotaState
+
+USAGE: Final = "/v1/guardproxy/usage"
+_MOST_QUERY: Final = 300
+
+
+async def tell_usage(running: Running) -> web.Response:
+    """Raises `RequestError` for a caller without a key, and where the store of the quotas is away."""
+    gateway, request, draft = running.gateway, running.request, running.draft
+    path, _, query = request.raw_path.partition("?")
+    if path != USAGE or len(query) > _MOST_QUERY:
+        raise RouteNotFound("this path is not served; the usage of a key is at GET /v1/guardproxy/usage")
+    if request.method != "GET":
+        raise MethodNotAllowed(f"{request.method} is not allowed on this path")
+    draft.method, draft.route = request.method, USAGE
+    principal = draft.principal = authenticate(request.headers, gateway.keyring, gateway.now_ms() // 1000)
+    draft.policy = gateway.policy
+    model = parse_qs(query).get("model", [None])[0]
+    plan = gateway.planner.plan(gateway.policy, principal, model, True)
+    states = await gateway.ledger.look(plan.accounts)
+    draft.status = 200
+    document = {"object": "guardproxy.usage", "quotas": [_told(state) for state in states]}
+    headers = base_headers(draft, DEGRADED if gateway.ledger.degraded else {})
+    return json_answer(200, document, headers)
+
+
+def _told(state: QuotaState) -> dict[str, Any]:
+    quota = state.quota
+    told: dict[str, Any] = {
+        "id": quota.id,
+        "metric": quota.measure,
+        "scope": [share.value for share in quota.shares],
+        "limit": quota.limit,
+        "used": state.used,
+        "remaining": state.remaining,
+        "reset_ms": state.reset_ms,
+        "mode": "shadow" if quota.shadow else "enforce",
+    }
+    if quota.metric is Metric.COST:
+        told["unit"] = "nano_usd"
+    return told

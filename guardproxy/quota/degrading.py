@@ -1,0 +1,227 @@
+"""A shared ledger that may fail, and what each quota does then.
+
+While the store is out of reach this process counts by itself, with the same algorithm, up to its share of each limit;
+a quota that must not be guessed refuses, one that may stay open admits. Nothing of that is silent: the admission says
+so. What was used meanwhile is written down and charged to the shared account once the store is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import ceil
+from typing import Final, NamedTuple
+
+from guardproxy.core.quota import Metric, OnStoreError, Quota
+from guardproxy.errors import QuotaStoreUnavailable, Retry
+from guardproxy.quota.breaker import Breaker
+from guardproxy.quota.ledger import MemoryLedger
+from guardproxy.quota.model import Account, Admission, Charge, QuotaState
+from guardproxy.quota.redis_ledger import RedisLedger
+from guardproxy.quota.store import StoreUnreachable
+
+PROBE_EVERY_S: Final = 0.5
+MOST_JOURNAL: Final = 10_000
+MOST_SCOPES: Final = 10_000
+MOST_SHARES: Final = 20_000
+RETRY_MS: Final = (1000, 5000)
+
+Told = Callable[[bool, str], None]
+"""Called with whether the store is lost, and the kind of failure, when that changes."""
+
+_PROBE: Final = (Account("probe", [Quota(Metric.CONCURRENCY, 0, 2**53)]),)
+
+
+class _Alone(NamedTuple):
+    """What this process admitted by itself."""
+
+    accounts: Sequence[Account]
+    amounts: Charge
+    at: int
+
+
+class _Entry(NamedTuple):
+    """What has to be charged to the shared account."""
+
+    request_id: str
+    accounts: Sequence[Account]
+    charge: Charge
+    at: int
+
+
+class DegradingLedger:
+    """A `Ledger` in front of `shared`. `share` is this process's part of each limit while it is on its own.
+
+    `lost` counts charges that will never reach the shared account.
+    """
+
+    def __init__(self, shared: RedisLedger, now_ms: Callable[[], int], share: float, told: Told) -> None:
+        self._shared = shared
+        self._now_ms = now_ms
+        self._share = share
+        self._told = told
+        self._local = MemoryLedger(now_ms)
+        self._breaker = Breaker()
+        self._alone: dict[str, _Alone] = {}
+        self._journal: deque[_Entry] = deque()
+        self._shares: dict[Account, Account] = {}
+        self._recovering: asyncio.Task[None] | None = None
+        self._lost = 0
+
+    @property
+    def degraded(self) -> bool:
+        return self._breaker.is_open
+
+    @property
+    def unsettled(self) -> int:
+        return self._shared.unsettled + len(self._alone) + len(self._journal)
+
+    @property
+    def lost(self) -> int:
+        return self._lost + self._shared.settling.lost
+
+    def open(self) -> None:
+        self._shared.open()
+
+    async def admit(
+        self, request_id: str, accounts: Sequence[Account], amounts: Charge, orphan: Charge | None = None
+    ) -> Admission:
+        """See `Ledger.admit`."""
+        if not self._breaker.is_open:
+            try:
+                admission = await self._shared.admit(request_id, accounts, amounts, orphan)
+            except StoreUnreachable as error:
+                self._failed(str(error))
+            else:
+                self._breaker.succeeded(self._now_ms())
+                return admission
+        return await self._admit_alone(request_id, accounts, amounts)
+
+    def settle(self, request_id: str, actual: Charge | None) -> None:
+        """See `Ledger.settle`."""
+        alone = self._alone.pop(request_id, None)
+        if alone is None:
+            self._shared.settle(request_id, actual)
+            return
+        self._local.settle(request_id, actual)
+        charge = alone.amounts if actual is None else {**alone.amounts, **actual}
+        self._write_down(_Entry(f"{request_id}~", alone.accounts, charge, alone.at))
+
+    def cancel(self, request_id: str) -> None:
+        """See `Ledger.cancel`."""
+        if self._alone.pop(request_id, None) is None:
+            self._shared.cancel(request_id)
+        else:
+            self._local.cancel(request_id)
+
+    async def look(self, accounts: Sequence[Account]) -> tuple[QuotaState, ...]:
+        """See `Ledger.look`."""
+        try:
+            return await self._shared.look(accounts)
+        except StoreUnreachable as error:
+            self._failed(str(error))
+            raise _unavailable() from error
+
+    async def drain(self) -> None:
+        """See `Ledger.drain`."""
+        if self._recovering is not None:
+            if not self._breaker.is_open:
+                await asyncio.wait([self._recovering], timeout=PROBE_EVERY_S * 4)
+            self._recovering.cancel()
+            await asyncio.gather(self._recovering, return_exceptions=True)
+        self._lost += len(self._journal)
+        await self._shared.drain()
+
+    async def _admit_alone(self, request_id: str, accounts: Sequence[Account], amounts: Charge) -> Admission:
+        quotas = [quota for account in accounts for quota in account.quotas]
+        if any(quota.on_store_error is OnStoreError.CLOSED and not quota.shadow for quota in quotas):
+            raise _unavailable()
+        shares = [self._share_of(account) for account in accounts]
+        strangers = self._local.scopes >= MOST_SCOPES and not all(self._local.knows(share.scope) for share in shares)
+        if strangers:  # whoever makes up accounts must not fill the memory
+            raise _unavailable()
+        admission = await self._local.admit(request_id, [share for share in shares if share.quotas], amounts)
+        if admission.admitted:
+            self._alone[request_id] = _Alone(accounts, amounts, self._now_ms())
+        return admission._replace(degraded=True)
+
+    def _share_of(self, account: Account) -> Account:
+        known = self._shares.get(account)
+        if known is None:
+            if len(self._shares) >= MOST_SHARES:
+                self._shares.clear()
+            counted = [quota for quota in account.quotas if quota.on_store_error is OnStoreError.DEGRADED]
+            own = [replace(quota, limit=ceil(quota.limit * self._share)) for quota in counted]
+            known = self._shares[account] = Account(account.scope, own)
+        return known
+
+    def _failed(self, kind: str) -> None:
+        if self._breaker.failed(self._now_ms()):
+            self._told(True, kind)
+            self._recover()
+
+    def _write_down(self, entry: _Entry) -> None:
+        if len(self._journal) >= MOST_JOURNAL:
+            self._journal.popleft()
+            self._lost += 1
+        self._journal.append(entry)
+        self._recover()
+
+    def _recover(self) -> None:
+        if self._recovering is None or self._recovering.done():
+            self._recovering = asyncio.create_task(self._until_recovered(), name="quota-recovery")
+
+    async def _until_recovered(self) -> None:
+        """One probe at a time, until the store takes a charge again; then what was written down, then everybody."""
+        while self._breaker.is_open or self._journal:
+            try:
+                await self._probe()
+                await self._replay()
+            except StoreUnreachable:
+                await asyncio.sleep(PROBE_EVERY_S)
+                continue
+            if self._breaker.is_open:
+                self._breaker.close()
+                self._told(False, "")
+
+    async def _probe(self) -> None:
+        name = f"probe-{random.getrandbits(64):016x}"
+        await self._shared.admit(name, _PROBE, {})
+        self._shared.settle(name, None)
+
+    async def _replay(self) -> None:
+        """Charge what was written down. An entry leaves the journal when the store has taken it: again is no harm."""
+        while self._journal:
+            entry = self._journal[0]
+            accounts = _still_counting(entry, self._now_ms())
+            if accounts:
+                await self._shared.admit(entry.request_id, accounts, entry.charge, force=True)
+                self._shared.settle(entry.request_id, None)
+            if self._journal and self._journal[0] is entry:
+                self._journal.popleft()
+
+
+def _still_counting(entry: _Entry, now: int) -> list[Account]:
+    """The accounts with those quotas whose window still reaches back to the charge."""
+    accounts = []
+    for account in entry.accounts:
+        quotas = [quota for quota in account.quotas if _reaches(quota, now - entry.at)]
+        if quotas:
+            accounts.append(account if len(quotas) == len(account.quotas) else Account(account.scope, quotas))
+    return accounts
+
+
+def _reaches(quota: Quota, age_ms: int) -> bool:
+    if quota.metric is Metric.CONCURRENCY:
+        return False
+    return quota.period is not None or age_ms < quota.window_s * 1000
+
+
+def _unavailable() -> QuotaStoreUnavailable:
+    return QuotaStoreUnavailable(
+        "the store that keeps the quotas is out of reach, and a limit of this request must not be guessed; try again",
+        retry=Retry(after_ms=random.randint(*RETRY_MS)),  # noqa: S311 - spreads clients
+    )

@@ -1,0 +1,67 @@
+"""What the doctor finds, on real servers in good and in bad health."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from guardproxy.cli.main import app
+from tests.support.stores import StoreServer, store_server
+
+
+@pytest.fixture(params=["redis", "valkey"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StoreServer]:
+    with store_server(request.param, tmp_path) as started:
+        yield started
+
+
+def examine(folder: Path, url: str | None) -> Result:
+    (folder / "policy.yaml").write_text("version: 1\nname: tiny\n", encoding="utf-8")
+    redis = {"url": url, "command_timeout": 5.0, "connect_timeout": 5.0} if url else {}
+    config = folder / "guardproxy.yaml"
+    config.write_text(json.dumps({"policy": "policy.yaml", "quota": {"redis": redis}}), encoding="utf-8")
+    return CliRunner().invoke(app, ["doctor", "--config", str(config)])
+
+
+def test_a_good_store_is_good(server: StoreServer, tmp_path: Path) -> None:
+    result = examine(tmp_path, server.url)
+    assert result.exit_code == 0, result.output
+    assert "FAIL" not in result.stdout
+    for said in ("answers", server.kind, "evicts no counters", "round trip", "may do all that is needed"):
+        assert said in result.stdout
+    assert "append-only" in result.stdout
+
+
+def test_a_store_that_may_forget_counters_fails(server: StoreServer, tmp_path: Path) -> None:
+    with server.client() as client:
+        client.config_set("maxmemory", "100mb")
+        client.config_set("maxmemory-policy", "allkeys-lru")
+    result = examine(tmp_path, server.url)
+    assert result.exit_code == 1
+    assert "FAIL  it may evict counters" in result.stdout
+
+
+def test_a_user_without_scripts_fails_and_one_without_info_is_only_doubted(server: StoreServer, tmp_path: Path) -> None:
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "default", "-eval", "-evalsha", "-info")
+    result = examine(tmp_path, server.url)
+    assert result.exit_code == 1
+    assert "warn  version" in result.stdout
+    assert "FAIL  its user may not run the scripts" in result.stdout
+
+
+def test_a_store_that_is_away_fails(server: StoreServer, tmp_path: Path) -> None:
+    server.kill()
+    result = examine(tmp_path, server.url)
+    assert result.exit_code == 1
+    assert "does not answer" in result.stdout
+
+
+def test_without_a_store_there_is_nothing_to_examine(tmp_path: Path) -> None:
+    result = examine(tmp_path, None)
+    assert result.exit_code == 0
+    assert "counts by itself" in result.stdout
