@@ -60,13 +60,31 @@ def make_client(address: StoreAddress, patience: float = 1.0) -> Client:
             hosts = _hosts(parts.netloc, _SENTINEL_PORT)
             limits = {name: options[name] for name in ("socket_timeout", "socket_connect_timeout", "retry", "protocol")}
             sentinels: Any = Sentinel
-            named = sentinels(hosts, sentinel_kwargs=limits, db=_number(path[1:]), **options)
-            master: Client = named.master_for(path[0])
-            return master
+            return _Master(sentinels(hosts, sentinel_kwargs=limits, db=_number(path[1:]), **options), path[0])
         ((host, port),) = _hosts(parts.netloc, _PORT)
         return Redis(host=host, port=port, db=_number(path), **options)
     except ValueError as error:
         raise ConfigurationError(f"the URL of the quota store cannot be used: {error}") from None
+
+
+class _Master:
+    """The client of a master, which closes those of its Sentinels too."""
+
+    def __init__(self, named: Any, name: str) -> None:
+        self._sentinels = named.sentinels
+        self._client = named.master_for(name)
+        self.connection_pool = self._client.connection_pool
+
+    async def execute_command(self, *words: Any) -> Any:
+        return await self._client.execute_command(*words)
+
+    def pipeline(self, transaction: bool = True) -> Any:
+        return self._client.pipeline(transaction=transaction)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+        for sentinel in self._sentinels:
+            await sentinel.aclose()
 
 
 def _options(address: StoreAddress, tls: bool, patience: float) -> dict[str, Any]:
