@@ -61,8 +61,8 @@ class TextFlow:
     def begin_item(self, item: dict[str, Any], where: Mapping[str, Any]) -> set[Path]:
         """An item that is announced; the places of the texts that may still grow. A seal over a text held back goes."""
         at = {"output_index": where["output_index"]} if "output_index" in where else {}
-        if isinstance(item.get("id"), str):
-            at["item_id"] = item["id"]
+        if (name := self._name_of(item)) is not None:
+            at["item_id"] = name
         edits = {
             growing.path: self.begin(growing.family, {**at, **growing.indexes}, growing.text, growing.below)
             for growing in growing_texts(item)
@@ -99,7 +99,7 @@ class TextFlow:
 
     def end_item(self, item: dict[str, Any], owner: int | str | None, *, whole: bool) -> None:
         """An item has ended, and with it all its texts. Calls are shown now or never."""
-        mine = [channel for channel in self.channels if channel.key.owner in (owner, item.get("id"))]
+        mine = [channel for channel in self.channels if channel.key.owner in (owner, self._name_of(item))]
         self._end(mine)
         calls = [channel for channel in mine if channel.family.held]
         cut = cut_off(item, whole=whole)
@@ -116,6 +116,11 @@ class TextFlow:
     def end_all(self) -> None:
         """The response has ended, or its stream has. Calls that did not end are not shown."""
         self._end(self.channels)
+
+    def _name_of(self, item: Mapping[str, Any]) -> str | None:
+        """The id of an item as it may be shown, which is how the events of its texts name it."""
+        name = item.get("id")
+        return self._cleaner.text(name, ("item", "id")) if isinstance(name, str) else None
 
     def _end(self, channels: Iterable[Channel]) -> None:
         for channel in channels:

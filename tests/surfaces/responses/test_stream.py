@@ -260,6 +260,23 @@ def _texts(value: Any) -> Counter[str]:
     return planted(value)
 
 
+def test_the_id_of_an_item_is_looked_at_before_an_event_of_our_own_names_it() -> None:
+    item = {
+        "id": "mark0.",
+        "type": "code_interpreter_call",
+        "code": "mark1.",
+        "container_id": "c",
+        "status": "in_progress",
+    }
+    stream = open_stream(marks_kit())
+    frames = stream.feed(event({"type": "response.created", "response": {"id": "r", "output": [item]}}))
+    frames += stream.feed(
+        event({"type": "response.code_interpreter_call_code.done", "output_index": 0, "code": "mark1."})
+    )
+    assert frames
+    assert not planted(b"".join([*frames, *stream.finish()]).decode())
+
+
 @settings(max_examples=40)
 @given(st.lists(st.sampled_from(EVENTS).flatmap(documents), min_size=1, max_size=6))
 def test_no_secret_in_any_string_of_any_event_leaves(events: list[dict[str, Any]]) -> None:
