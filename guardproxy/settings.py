@@ -40,12 +40,16 @@ class Admin(Written):
 
 
 class UpstreamSettings(Written):
-    """The one model endpoint, with its `/v1`. The key comes from a file or from an environment variable."""
+    """The one model endpoint, with its `/v1`. The key comes from a file or from an environment variable.
+
+    `auth` is how it is presented; `auto`: as each API's own servers take it.
+    """
 
     base_url: Text = DEFAULT_BASE_URL
     api_key_env: Text = "OPENAI_API_KEY"
     api_key_file: Text | None = None
     connect_timeout: Seconds = 5.0
+    auth: Literal["auto", "bearer", "x-api-key", "both"] = "auto"
     read_timeout: Seconds = 120.0
     max_connections: Annotated[int, Field(gt=0)] = 1000
     max_response_bytes: Annotated[int, Field(gt=0)] = 16 * 1024 * 1024

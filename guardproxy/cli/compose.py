@@ -23,6 +23,7 @@ from guardproxy.gateway.lifecycle import Lifecycle
 from guardproxy.gateway.upstream import HttpUpstream, UpstreamTimeouts
 from guardproxy.policyfile.compile import load_policy
 from guardproxy.settings import DEFAULT_BASE_URL, Settings, is_loopback, upstream_key
+from guardproxy.surfaces.conventions import KeyForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
             secret,
             UpstreamTimeouts(upstream.connect_timeout, upstream.read_timeout),
             max_connections=upstream.max_connections,
+            key_form=None if upstream.auth == "auto" else KeyForm(upstream.auth),
         ),
         recorder=Recorder(log, IncidentFile(Path(settings.log.incidents)) if settings.log.incidents else None),
         lifecycle=Lifecycle(),

@@ -18,8 +18,8 @@ Scrub = Callable[[bytes], bytes]
 
 
 def base_headers(draft: Draft, extra: Mapping[str, str]) -> dict[str, str]:
-    """`x-request-id`, the policy and its revision, and rate limits where they are known."""
-    headers = {"server": "guardproxy", "x-request-id": draft.request_id}
+    """The request's id, the policy and its revision, and rate limits where they are known."""
+    headers = {"server": "guardproxy", "x-request-id": draft.request_id, draft.conventions.id_header: draft.request_id}
     if draft.policy is not None:
         headers["x-guardproxy-policy"] = policy_tag(draft.policy)
     headers.update(extra)
@@ -41,8 +41,8 @@ def error_answer(error: RequestError, draft: Draft, extra: Mapping[str, str]) ->
     The connection is closed where the request's body may still be arriving.
     """
     draft.status = error.status
-    headers = base_headers(draft, {**extra, **draft.errors.headers(error)})
-    answer = json_answer(error.status, draft.errors.body(error, draft.request_id), headers)
+    headers = base_headers(draft, {**extra, **draft.conventions.errors.headers(error)})
+    answer = json_answer(error.status, draft.conventions.errors.body(error, draft.request_id), headers)
     draft.bytes_out = len(answer.body) if isinstance(answer.body, bytes) else 0
     if error.status in (401, 405, 408, 413):
         answer.force_close()

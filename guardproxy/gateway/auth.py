@@ -1,8 +1,8 @@
 """Who is calling, from the headers of a request.
 
-A key stands in `Authorization: Bearer`, where the OpenAI clients put it, or in `api-key`, where Azure's do; never in a
-query or a body, which end up in logs. A request that cannot be told gets the same words whatever was wrong with its
-key, and never hears back anything it presented.
+A key stands in `Authorization: Bearer`, where most clients put it, or in a header of its own: `api-key`, where Azure's
+do, or Anthropic's `x-api-key`; never in a query or a body, which end up in logs. A request that cannot be told gets the
+same words whatever was wrong with its key, and never hears back anything it presented.
 """
 
 from __future__ import annotations
@@ -13,15 +13,19 @@ from typing import Final
 from guardproxy.core.principal import Principal
 from guardproxy.errors import InvalidKey
 from guardproxy.gateway.keyring import Keyring
+from guardproxy.surfaces.conventions import OPENAI
 
-NO_KEY: Final = "no key given: set the OpenAI client's api_key to a guardproxy key"
-WRONG_KEY: Final = "this key is not valid here: set the OpenAI client's api_key to a current guardproxy key"
+NO_KEY: Final = "no key given: set the client's api_key to a guardproxy key"
+WRONG_KEY: Final = "this key is not valid here: set the client's api_key to a current guardproxy key"
 
 
-def authenticate(headers: Mapping[str, str], keyring: Keyring, now: float) -> Principal:
+def authenticate(
+    headers: Mapping[str, str], keyring: Keyring, now: float, key_header: str = OPENAI.key_header
+) -> Principal:
     """The holder of the presented key at `now` (Unix seconds). Raises `InvalidKey`.
 
-    `headers` finds `Authorization` and `api-key` in any case, as HTTP's mappings do. The first wins if both are given.
+    `headers` finds `Authorization` and the `key_header` in any case, as HTTP's mappings do. The first wins if both are
+    given.
     """
     authorization = headers.get("Authorization", "").strip()
     if authorization:
@@ -29,7 +33,7 @@ def authenticate(headers: Mapping[str, str], keyring: Keyring, now: float) -> Pr
         if scheme.lower() != "bearer":
             raise InvalidKey(WRONG_KEY)
     else:
-        token = headers.get("api-key", "")
+        token = headers.get(key_header, "")
     token = token.strip()
     if not token:
         raise InvalidKey(NO_KEY)

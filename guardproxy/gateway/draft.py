@@ -23,7 +23,7 @@ from guardproxy.errors import (
     RequestError,
     UpstreamUnavailable,
 )
-from guardproxy.surfaces import OPENAI_ERRORS
+from guardproxy.surfaces.conventions import OPENAI, Conventions
 
 _EVENTS = {
     Action.ALLOW: Event.EXCHANGE_COMPLETED,
@@ -47,8 +47,8 @@ class Draft:
         "bytes_in",
         "bytes_out",
         "charged",
+        "conventions",
         "error_code",
-        "errors",
         "incident_id",
         "method",
         "model",
@@ -75,7 +75,7 @@ class Draft:
         self.model: str | None = None
         self.stream = False
         self.uninspected = False
-        self.errors = OPENAI_ERRORS  # until it is known which API was called
+        self.conventions: Conventions = OPENAI  # until it is known which API was called
         self.request: Verdict | None = None
         self.response: Verdict | None = None
         self.status = 0

@@ -1,7 +1,7 @@
 """One exchange, told in order.
 
 `answer()` makes sure of the end: whatever happens in between, the reservation is settled, one record is written, and
-the caller gets an answer in OpenAI's shape. `handle_exchange()` is the story.
+the caller gets an answer in the shape of the API it called. `handle_exchange()` is the story.
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ from guardproxy.gateway.limits import check_content, check_limits
 from guardproxy.gateway.refusals import guarding, refusal
 from guardproxy.gateway.relay import relay
 from guardproxy.gateway.reservation import Reservation
-from guardproxy.gateway.routes import Passage, Route, find_route
+from guardproxy.gateway.routes import PREFIX, Passage, Route, find_route
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.separating import check_speakers, labels_of, set_apart
 from guardproxy.gateway.tools import judge_request, tool_guard
 from guardproxy.gateway.uninspected import pass_uninspected
 from guardproxy.gateway.usage import USAGE, tell_usage
 from guardproxy.surfaces import Surface
+from guardproxy.surfaces.conventions import conventions_of
 from guardproxy.surfaces.parameters import judge_parameters, strip_parameters
 from guardproxy.wire.document import encode
 from guardproxy.wire.strict_json import parse_strict
@@ -81,15 +82,15 @@ async def answer(gateway: Gateway, request: web.BaseRequest) -> web.StreamRespon
 async def handle_exchange(running: Running) -> web.StreamResponse:
     """From the first byte to the last. Raises `RequestError` for everything that ends it before its answer begins."""
     gateway, request, draft, reservation = running.gateway, running.request, running.draft, running.reservation
+    draft.conventions = conventions_of(request.raw_path.removeprefix(PREFIX))
     if gateway.lifecycle.draining:
         raise ShuttingDown("guardproxy is shutting down; send the request again")
     if request.raw_path.startswith(USAGE):
         return await tell_usage(running)
     route = find_route(request.method, request.raw_path, request.headers)
     draft.method, draft.route = request.method, route.template
-    if isinstance(route, Route):
-        draft.errors = route.surface.errors
-    principal = draft.principal = authenticate(request.headers, gateway.keyring, gateway.now_ms() // 1000)
+    now, key_header = gateway.now_ms() // 1000, draft.conventions.key_header
+    principal = draft.principal = authenticate(request.headers, gateway.keyring, now, key_header)
     policy = draft.policy = gateway.policy
     if isinstance(route, Passage):
         return await pass_uninspected(running, route)

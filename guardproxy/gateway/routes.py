@@ -78,13 +78,19 @@ def find_route(method: str, raw_path: str, headers: Mapping[str, str]) -> Route 
     path, _, query = raw_path.partition("?")
     route = _EXACT.get((method, path))
     if route is not None:
-        return route
+        return _with_query(route, query) if query and route.surface.query else route
     if not path.startswith(PREFIX + "/"):
         raise _not_found()
     below = path.removeprefix(PREFIX)
     if below in _EXACT_PATHS:
         raise _wrong_method(method)
     return _find_target(method, below, query) or _find_passage(method, below, query)
+
+
+def _with_query(route: Route, raw_query: str) -> Route:
+    members = route.surface.query
+    query = read_query(raw_query, members)
+    return route._replace(path=route.path + write_query(query, members), query=query)
 
 
 def _find_target(method: str, path: str, raw_query: str) -> Route | None:

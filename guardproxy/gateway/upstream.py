@@ -16,16 +16,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from guardproxy import __version__
 from guardproxy.errors import ConfigurationError, UpstreamUnavailable
 from guardproxy.gateway.http1 import Connection
 from guardproxy.gateway.pool import ConnectionPool, Origin, PoolLimits
+from guardproxy.surfaces.conventions import KeyForm, conventions_of
 
-# What travels from the caller to the upstream, and back. Everything else stays here.
-# Each in its own form, so that neither text nor a key travels in it.
+# What travels from the caller to the upstream, and back, beside what single APIs need (`Conventions.forwarded`).
+# Everything else stays here. Each in its own form, so that neither text nor a key travels in it.
 _FORWARDED: Final = {
     "idempotency-key": re.compile(r"[A-Za-z0-9-]{1,100}"),
     "traceparent": re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"),
@@ -86,10 +87,18 @@ class Upstream(Protocol):
     async def close(self) -> None: ...
 
 
+class _Start(NamedTuple):
+    """How requests to a path begin, and which headers of a caller travel with them."""
+
+    head: str
+    forwarded: Mapping[str, re.Pattern[str]]
+
+
 class HttpUpstream:
     """`Upstream` over a pool of HTTP/1.1 connections, for the life of the process.
 
-    `ca_file` (PEM) replaces the system's certificate authorities. Raises `ConfigurationError` for a base URL, key or
+    `ca_file` (PEM) replaces the system's certificate authorities. `key_form`: how the upstream takes its key, if not
+    as each API says. Raises `ConfigurationError` for a base URL, key or
     file that cannot be used.
     """
 
@@ -101,16 +110,16 @@ class HttpUpstream:
         *,
         max_connections: int = 1000,
         ca_file: str | None = None,
+        key_form: KeyForm | None = None,
     ) -> None:
         origin, authority, self._prefix = _parse_base(base_url, ca_file)
         self._pool = ConnectionPool(origin, PoolLimits(timeouts.connect, timeouts.read, max_connections))
-        fixed = f"host: {authority}\r\n{_FIXED}"
-        if api_key:
-            if not _VALUE.fullmatch(api_key):
-                raise ConfigurationError("the upstream's key holds characters that cannot stand in a header")
-            fixed += f"authorization: Bearer {api_key}\r\n"
-        self._fixed = fixed
-        self._heads: dict[tuple[str, str], str] = {}
+        if api_key and not _VALUE.fullmatch(api_key):
+            raise ConfigurationError("the upstream's key holds characters that cannot stand in a header")
+        self._fixed = f"host: {authority}\r\n{_FIXED}"
+        self._key = api_key
+        self._key_form = key_form
+        self._heads: dict[tuple[str, str], _Start] = {}
 
     async def send(
         self,
@@ -143,23 +152,26 @@ class HttpUpstream:
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], content_type: str = JSON
     ) -> bytes:
         """The request up to its body: our own lines, and what may travel of the caller's."""
-        head = self._heads.get((method, path)) or self._start(method, path)
+        head, forwarded = self._heads.get((method, path)) or self._start(method, path)
         if body is not None:
             if content_type is not JSON and not _VALUE.fullmatch(content_type):
                 raise ValueError("a content type does not look like this")
             head += f"content-type: {content_type}\r\ncontent-length: {len(body)}\r\n"
         elif method not in ("GET", "HEAD"):
             head += "content-length: 0\r\n"
-        for name, form in _FORWARDED.items():
+        for name, form in forwarded.items():
             value = headers.get(name)
             if value is not None and form.fullmatch(value):
                 head += f"{name}: {value}\r\n"
         return (head + "\r\n").encode("ascii")
 
-    def _start(self, method: str, path: str) -> str:
+    def _start(self, method: str, path: str) -> _Start:
         if not _METHOD.fullmatch(method) or not _PATH.fullmatch(path):
             raise ValueError("a method and a path of our own making do not look like this")
-        start = f"{method} {self._prefix}{path} HTTP/1.1\r\n{self._fixed}"
+        conventions = conventions_of(path)
+        key = (self._key_form or conventions.upstream_key).lines(self._key) if self._key else ""
+        head = f"{method} {self._prefix}{path} HTTP/1.1\r\n{self._fixed}{key}"
+        start = _Start(head, {**_FORWARDED, **conventions.forwarded})
         if len(self._heads) >= 64:  # the fixed routes are few; names of models and responses are many
             self._heads.clear()
         self._heads[method, path] = start

@@ -70,7 +70,7 @@ async def relay_whole(
 
 
 async def relay_failure(running: Running, route: Route, reply: UpstreamReply, raw: bytes) -> web.Response:
-    """An error of the upstream. It is passed on in its own words if they are OpenAI's, looked at like an answer."""
+    """An error of the upstream. It is passed on in its own words if they are the API's, looked at like an answer."""
     if reply.status < 500:
         running.reservation.refused()
     if reply.status in (401, 403):
@@ -78,7 +78,7 @@ async def relay_failure(running: Running, route: Route, reply: UpstreamReply, ra
             "the upstream refused guardproxy's own credentials; its operator has to mend the upstream key",
             reason="credentials",
         )
-    document = route.surface.errors.adopt(_decoded(route.surface, raw), reply.status)
+    document = running.draft.conventions.errors.adopt(_decoded(route.surface, raw), reply.status)
     if document is None:
         raise UpstreamUnavailable(f"the upstream answered {reply.status}, which is no answer of this API")
     with guarding():

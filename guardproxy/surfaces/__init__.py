@@ -15,8 +15,7 @@ from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.separation.speech import Speaking
 from guardproxy.core.tools.conversation import Conversation, ToolCall, ToolResult
 from guardproxy.errors import RequestError
-from guardproxy.surfaces import chat_completions, completions, embeddings, models, moderations, responses
-from guardproxy.surfaces.openai_errors import adopt_error, error_body, error_headers
+from guardproxy.surfaces import chat_completions, completions, embeddings, messages, models, moderations, responses
 from guardproxy.surfaces.query import Query, QueryMember
 from guardproxy.wire.document import decode, replace
 from guardproxy.wire.path import Path
@@ -88,17 +87,6 @@ class MemberNames(NamedTuple):
     output_tokens: str = "max_completion_tokens"
 
 
-class ErrorDialect(NamedTuple):
-    """How an API tells errors. `adopt` makes an upstream's error one of this API's; None if it is no error at all."""
-
-    body: Callable[[RequestError, str], dict[str, Any]] = error_body
-    headers: Callable[[RequestError], dict[str, str]] = error_headers
-    adopt: Callable[[Any, int], Any] = adopt_error
-
-
-OPENAI_ERRORS: Final = ErrorDialect()
-
-
 class Surface(NamedTuple):
     """One API, or one path of it; `name` is what policies call it, and its parameters' table.
 
@@ -121,7 +109,6 @@ class Surface(NamedTuple):
     open_stream: OpenStream | None
     decode: Callable[[bytes], Any] = decode
     members: MemberNames = MemberNames()
-    errors: ErrorDialect = OPENAI_ERRORS
     bytes_per_input: int = 0
     blocks_requests: bool = True
     query: Mapping[str, QueryMember] = MappingProxyType({})
@@ -196,6 +183,17 @@ FETCHED_RESPONSE: Final = STORED_RESPONSE._replace(
     open_stream=responses.ResponsesStream, resume_stream=responses.ResponsesStream, query=responses.RETRIEVE
 )
 STORED_ITEMS: Final = STORED_RESPONSE._replace(query=responses.LIST_ITEMS)
+MESSAGES: Final = Surface(
+    "messages",
+    messages.read_request,
+    messages.read_response,
+    messages.strip_copies,
+    messages.edit,
+    messages.MessagesStream,
+    members=MemberNames(output_tokens="max_tokens"),
+    query=messages.QUERY,
+)
+COUNTED_MESSAGES: Final = MESSAGES._replace(read_response=messages.read_count, open_stream=None)
 MODELS: Final = Surface(
     "models", None, models.read_response, models.strip_copies, replace, None, read_target=models.read_target
 )
@@ -209,6 +207,8 @@ SURFACES: Final[Mapping[tuple[str, str], Surface]] = {
     ("DELETE", "/responses/{id}"): STORED_RESPONSE,
     ("POST", "/responses/{id}/cancel"): STORED_RESPONSE,
     ("GET", "/responses/{id}/input_items"): STORED_ITEMS,
+    ("POST", "/messages"): MESSAGES,
+    ("POST", "/messages/count_tokens"): COUNTED_MESSAGES,
     ("POST", "/completions"): COMPLETIONS,
     ("POST", "/embeddings"): EMBEDDINGS,
     ("POST", "/moderations"): MODERATIONS,

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-GENERATING: Final = frozenset({"chat_completions", "completions", "responses"})
-
 
 class Denied(NamedTuple):
     """Why a parameter is refused, completing "it is refused: ...".
@@ -46,6 +44,12 @@ OFFICIAL: Final[Mapping[str, frozenset[str]]] = {
         "user",
     }),
     "embeddings": frozenset({"dimensions", "encoding_format", "input", "model", "user"}),
+    "messages": frozenset({
+        "billing_policy", "cache_control", "compaction", "container", "context_management", "diagnostics",
+        "fallback_credit_token", "inference_geo", "max_tokens", "mcp_servers", "messages", "metadata", "model",
+        "output_config", "service_tier", "speed", "stop_sequences", "stream", "system", "temperature", "thinking",
+        "thread", "tool_choice", "tools", "top_k", "top_p", "user_profile_id", "workspace_id",
+    }),
     "moderations": frozenset({"input", "model"}),
     "responses": _SHARED | {
         "access_programs", "background", "background_options", "context_management", "conversation", "image",
@@ -90,6 +94,7 @@ DIALECTS: Final[Mapping[str, frozenset[str]]] = {
         "late_chunking", "messages", "normalize", "normalized", "output_dimension", "output_dtype", "prompt_name",
         "request_id", "task", "truncate", "truncate_prompt_tokens", "truncation", "truncation_side",
     }),
+    "messages": _SAMPLING,
     "moderations": frozenset(),
 }  # fmt: skip
 """Members of vLLM, SGLang, llama.cpp, Ollama, OpenRouter, Mistral, Jina, Voyage that take nothing from the guard."""
@@ -202,6 +207,12 @@ DENIED: Final[Mapping[str, Mapping[str, Denied]]] = {
         "messages": Denied("messages beside the input are not read by role"),
         "request_id": Denied("it lets the caller choose the id under which the response is stored"),
         "rid": Denied("it lets the caller choose the id under which the response is stored"),
+    },
+    "messages": {
+        **{name: denied for name, denied in _EVERYWHERE.items() if name != "system"},
+        **_CONVERSATION,
+        "prompt": Denied("a prompt beside the messages is not read by role"),
+        "input": Denied("an input beside the messages is not read by role"),
     },
     "embeddings": _EVERYWHERE,
     "moderations": _EVERYWHERE,

@@ -12,14 +12,12 @@ from typing import Any
 
 import pytest
 
-from guardproxy.surfaces import SURFACES
 from tests.support.proxy import SESSION_KEY, UPSTREAM_KEY, Proxy, running_proxy
 from tests.support.upstream import Asked, Script, Send, Upstream, answers, running_upstream, whole
 from tests.surfaces.messages.received import as_frames, bare, block, delta, start, starting
 from tests.surfaces.messages.received import whole as message
 
 anthropic: Any = pytest.importorskip("anthropic")
-pytestmark = pytest.mark.skipif(("POST", "/messages") not in SURFACES, reason="the surface is not served yet")
 
 ASK: dict[str, Any] = {"model": "m", "max_tokens": 64, "messages": [{"role": "user", "content": "Say hello."}]}
 POLICY = """
@@ -244,10 +242,10 @@ async def test_sealed_thinking_passes_only_if_the_policy_says_so(
         with pytest.raises(anthropic.BadRequestError):
             await client.messages.create(**ASK, stream=stream)
     upstream.script = answered(sealed)
-    policy = POLICY.replace("image: allow", "image: allow, unknown: allow")
+    policy = POLICY.replace("image: allow", "image: allow, encrypted: allow")
     async with running_proxy(upstream.base_url, tmp_path, policy=policy) as proxy, opened(proxy) as other:
         assert (await other.messages.create(**ASK)).content[0].data == "QUJD"
-        assert proxy.exchange()["coverage"]["skipped"]["unknown"] == 1
+        assert proxy.exchange()["coverage"]["skipped"]["encrypted"] == 1
 
 
 async def test_paths_beside_it_are_refused_in_its_own_words(client: Any) -> None:

@@ -1,13 +1,14 @@
 """`POST /v1/messages`, whole or streamed, and `POST /v1/messages/count_tokens`."""
 
 from guardproxy.surfaces.messages.errors import as_error, error_body, error_event
-from guardproxy.surfaces.messages.request import read_request
+from guardproxy.surfaces.messages.request import QUERY, read_request
 from guardproxy.surfaces.messages.response import read_count, read_response, strip_copies
 from guardproxy.surfaces.messages.sealed import edit
 from guardproxy.surfaces.messages.state import server_state
 from guardproxy.surfaces.messages.stream import MessagesStream
 
 __all__ = [
+    "QUERY",
     "MessagesStream",
     "as_error",
     "edit",

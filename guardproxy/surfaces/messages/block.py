@@ -109,7 +109,7 @@ class Block:
         if any(channel.guard.edited for channel in self.channels.values()) or self._guard.blocked is not None:
             return False
         if not self._has_text:
-            cleaner.unread(OpaqueKind.UNKNOWN, self.path)
+            self._guard.lets(OpaqueKind.ENCRYPTED, self.path)
         where = (*self.path, SIGNATURE)
         return is_bytes(delta.get("type"), SIGNATURE, signature) or cleaner.text(signature, where) == signature
 

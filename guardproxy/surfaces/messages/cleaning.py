@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
-from guardproxy.core.exchange import OpaqueKind
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.rewrite import redact_json_text, unescaped
-from guardproxy.errors import UpstreamUnavailable
 from guardproxy.surfaces.messages.leaves import is_bytes, read_leaves
 from guardproxy.surfaces.messages.sealed import edit, is_sealed, unseal
 from guardproxy.surfaces.messages.words import is_own_word
 from guardproxy.wire.document import replace
 from guardproxy.wire.path import Key, Path, is_word
 
-Unread = Callable[[OpaqueKind, Path], bool]
-"""Whether content that cannot be read may go out. If not, it has told the guard to stop the answer."""
-
 
 class Cleaner:
-    """Cleans texts of one stream. Without `unread` nobody can be asked, so what cannot be read ends the stream."""
+    """Cleans texts of one stream. What cannot be read stops it, unless the policy lets that through."""
 
-    def __init__(self, guard: OutputGuard, unread: Unread | None) -> None:
+    def __init__(self, guard: OutputGuard) -> None:
         self._guard = guard
-        self._unread = unread
 
     def text(self, text: str, path: Path) -> str:
         """What may be shown of a text."""
@@ -46,7 +40,7 @@ class Cleaner:
         """
         leaves = read_leaves(value)
         for kind, where in leaves.opaque:
-            self.unread(kind, (*path, *where))
+            self._guard.lets(kind, (*path, *where))
         edits: dict[Path, str] = {}
         for leaf in leaves.texts:
             if leaf.path in but:
@@ -84,11 +78,3 @@ class Cleaner:
                 holder[name] = self.text(value, (*path, name))
                 changed = changed or holder[name] != value
         return changed
-
-    def unread(self, kind: OpaqueKind, path: Path) -> None:
-        """Content that cannot be read is about to go out. Raises `UpstreamUnavailable` if nobody can be asked."""
-        if self._unread is None:
-            raise UpstreamUnavailable(
-                f"the upstream streams {kind.value} content, which cannot be inspected", reason="unreadable"
-            )
-        self._unread(kind, path)

@@ -36,7 +36,7 @@ _UNREADABLE: Final = {
     "container_upload": OpaqueKind.FILE,
     "code_execution_output": OpaqueKind.FILE,
     "bash_code_execution_output": OpaqueKind.FILE,
-    "redacted_thinking": OpaqueKind.UNKNOWN,
+    "redacted_thinking": OpaqueKind.ENCRYPTED,
 }
 _SEALED_IN: Final = {
     "compaction": "encrypted_content",
@@ -96,10 +96,10 @@ def opaque_kind(block: Mapping[str, Any]) -> OpaqueKind | None:
         comes_as = source.get("type") if isinstance(source, dict) else None
         return None if isinstance(comes_as, str) and comes_as in _READABLE_SOURCES else OpaqueKind.FILE
     if kind == "thinking":  # the seal over a text that was read is none; without that text it is all there is
-        return OpaqueKind.UNKNOWN if block.get("signature") and not block.get("thinking") else None
+        return OpaqueKind.ENCRYPTED if block.get("signature") and not block.get("thinking") else None
     sealed_in = _SEALED_IN.get(kind)
     if sealed_in is not None:
-        return OpaqueKind.UNKNOWN if block.get(sealed_in) else None
+        return OpaqueKind.ENCRYPTED if block.get(sealed_in) else None
     return _UNREADABLE.get(kind)
 
 

@@ -6,18 +6,23 @@ catch-all and counts as the user's. So neither a field nor a block type nobody h
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from guardproxy.core.context import KNOWN_ROLES, is_operator_role
 from guardproxy.core.exchange import ALONE, Opaque, OpaqueKind, Provenance, RequestReading, Segment, Turn
 from guardproxy.errors import InvalidRequest
-from guardproxy.surfaces.facts import count_fact, flag_fact, members_of, text_fact
+from guardproxy.surfaces.facts import count_fact, flag_fact, members_of, references_at, text_fact
 from guardproxy.surfaces.messages.blocks import BLOCKS, BlockKind
 from guardproxy.surfaces.messages.leaves import opaque_kind, opaques, read_leaves, read_member, segments
+from guardproxy.surfaces.messages.state import server_state
+from guardproxy.surfaces.query import QueryMember
 from guardproxy.wire.path import Path, format_path
 
 # What the application sets up, as long as the caller may speak as the operator.
-_OPERATOR_MEMBERS: Final = frozenset({"tools", "tool_choice", "output_config", "mcp_servers"})
+OPERATOR_MEMBERS: Final = frozenset({"tools", "tool_choice", "output_config", "mcp_servers"})
+# The client says so when it asks for the API's coming version.
+QUERY: Final = {"beta": QueryMember(re.compile("true|false"))}
 
 
 def read_request(document: Any, *, operator: bool) -> RequestReading:
@@ -41,6 +46,7 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
         tools=reader.tools,
         output_tokens=count_fact(members, "max_tokens", least=0),
         stream_usage=stream,  # streams of this API always end with it
+        state=tuple(references_at(members, server_state(members))),
     )
 
 
@@ -61,7 +67,7 @@ class _RequestReader:
             return
         if not isinstance(system, (str, list)):
             raise InvalidRequest("system must be a string or a list of text blocks", param="system")
-        self.turns.append(Turn("system", ("system",)))
+        self.turns.append(Turn("system", ("system",), None))
         self._run += 1
         self._read_content(system, ("system",), self._operator)
 
@@ -84,7 +90,7 @@ class _RequestReader:
         for name, value in members.items():
             if name in ("system", "messages"):
                 continue
-            whose = self._operator if name in _OPERATOR_MEMBERS else Provenance.USER
+            whose = self._operator if name in OPERATOR_MEMBERS else Provenance.USER
             if name == "tools":
                 self._count_tools(value, (name,))
             self._read_member(members, name, (), whose)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock
 from guardproxy.errors import RequestError, UpstreamUnavailable
-from guardproxy.surfaces.messages.cleaning import Cleaner, Unread
+from guardproxy.surfaces.messages.cleaning import Cleaner
 from guardproxy.surfaces.messages.ending import end_blocked
 from guardproxy.surfaces.messages.errors import error_event
 from guardproxy.surfaces.messages.events import Edited, own_event
@@ -28,21 +28,12 @@ _DONE_FRAME: Final = b"data: [DONE]\n\n"
 
 
 class MessagesStream:
-    """Edits the events of one message. `feed` and `finish` return frames for the client, ready to write.
+    """Edits the events of one message. `feed` and `finish` return frames for the client, ready to write."""
 
-    `unread` says whether content that cannot be read may go out; without it none may.
-    """
-
-    def __init__(
-        self,
-        guard: OutputGuard,
-        usage_for: Callable[[int], Mapping[str, int]] | None = None,
-        *,
-        unread: Unread | None = None,
-    ) -> None:
+    def __init__(self, guard: OutputGuard, usage_for: Callable[[int], Mapping[str, int]] | None = None) -> None:
         self._guard = guard
         self._usage_for = usage_for
-        self._cleaner = Cleaner(guard, unread)
+        self._cleaner = Cleaner(guard)
         self._flow = BlockFlow(guard, self._cleaner)
         self._counts: dict[str, int] = {}
         self._done = False

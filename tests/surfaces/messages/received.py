@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import strategies as st
 
-from guardproxy.core.exchange import OpaqueKind
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import Policy
 from guardproxy.core.rewrite import redact_json_text
 from guardproxy.surfaces.messages import MessagesStream
-from guardproxy.wire.path import Path
 from guardproxy.wire.sse import DONE, SseDecoder, SseEvent, encode_event
 from tests.support.strategies import Kit, pieces_of
 
@@ -169,13 +167,13 @@ class Received:
                 one.setdefault("citations", []).append(inner["citation"])
 
 
-def anything(kind: OpaqueKind, path: Path) -> bool:
-    """A policy that lets unread content through."""
-    return True
+def strict(policy: Policy) -> Policy:
+    """The policy, which lets no content through that cannot be read."""
+    return replace(policy, opaque={})
 
 
 def opened(policy: Policy, **more: Any) -> MessagesStream:
-    return MessagesStream(OutputGuard(policy), **{"unread": anything, **more})
+    return MessagesStream(OutputGuard(policy), **more)
 
 
 def run(policy: Policy, documents: Sequence[Any], *, named: bool = True, **more: Any) -> Received:

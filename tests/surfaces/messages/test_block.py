@@ -11,14 +11,13 @@ from guardproxy.surfaces.messages.block import Block
 from guardproxy.surfaces.messages.calls import Call
 from guardproxy.surfaces.messages.cleaning import Cleaner
 from tests.support.strategies import make_kit
-from tests.surfaces.messages.received import anything
 
 WORDS = make_kit({"word": "secret"})
 
 
 def made(kit: Any = WORDS) -> tuple[Block, Cleaner]:
     guard = OutputGuard(kit.policy())
-    return Block(0, guard, announced=True), Cleaner(guard, anything)
+    return Block(0, guard, announced=True), Cleaner(guard)
 
 
 def test_an_announcement_shows_of_a_text_what_is_safe() -> None:

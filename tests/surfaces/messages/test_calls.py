@@ -30,7 +30,7 @@ def call(*pieces: str, content: dict[str, Any] | None = None) -> Call:
 
 
 def released(made: Call) -> list[Any]:
-    frames, _ = made.release(Cleaner(OutputGuard(WORDS.policy()), None), ())
+    frames, _ = made.release(Cleaner(OutputGuard(WORDS.policy())), ())
     return decoded(frames)
 
 

@@ -5,20 +5,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from guardproxy.core.exchange import OpaqueKind
 from guardproxy.core.inspection import OutputGuard
-from guardproxy.errors import UpstreamUnavailable
 from guardproxy.surfaces.messages.cleaning import Cleaner
 from guardproxy.wire.path import Key
 from tests.support.strategies import json_values, make_kit
-from tests.surfaces.messages.received import anything
+from tests.surfaces.messages.received import strict
 from tests.surfaces.messages.schema import free, marks_kit, planted
 
 WORDS = make_kit({"word": "secret"})
 
 
 def cleaner(kit: Any = WORDS) -> Cleaner:
-    return Cleaner(OutputGuard(kit.policy()), anything)
+    return Cleaner(OutputGuard(kit.policy()))
 
 
 @given(free)
@@ -47,7 +45,7 @@ def test_without_a_match_nothing_is_changed(value: Any) -> None:
 
 def test_findings_carry_the_place_of_the_text() -> None:
     guard = OutputGuard(WORDS.policy())
-    one = Cleaner(guard, None)
+    one = Cleaner(guard)
     one.members({"a": "secret", "a secret": 1}, ("x",))
     one.below({"b": ["secret"]}, ("content", 3))
     assert [finding.path for finding in guard.findings] == [
@@ -87,16 +85,11 @@ def test_a_sealed_block_in_a_list_goes_and_one_that_stands_alone_loses_its_seal(
     assert alone == {"type": "compaction", "content": "[WORD]", "encrypted_content": ""}
 
 
-def test_content_that_cannot_be_read_is_asked_about_and_otherwise_ends_the_stream() -> None:
-    asked = []
-
-    def ask(kind: OpaqueKind, path: Any) -> bool:
-        asked.append((kind, path))
-        return True
-
+def test_content_that_cannot_be_read_stops_the_stream_unless_the_policy_lets_it_through() -> None:
     block = {"type": "redacted_thinking", "data": "QUJD"}
-    Cleaner(OutputGuard(WORDS.policy()), ask).below({"x": [block]}, ("content", 0))
-    assert asked == [(OpaqueKind.UNKNOWN, ("content", 0, "x", 0))]
-    with pytest.raises(UpstreamUnavailable) as raised:
-        Cleaner(OutputGuard(WORDS.policy()), None).below(block, ())
-    assert raised.value.reason == "unreadable"
+    for policy, blocks in ((strict(WORDS.policy()), True), (WORDS.policy(), False)):
+        guard = OutputGuard(policy)
+        Cleaner(guard).below({"x": [block]}, ("content", 0))
+        assert (guard.blocked is not None) is blocks
+        assert [one.path for one in guard.findings] == [("content", 0, "x", 0)] * blocks
+        assert guard.verdict().coverage.skipped == {"encrypted": 1}

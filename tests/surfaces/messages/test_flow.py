@@ -11,14 +11,14 @@ from guardproxy.surfaces.messages.cleaning import Cleaner
 from guardproxy.surfaces.messages.events import Edited
 from guardproxy.surfaces.messages.flow import BlockFlow
 from tests.support.strategies import make_kit
-from tests.surfaces.messages.received import anything, bare, decoded, delta, event, start, stop
+from tests.surfaces.messages.received import bare, decoded, delta, event, start, stop
 
 WORDS = make_kit({"word": "secret"})
 
 
 def opened() -> BlockFlow:
     guard = OutputGuard(WORDS.policy())
-    return BlockFlow(guard, Cleaner(guard, anything))
+    return BlockFlow(guard, Cleaner(guard))
 
 
 def edited(document: dict[str, Any]) -> Edited:

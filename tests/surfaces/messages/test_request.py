@@ -258,13 +258,13 @@ PDF = {"type": "document", "source": {"type": "base64", "media_type": "applicati
         (OpaqueKind.FILE, message({"type": "document", "source": {"type": ["text"]}})),
         (OpaqueKind.FILE, message({"type": "container_upload", "file_id": "f"})),
         (OpaqueKind.FILE, message({"type": "web_fetch_tool_result", "content": {"content": PDF}})),
-        (OpaqueKind.UNKNOWN, message({"type": "redacted_thinking", "data": "AAAA"})),
-        (OpaqueKind.UNKNOWN, message({"type": "thinking", "thinking": "", "signature": "AAAA"})),
-        (OpaqueKind.UNKNOWN, message({"type": "compaction", "content": "x", "encrypted_content": "AAAA"})),
+        (OpaqueKind.ENCRYPTED, message({"type": "redacted_thinking", "data": "AAAA"})),
+        (OpaqueKind.ENCRYPTED, message({"type": "thinking", "thinking": "", "signature": "AAAA"})),
+        (OpaqueKind.ENCRYPTED, message({"type": "compaction", "content": "x", "encrypted_content": "AAAA"})),
         (OpaqueKind.UNKNOWN, message({"type": "hologram", "text": "seen"})),
-        (OpaqueKind.UNKNOWN, message({"type": "web_search_tool_result", "content": [
+        (OpaqueKind.ENCRYPTED, message({"type": "web_search_tool_result", "content": [
             {"type": "web_search_result", "encrypted_content": "AAAA"}]})),
-        (OpaqueKind.UNKNOWN, message({"type": "advisor_tool_result", "content": {
+        (OpaqueKind.ENCRYPTED, message({"type": "advisor_tool_result", "content": {
             "type": "advisor_redacted_result", "encrypted_content": "AAAA"}})),
     ],
     ids=lambda value: str(value)[80:200],
