@@ -192,6 +192,8 @@ MESSAGES: Final = Surface(
     messages.MessagesStream,
     members=MemberNames(output_tokens="max_tokens"),
     query=messages.QUERY,
+    read_conversation=messages.read_conversation,
+    read_calls=messages.read_calls,
 )
 COUNTED_MESSAGES: Final = MESSAGES._replace(read_response=messages.read_count, open_stream=None)
 MODELS: Final = Surface(

@@ -1,5 +1,6 @@
 """`POST /v1/messages`, whole or streamed, and `POST /v1/messages/count_tokens`."""
 
+from guardproxy.surfaces.messages.conversation import read_calls, read_conversation
 from guardproxy.surfaces.messages.errors import as_error, error_body, error_event
 from guardproxy.surfaces.messages.request import QUERY, read_request
 from guardproxy.surfaces.messages.response import read_count, read_response, strip_copies
@@ -14,6 +15,8 @@ __all__ = [
     "edit",
     "error_body",
     "error_event",
+    "read_calls",
+    "read_conversation",
     "read_count",
     "read_request",
     "read_response",

@@ -50,9 +50,12 @@ class Channel:
 
 
 class Block:
-    """`announced`: an event of its own tells the client that it begins. `call`: it is shown whole or not at all."""
+    """`announced`: an event of its own tells the client that it begins. `call`: it is shown whole or not at all.
 
-    __slots__ = ("_guard", "_shown", "announced", "call", "channels", "ended", "index")
+    `told` is what was announced, as the model wrote it; kept only where calls are judged.
+    """
+
+    __slots__ = ("_guard", "_shown", "announced", "call", "channels", "ended", "index", "told")
 
     def __init__(self, index: int, guard: OutputGuard, *, announced: bool) -> None:
         self.index = index
@@ -60,6 +63,7 @@ class Block:
         self.call: Call | None = None
         self.channels: dict[str, Channel] = {}
         self.ended = False
+        self.told: dict[str, Any] = {}
         self._guard = guard
         self._shown: set[str] = set()  # members whose texts went out with the announcement, as whole texts
 

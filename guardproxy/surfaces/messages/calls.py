@@ -51,11 +51,21 @@ class Call:
         self._deltas.append(delta)
 
     @property
+    def text(self) -> str:
+        """What the deltas brought, as the model wrote it."""
+        return "".join(self._pieces)
+
+    @property
+    def brings_input(self) -> bool:
+        """Whether any delta was one of a call's input."""
+        return any(one.document["delta"]["type"] == "input_json_delta" for one in self._deltas)
+
+    @property
     def is_complete(self) -> bool:
         """Whether it shows by itself that nothing is missing, as JSON does."""
         if self._is_compaction:
             return True
-        raw = "".join(self._pieces)
+        raw = self.text
         if not raw:
             return self._start is not None and bool(self._start.document["content_block"].get("input"))
         try:
@@ -66,7 +76,7 @@ class Call:
 
     def release(self, cleaner: Cleaner, path: Path) -> tuple[list[bytes], int]:
         """Its frames, as they came if nothing of it was hidden, and the characters of its text."""
-        text = "".join(self._pieces)
+        text = self.text
         cleaned = cleaner.text(text, path) if self._is_compaction else cleaner.arguments(text, path)
         if cleaned != text:
             self._rewrite(cleaned)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any, Final
 
 from guardproxy.core.inspection import OutputGuard
@@ -10,7 +11,9 @@ from guardproxy.errors import UpstreamUnavailable
 from guardproxy.surfaces.messages.block import SIGNATURE, Block, goes_on
 from guardproxy.surfaces.messages.calls import HELD_IN, Call, is_held
 from guardproxy.surfaces.messages.cleaning import Cleaner
+from guardproxy.surfaces.messages.conversation import AnswerSteps, call_of
 from guardproxy.surfaces.messages.events import Edited, own_delta
+from guardproxy.surfaces.messages.leaves import is_call
 from guardproxy.surfaces.messages.line import Line
 
 # What one stream may make us keep: characters of calls with the bytes that wait behind them, and blocks.
@@ -35,6 +38,7 @@ class BlockFlow:
         self._cleaner = cleaner
         self._undecided: list[Block] = []  # calls that ended with no JSON: they may have been cut off
         self._kept = 0
+        self._steps = AnswerSteps() if guard.judges_calls else None
 
     def open(self, index: int, *, announced: bool) -> Block:
         """A new block. Raises `UpstreamUnavailable` for one that is there, and for too many."""
@@ -54,17 +58,26 @@ class BlockFlow:
         before = self._decide(cut=False)  # the model went on after those calls
         content = edited.document["content_block"]
         block = self.open(index, announced=True)
+        held = is_held(content)
+        if self._steps is not None:
+            self._note(self._steps, block, content, whole=not held)
         changed = block.begin(content, self._cleaner) or edited.changed
         if self._guard.blocked:
             del self.blocks[index]
             return before
         edited = edited._replace(changed=changed)
-        held = is_held(content)
         self.line.begin(index, waits=held)
         if held:
             block.call = Call(edited)
             return before
         return [*before, *self.line.add(index, [edited.frame()])]
+
+    def begin_known(self, index: int, content: dict[str, Any]) -> bool:
+        """A block that goes out with the beginning of the message; whether anything was changed."""
+        block = self.open(index, announced=False)
+        if self._steps is not None:
+            self._note(self._steps, block, content, whole=True)
+        return block.begin(content, self._cleaner)
 
     def grow(self, index: int, edited: Edited) -> list[bytes]:
         """A delta."""
@@ -170,12 +183,33 @@ class BlockFlow:
 
     def _settle(self, block: Block, call: Call) -> list[bytes]:
         """A call is whole; unless the policy stops it, it goes out."""
+        if self._steps is not None and (is_call(block.told) or call.brings_input):
+            self._judge(self._steps, block, call)
+            if self._guard.blocked is not None:
+                return []
         frames, characters = call.release(self._cleaner, (*block.path, "input"))
         if self._guard.blocked is not None:
             return []
         block.ended = True
         self.characters += characters
         return self.line.settle(block.index, frames)
+
+    def _note(self, steps: AnswerSteps, block: Block, content: dict[str, Any], *, whole: bool) -> None:
+        """A block begins, of which nothing was hidden yet. `whole`: what it is to rules about tools counts now."""
+        if whole:
+            self._guard.judge(steps.of(content, block.path))
+        block.told = deepcopy(content)
+
+    def _judge(self, steps: AnswerSteps, block: Block, call: Call) -> None:
+        """Hold a whole call against the rules about tools, also one that nobody announced as such.
+
+        Where its beginning brought another input than the events after it, clients may act on either.
+        """
+        told = block.told if is_call(block.told) else {"type": "tool_use", "name": block.told.get("name")}
+        text = call.text
+        if text and told.get("input"):
+            self._guard.judge([call_of(told, block.path)])
+        self._guard.judge(steps.of({**told, "input": text} if text else told, block.path))
 
     def _finish_texts(self, block: Block) -> list[bytes]:
         frames = []

@@ -132,7 +132,7 @@ class MessagesStream:
         changed = self._cleaner.members(document, (), ("message",)) or changed
         changed = self._cleaner.members(message, ("message",), ("content",) if grows else ()) or changed
         for index, block in enumerate(content if grows else ()):
-            changed = self._flow.open(index, announced=False).begin(block, self._cleaner) or changed
+            changed = self._flow.begin_known(index, block) or changed
         self._counts = merged(self._counts, message.get("usage"))
         return [] if self._guard.blocked else [Edited(event, document, changed).frame()]
 

@@ -1,17 +1,40 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
 
 from guardproxy.core.inspection import OutputGuard
+from guardproxy.core.policy import Policy
+from guardproxy.core.tools.conversation import Conversation, Definition
+from guardproxy.core.tools.judge import ToolGuard
+from guardproxy.core.tools.names import Names
+from guardproxy.core.tools.rules import FlowRule, NameLists, ToolRules
+from guardproxy.core.verdict import Action, Severity
 from guardproxy.errors import UpstreamUnavailable
+from guardproxy.policyfile.tool_compile import rules_of
+from guardproxy.surfaces.messages import MessagesStream
 from guardproxy.surfaces.messages import flow as module
 from guardproxy.surfaces.messages.cleaning import Cleaner
 from guardproxy.surfaces.messages.events import Edited
 from guardproxy.surfaces.messages.flow import BlockFlow
-from tests.support.strategies import make_kit
-from tests.surfaces.messages.received import bare, decoded, delta, event, start, stop
+from tests.support.strategies import cut_places, make_kit
+from tests.surfaces.messages.received import (
+    Received,
+    bare,
+    block,
+    decoded,
+    delta,
+    ending,
+    event,
+    run,
+    start,
+    starting,
+    stop,
+    whole,
+)
 
 WORDS = make_kit({"word": "secret"})
 
@@ -84,3 +107,104 @@ def test_what_one_stream_may_make_us_keep_is_bounded(monkeypatch: pytest.MonkeyP
     with pytest.raises(UpstreamUnavailable):
         for index in range(1, 5):
             begin(flow, index, "text")
+
+
+# ---------------------------------------------------------------- rules about tools
+
+ALLOWED, DENIED = "look", "wipe"
+RULES = ToolRules(lists=NameLists(deny=Names.of([DENIED])), max_calls=3)
+
+
+def judging(rules: ToolRules = RULES) -> tuple[MessagesStream, OutputGuard]:
+    offered = tuple(Definition((name,), {}) for name in (ALLOWED, DENIED))
+    policy = Policy("p", "r", rules=rules_of(rules), tools=rules)
+    guard = OutputGuard(policy, ToolGuard(rules, Conversation((), offered)))
+    return MessagesStream(guard), guard
+
+
+def play(documents: list[dict[str, Any]], rules: ToolRules = RULES) -> tuple[Received, OutputGuard]:
+    stream, guard = judging(rules)
+    frames = [frame for document in documents for frame in stream.feed(event(document))]
+    return Received([*frames, *stream.finish()]), guard
+
+
+def call(index: int, name: str, written: str = "{}", cuts: list[int] | None = None, **more: Any) -> list[Any]:
+    beginning, *rest = block(index, "tool_use", written, cuts or [])
+    return [start(index, {**beginning["content_block"], "name": name, **more}), *rest]
+
+
+@given(cut_places)
+def test_nothing_of_a_denied_call_leaves_however_it_is_cut(cuts: list[int]) -> None:
+    words = [block(0, "text", "Well."), call(1, DENIED, '{"disk": "sda"}', cuts), block(2, "text", "Done.")]
+    received, guard = play(whole(*words, reason="tool_use"))
+    assert [one["text"] for one in received.blocks] == ["Well."]
+    assert (received.reason, received.done) == ("refusal", True)
+    assert [(one.rule, one.path) for one in guard.findings] == [("tools.not-allowed", ("content", 1))]
+    assert "sda" not in str(received.documents)
+
+
+@given(cut_places)
+def test_calls_that_may_go_on_go_out_as_without_rules(cuts: list[int]) -> None:
+    documents = whole(call(0, ALLOWED, '{"a": "b"}', cuts), call(1, ALLOWED), block(2, "text", "x"), reason="tool_use")
+    received, guard = play(documents)
+    assert guard.findings == []
+    assert received.documents == run(WORDS.policy(), documents).documents
+
+
+def test_calls_are_counted_over_the_whole_answer() -> None:
+    received, guard = play(whole(*(call(index, ALLOWED) for index in range(5)), reason="tool_use"))
+    assert len(received.blocks) == 3
+    assert [one.rule for one in guard.findings] == ["tools.too-many-calls"]
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        [starting(content=[{"type": "tool_use", "id": "t", "name": DENIED, "input": {"disk": "sda"}}])],
+        [starting(content=[{"type": "tool_use", "id": "t", "name": DENIED, "input": {}}]), delta(0, "tool_use", "{}")],
+        [starting(), *call(0, ALLOWED, '{"disk": "sda"'), *ending("tool_use")],
+        [starting(), start(0, bare("text")), delta(0, "tool_use", '{"disk": "sda"}'), stop(0), *ending()],
+        [starting(), delta(0, "tool_use", '{"disk": "sda"}'), stop(0), *ending()],
+        [starting(), start(0, bare("compaction")), delta(0, "tool_use", '{"disk": "sda"}'), stop(0), *ending()],
+    ],
+)
+def test_a_call_in_another_form_is_judged_too(documents: list[dict[str, Any]]) -> None:
+    received, guard = play(documents)
+    assert guard.blocked is not None
+    assert "sda" not in str(received.documents)
+
+
+def test_of_two_inputs_that_a_call_brings_either_may_be_what_a_client_acts_on() -> None:
+    rule = FlowRule(
+        "tools.big", Severity.HIGH, Action.BLOCK, Names.of([ALLOWED]), schema={"properties": {"a": {"maxLength": 3}}}
+    )
+    rules = ToolRules(rules=(rule,))
+    for announced, written, good in (("x" * 9, '{"a":"x"}', 0), ("x", '{"a":"xxxxxxxxx"}', 0), ("x", '{"a":"xx"}', 1)):
+        received, guard = play(whole(call(0, ALLOWED, written, input={"a": announced}), reason="tool_use"), rules)
+        assert (guard.blocked is None, len(received.blocks)) == (bool(good), good)
+
+
+def test_what_a_tool_of_the_server_said_counts_for_the_calls_behind_it() -> None:
+    rule = FlowRule("tools.after", Severity.HIGH, Action.BLOCK, Names.of([ALLOWED]), after=Names.of(["web_*"]))
+    found = start(0, {"type": "web_search_tool_result", "tool_use_id": "before", "content": []})
+    for first, blocks in ((found, True), (start(0, bare("text")), False)):
+        _, guard = play(whole([first, stop(0)], call(1, ALLOWED), reason="tool_use"), ToolRules(rules=(rule,)))
+        assert (guard.blocked is not None) is blocks
+
+
+def test_a_call_is_judged_by_what_the_model_wrote_and_shown_without_what_is_hidden() -> None:
+    rule = FlowRule("tools.open", Severity.HIGH, Action.BLOCK, Names.of([ALLOWED]), schema={"required": ["secret"]})
+    rules = ToolRules(rules=(rule,))
+    policy = replace(WORDS.policy(), rules={**WORDS.policy().rules, **rules_of(rules)}, tools=rules)
+    guard = OutputGuard(policy, ToolGuard(rules, Conversation((), (Definition((ALLOWED,), {}),))))
+    stream = MessagesStream(guard)
+    documents = whole(call(0, ALLOWED, "", input={"secret": 1}), reason="tool_use")
+    received = Received([frame for document in documents for frame in stream.feed(event(document))])
+    assert guard.blocked is None
+    assert received.blocks[0]["input"] == {"[WORD]": 1}
+
+
+def test_a_compaction_is_no_call() -> None:
+    received, guard = play(whole([start(0, {"type": "compaction", "content": "so far"}), stop(0)]))
+    assert guard.findings == []
+    assert received.blocks[0]["content"] == "so far"
