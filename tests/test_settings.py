@@ -142,6 +142,12 @@ def test_the_upstreams_key_comes_from_the_named_variable_or_file(tmp_path: Path)
     assert upstream_key(settings, {"OPENAI_API_KEY": "abc"}) == "ghi"
 
 
+@pytest.mark.parametrize("said", ["auto", "bearer", "x-api-key", "both"])
+def test_how_the_upstream_takes_its_key_can_be_said(said: str, tmp_path: Path) -> None:
+    assert load_settings(written(tmp_path, f"upstream: {{auth: {said}}}\n"), {}).upstream.auth == said
+    assert load_settings(None, {}).upstream.auth == "auto"
+
+
 def test_a_key_file_that_is_missing_is_told(tmp_path: Path) -> None:
     settings = load_settings(written(tmp_path, "upstream: {api_key_file: key}\n"), {})
     with pytest.raises(ConfigurationError, match=r"upstream\.api_key_file cannot be read"):

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from guardproxy.core.separation.speech import Speaking
     from guardproxy.gateway.keyring import Keyring
 
+# Members that only requests to Anthropic's API have.
+_OF_MESSAGES: Final = ("system", "output_config", "mcp_servers")
 SECRET_VARIABLE: Final = "GUARDPROXY_SIGNING_SECRET"  # noqa: S105 - a name
 
 
@@ -87,14 +89,18 @@ def _id_of(keyring: Keyring, which: str) -> str:
 
 
 def _read(request: Path | None) -> tuple[Any, RequestReading, Speaking]:
-    """A request to the Responses API where it has an input and no messages, otherwise a chat completion."""
+    """A request of the API that it looks like: what none of the others has, or otherwise a chat completion."""
     from guardproxy.errors import InvalidJson, InvalidRequest
-    from guardproxy.surfaces import chat_completions, responses
+    from guardproxy.surfaces import chat_completions, messages, responses
     from guardproxy.wire.strict_json import parse_strict
 
     try:
         document = parse_strict(sys.stdin.buffer.read() if request is None else request.read_bytes())
-        surface = responses if "input" in document and "messages" not in document else chat_completions
+        surface: Any = chat_completions
+        if isinstance(document, dict) and "messages" not in document and "input" in document:
+            surface = responses
+        elif isinstance(document, dict) and not document.keys().isdisjoint(_OF_MESSAGES):
+            surface = messages
         return document, surface.read_request(document, operator=True), surface.SPEAKING
     except OSError as error:
         raise ConfigurationError(f"{request}: cannot be read: {error.strerror}") from error

@@ -194,6 +194,7 @@ MESSAGES: Final = Surface(
     query=messages.QUERY,
     read_conversation=messages.read_conversation,
     read_calls=messages.read_calls,
+    speaking=messages.SPEAKING,
 )
 COUNTED_MESSAGES: Final = MESSAGES._replace(read_response=messages.read_count, open_stream=None)
 MODELS: Final = Surface(

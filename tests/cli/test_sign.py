@@ -44,6 +44,15 @@ def test_a_request_to_the_responses_api_is_signed_as_one() -> None:
     assert run("sign", "--pins", body=body).stdout == f"sha256:{pin_of('Be kind.')}\n"
 
 
+def test_a_request_to_anthropics_api_is_signed_as_one() -> None:
+    from guardproxy.surfaces import messages
+
+    body = {"model": "m", "system": [{"type": "text", "text": "Be kind."}], "messages": BODY["messages"][1:]}
+    result = run("sign", body=body, GUARDPROXY_SIGNING_SECRET="x" * 64)
+    assert is_signed(b"x" * 64, messages.SPEAKING.operator_part(body), result.stdout)
+    assert run("sign", "--pins", body=body).stdout == f"sha256:{pin_of('Be kind.')}\n"
+
+
 def test_the_signature_fits_at_the_proxy(tmp_path: Path) -> None:
     file = tmp_path / "keys.yaml"
     for name in ("web", "mobile"):

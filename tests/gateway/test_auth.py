@@ -31,6 +31,12 @@ def test_the_header_of_azures_client_is_read_too() -> None:
     assert authenticate(CIMultiDict({"Api-Key": TOKEN}), KEYRING, NOW) == SESSION
 
 
+def test_each_api_has_a_header_of_its_own_for_keys() -> None:
+    assert authenticate(CIMultiDict({"X-Api-Key": TOKEN}), KEYRING, NOW, "x-api-key") == SESSION
+    with pytest.raises(InvalidKey):
+        authenticate(CIMultiDict({"api-key": TOKEN}), KEYRING, NOW, "x-api-key")
+
+
 def test_the_authorization_decides_where_both_headers_are_given() -> None:
     wrong = {"Authorization": f"Bearer {secrets.token_urlsafe(32)}", "api-key": TOKEN}
     assert refusal(wrong).message == WRONG_KEY

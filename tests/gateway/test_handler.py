@@ -7,6 +7,8 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from guardproxy.core.exchange import Provenance
 from guardproxy.core.policy import (
     ParameterRules,
@@ -23,8 +25,8 @@ from guardproxy.quota.ledger import MemoryLedger
 from guardproxy.quota.model import Admission
 from guardproxy.quota.plan import Planner
 from guardproxy.quota.price import Price, PriceTable
-from tests.support.caller import ask, calling, request
-from tests.support.gateway import CHAT, KEY, BrokenDetector, Reply, data_plane
+from tests.support.caller import Answer, ask, calling, request
+from tests.support.gateway import CHAT, KEY, BrokenDetector, DataPlane, Reply, data_plane, replies
 from tests.support.policies import FORBIDDEN, HIDDEN, PLACEHOLDER, SMALL, small
 from tests.support.rest import until
 from tests.support.upstream import completion
@@ -308,3 +310,81 @@ async def test_an_admission_without_the_store_is_marked() -> None:
 
     async with data_plane(policy=small(quotas=QUOTAS), ledger=Alone(lambda: 0)) as on:
         assert (await on.chat()).headers["x-guardproxy-quota"] == "degraded"
+
+        probe = await ledger.admit("probe", "session", (tokens,), {})
+        ledger.cancel("probe")
+        assert 100 < probe.states[0].used < 150
+
+
+# ---------------------------------------------------------------- Anthropic's API
+
+MESSAGES = "/v1/messages"
+
+
+async def send_message(on: DataPlane, headers: dict[str, str] | None = None, **members: Any) -> Answer:
+    body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}], **members}
+    key = {"x-api-key": KEY} if headers is None else headers
+    return await ask(on.listeners.port, "POST", MESSAGES, json.dumps(body).encode(), None, key)
+
+
+async def test_a_message_is_asked_and_answered_with_the_key_in_its_own_header() -> None:
+    said = {"content": [{"type": "text", "text": HIDDEN}], "usage": {"input_tokens": 1, "output_tokens": 2}}
+    async with data_plane(lambda: replies(said), small()) as on:
+        answer = await send_message(on, system="Be kind.")
+        assert answer.json["content"][0]["text"] == PLACEHOLDER
+        assert answer.headers["request-id"] == answer.headers["x-request-id"] == on.record["request_id"]
+        assert on.record["tokens"] == {"reported": 3}
+        assert on.record["route"] == MESSAGES
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status", "kind"),
+    [
+        ("POST", MESSAGES, {}, 401, "authentication_error"),
+        ("POST", MESSAGES, {"api-key": KEY}, 401, "authentication_error"),
+        ("POST", MESSAGES, {"x-api-key": "wrong"}, 401, "authentication_error"),
+        ("GET", MESSAGES, {"x-api-key": KEY}, 405, "invalid_request_error"),
+        ("POST", MESSAGES + "/batches", {"x-api-key": KEY}, 404, "not_found_error"),
+        ("POST", MESSAGES + "?beta=maybe", {"x-api-key": KEY}, 400, "invalid_request_error"),
+        ("POST", MESSAGES, {"x-api-key": KEY, "upgrade": "websocket"}, 403, "permission_error"),
+        ("POST", MESSAGES, {"x-api-key": KEY}, 413, "request_too_large"),
+    ],
+)
+async def test_whatever_is_refused_there_is_told_in_its_own_words(
+    method: str, path: str, headers: dict[str, str], status: int, kind: str
+) -> None:
+    async with data_plane(policy=small(limits=RequestLimits(body_bytes=5))) as on:
+        answer = await ask(on.listeners.port, method, path, b"{}    ", None, headers)
+        assert (answer.status, answer.json["type"], answer.json["error"]["type"]) == (status, "error", kind)
+        assert answer.json["request_id"] == answer.headers["request-id"] == answer.headers["x-request-id"]
+        assert on.upstream.sent == []
+
+
+async def test_the_header_of_one_api_is_no_key_for_the_other() -> None:
+    async with data_plane() as on:
+        answer = await ask(on.listeners.port, "POST", CHAT, b"{}", None, {"x-api-key": KEY})
+        assert answer.refusal == (401, "invalid_api_key")
+        assert "request-id" not in answer.headers
+
+
+async def test_a_limit_is_told_by_the_name_of_the_apis_member() -> None:
+    async with data_plane(policy=small(limits=RequestLimits(output_tokens=8))) as on:
+        answer = await send_message(on)
+        assert answer.json["error"]["details"] == {"error_code": "limit_exceeded", "param": "max_tokens"}
+
+
+async def test_what_is_stored_there_may_be_referred_to_only_as_the_policy_says() -> None:
+    for state, status in ((ServerState.DENY, 403), (ServerState.OWN, 403), (ServerState.ALLOW, 200)):
+        async with data_plane(lambda: replies({"content": []}), small(server_state=state)) as on:
+            answer = await send_message(on, container="container_1")
+            assert (answer.status, len(on.upstream.sent)) == (status, int(status == 200))
+            if status == 403:
+                details = answer.json["error"]["details"]
+                assert details == {"error_code": "server_state_not_allowed", "param": "container"}
+
+
+async def test_a_system_prompt_and_a_beta_that_switches_the_model_are_the_policys_word() -> None:
+    async with data_plane(lambda: replies({"content": []}), small()) as on:
+        assert (await send_message(on, system="Be kind.", fallbacks=[])).status == 200
+        answer = await send_message(on, fallbacks=[{"model": "other"}])
+        assert answer.json["error"]["details"] == {"error_code": "unsupported_parameter", "param": "fallbacks"}

@@ -28,6 +28,16 @@ ID = "resp_0a1"
         ("POST", "/v1/completions", "completions", "/completions", "/v1/completions"),
         ("POST", "/v1/embeddings", "embeddings", "/embeddings", "/v1/embeddings"),
         ("POST", "/v1/moderations", "moderations", "/moderations", "/v1/moderations"),
+        ("POST", "/v1/messages", "messages", "/messages", "/v1/messages"),
+        ("POST", "/v1/messages?beta=true&x=1", "messages", "/messages?beta=true", "/v1/messages"),
+        ("POST", "/v1/messages?x=1", "messages", "/messages", "/v1/messages"),
+        (
+            "POST",
+            "/v1/messages/count_tokens?beta=true",
+            "messages",
+            "/messages/count_tokens?beta=true",
+            "/v1/messages/count_tokens",
+        ),
         ("POST", "/v1/responses?beta=true", "responses", "/responses", "/v1/responses"),
         ("POST", "/v1/responses/compact", "responses", "/responses/compact", "/v1/responses/compact"),
         ("GET", f"/v1/responses/{ID}", "responses", f"/responses/{ID}", "/v1/responses/{id}"),
@@ -62,6 +72,12 @@ def test_of_a_query_only_what_is_known_travels_and_what_is_for_the_proxy_stays(
     route = find_route("GET", f"/v1/responses/{ID}?{query}", {})
     assert isinstance(route, Route)
     assert (route.path, route.query, route.target) == (f"/responses/{ID}{upstream_query}", told, ID)
+
+
+@pytest.mark.parametrize("query", ["beta=maybe", "beta=true&beta=true", "beta=%ff"])
+def test_a_query_of_a_fixed_path_is_held_to_its_form(query: str) -> None:
+    with pytest.raises(InvalidRequest):
+        find_route("POST", f"/v1/messages?{query}", {})
 
 
 @pytest.mark.parametrize("path", ["/v1/responses/", "/v1/responses/a.b", "/v1/responses/a/b", f"/v1/responses/{ID}/x"])

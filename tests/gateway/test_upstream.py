@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from guardproxy.errors import ConfigurationError, UpstreamUnavailable
 from guardproxy.gateway.upstream import HttpUpstream, UpstreamReply, UpstreamTimeouts
+from guardproxy.surfaces.conventions import KeyForm
 from tests.gateway.raw_server import (
     CHUNKED,
     LAST_CHUNK,
@@ -139,6 +140,40 @@ def test_no_header_of_a_caller_writes_a_line_of_its_own(value: str, name: str) -
 def test_a_header_that_is_not_of_its_form_stays_here(name: str, value: str) -> None:
     upstream = HttpUpstream("http://localhost/v1", None, TIMEOUTS)
     assert upstream._head("POST", "/x", b"{}", {name: value}) == upstream._head("POST", "/x", b"{}", {})
+
+
+VERSIONED = {"anthropic-version": "2023-06-01", "anthropic-beta": "a-1,b-2", "x-api-key": "the-callers-key"}
+
+
+def test_anthropics_api_gets_its_headers_and_its_key_where_it_looks_for_it() -> None:
+    upstream = HttpUpstream("http://localhost/v1", KEY, TIMEOUTS)
+    lines = upstream._head("POST", "/messages?beta=true", b"{}", VERSIONED).decode().split("\r\n")
+    assert lines[0] == "POST /v1/messages?beta=true HTTP/1.1"
+    assert f"x-api-key: {KEY}" in lines
+    assert {"anthropic-version: 2023-06-01", "anthropic-beta: a-1,b-2"} <= set(lines)
+    assert not any("authorization" in line or "the-callers-key" in line for line in lines)
+    others = upstream._head("POST", "/chat/completions", b"{}", VERSIONED)
+    assert b"anthropic" not in others and b"api-key" not in others
+
+
+@pytest.mark.parametrize(
+    ("form", "lines"),
+    [
+        (KeyForm.BEARER, [f"authorization: Bearer {KEY}"]),
+        (KeyForm.X_API_KEY, [f"x-api-key: {KEY}"]),
+        (KeyForm.BOTH, [f"authorization: Bearer {KEY}", f"x-api-key: {KEY}"]),
+    ],
+)
+@pytest.mark.parametrize("path", ["/messages", "/chat/completions"])
+def test_an_upstream_that_takes_its_key_otherwise_gets_it_so_for_every_api(
+    form: KeyForm, lines: list[str], path: str
+) -> None:
+    head = HttpUpstream("http://localhost/v1", KEY, TIMEOUTS, key_form=form)._head("POST", path, b"{}", {}).decode()
+    assert [line for line in head.split("\r\n") if KEY in line] == lines
+
+
+def test_an_upstream_without_a_key_gets_none() -> None:
+    assert b"key" not in HttpUpstream("http://localhost/v1", None, TIMEOUTS)._head("POST", "/messages", b"{}", {})
 
 
 @pytest.mark.parametrize("path", ["chat", "/a b", "/a\r\nx: y", "/ä", "/a#b", "", "//\x00"])

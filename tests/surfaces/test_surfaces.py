@@ -19,12 +19,14 @@ ANSWERS: dict[str, Any] = {
     "embeddings": {"data": [{"embedding": [0.5, 1], "note": "a secret"}]},
     "moderations": {"results": [{"note": "a secret"}]},
     "responses": {"output": [{"type": "message", "content": [{"type": "output_text", "text": "a secret"}]}]},
+    "messages": {"content": [{"type": "text", "text": "a secret"}]},
     "models": {"data": [{"id": "a secret"}]},
 }
 EVENTS: dict[str, Any] = {
     "chat_completions": {"choices": [{"index": 0, "delta": {"content": "a secret"}}]},
     "completions": {"choices": [{"index": 0, "text": "a secret"}]},
     "responses": {"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": "a secret"},
+    "messages": {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "a secret"}},
 }
 EACH = {id(surface): surface for surface in SURFACES.values()}
 NAMED = [(f"{surface.name}-{number}", surface) for number, surface in enumerate(EACH.values())]
@@ -35,6 +37,7 @@ STREAMING = [(name, one) for name, one in NAMED if one.open_stream]
 def test_what_is_served_is_these_paths() -> None:
     assert {f"{method} {path}" for method, path in SURFACES} == {
         "POST /chat/completions", "POST /completions", "POST /embeddings", "POST /moderations",
+        "POST /messages", "POST /messages/count_tokens",
         "POST /responses", "POST /responses/compact", "POST /responses/input_tokens",
         "GET /responses/{id}", "DELETE /responses/{id}", "POST /responses/{id}/cancel",
         "GET /responses/{id}/input_items", "GET /models", "GET /models/{id}",
@@ -64,7 +67,7 @@ def test_every_surface_that_streams_tells_an_error_that_its_clients_raise(surfac
     assert surface.open_stream is not None
     editor = surface.open_stream(OutputGuard(KIT.policy()), None)
     told = editor.error_event(UpstreamUnavailable("gone"), "req_1")
-    assert b'"error":{"message":"gone"' in told
+    assert b'"message":"gone"' in told.partition(b'"error":{')[2]
 
 
 @each_surface

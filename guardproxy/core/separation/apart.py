@@ -198,7 +198,7 @@ class _Separator:
         for segment in content:
             said.setdefault(self._turn_of(segment.path), []).append(segment)
         for turn in reversed(self._reading.turns):
-            request = [segment for segment in said.get(turn.path, ()) if not self._is_document(segment)]
+            request = [segment for segment in said.get(turn.path, ()) if not self._is_data(segment)]
             if turn.role == "user" and request:
                 return self._once_more(request, fence, modes) if self._data_behind(said[turn.path], content) else ""
         return ""
@@ -213,8 +213,12 @@ class _Separator:
         """Whether data is the last thing that was said: a tool's or a document's text, or one in the request itself."""
         last = content[-1]
         if last in asked:
-            return any(map(self._is_document, asked))
-        return last.provenance is Provenance.TOOL or self._is_document(last)
+            return any(map(self._is_data, asked))
+        return self._is_data(last)
+
+    def _is_data(self, segment: Segment) -> bool:
+        """Some APIs have results of tools in the user's own turn."""
+        return segment.provenance is Provenance.TOOL or self._is_document(segment)
 
     def _is_document(self, segment: Segment) -> bool:
         return Provenance.DOCUMENT in self._sources(segment)

@@ -55,7 +55,9 @@ class RoleOrder:
 
 
 # Members of a request, in any API, that most servers write into the model's input beside the system prompt.
-DEFINING: Final = ("tools", "functions", "tool_choice", "function_call", "response_format", "text")
+DEFINING: Final = (
+    "tools", "functions", "tool_choice", "function_call", "response_format", "text", "output_config", "mcp_servers"
+)  # fmt: skip
 
 SPEAKERS: Final = ("operator", "user", "assistant", "tool")
 

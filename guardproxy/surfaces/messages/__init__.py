@@ -5,11 +5,13 @@ from guardproxy.surfaces.messages.errors import as_error, error_body, error_even
 from guardproxy.surfaces.messages.request import QUERY, read_request
 from guardproxy.surfaces.messages.response import read_count, read_response, strip_copies
 from guardproxy.surfaces.messages.sealed import edit
+from guardproxy.surfaces.messages.speaking import SPEAKING
 from guardproxy.surfaces.messages.state import server_state
 from guardproxy.surfaces.messages.stream import MessagesStream
 
 __all__ = [
     "QUERY",
+    "SPEAKING",
     "MessagesStream",
     "as_error",
     "edit",
