@@ -31,6 +31,18 @@ def test_all_that_the_official_client_can_send_is_known(surface: str, params: An
     assert set(get_type_hints(params)) - OFFICIAL[surface] == set()
 
 
+def test_all_that_the_official_client_of_messages_can_send_is_known() -> None:
+    types = pytest.importorskip("anthropic.types")
+    beta = types.beta
+    known = OFFICIAL["messages"] | {"betas"}  # a header
+    for params in (
+        types.message_create_params.MessageCreateParamsBase, types.MessageCountTokensParams,
+        beta.message_create_params.MessageCreateParamsBase, beta.MessageCountTokensParams,
+    ):  # fmt: skip
+        assert set(get_type_hints(params)) - known - {"fallbacks"} == set()
+    assert "fallbacks" in DENIED["messages"]
+
+
 @pytest.mark.parametrize("surface", ["chat_completions", "completions"])
 def test_all_stream_options_of_the_official_client_are_known(surface: str) -> None:
     options = {f"stream_options.{name}" for name in get_type_hints(ChatCompletionStreamOptionsParam)}

@@ -1,4 +1,4 @@
-"""How a stream ends that the policy stopped: in the API's own words, so that every client notices and none fails.
+"""How a stream ends that the proxy stopped: in the API's own words, so that every client notices and none fails.
 
 Blocks the client knows of are closed with what was really sent of them. Then comes the stop reason by which the API
 itself says that an answer was stopped, with the reason why in a place that cannot pass for text of the model.
@@ -14,9 +14,17 @@ EXPLANATION: Final = "This answer was stopped by a policy of the proxy."
 
 def end_blocked(blocks: Iterable[int], output_tokens: int) -> Iterator[dict[str, Any]]:
     """The events that end the stream, in order. `blocks` are those that were announced and have not ended."""
+    details = {"type": "refusal", "category": None, "explanation": EXPLANATION}
+    return _end(blocks, output_tokens, {"stop_reason": "refusal", "stop_sequence": None, "stop_details": details})
+
+
+def end_cut(blocks: Iterable[int], output_tokens: int) -> Iterator[dict[str, Any]]:
+    """The same for an answer that a limit ends: as at the model's own cap."""
+    return _end(blocks, output_tokens, {"stop_reason": "max_tokens", "stop_sequence": None})
+
+
+def _end(blocks: Iterable[int], output_tokens: int, delta: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for index in blocks:
         yield {"type": "content_block_stop", "index": index}
-    details = {"type": "refusal", "category": None, "explanation": EXPLANATION}
-    delta = {"stop_reason": "refusal", "stop_sequence": None, "stop_details": details}
     yield {"type": "message_delta", "delta": delta, "usage": {"output_tokens": output_tokens}}
     yield {"type": "message_stop"}

@@ -7,14 +7,14 @@ held until its end and sent whole, or not at all when it was cut off; meanwhile 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock
 from guardproxy.errors import RequestError, UpstreamUnavailable
 from guardproxy.surfaces.messages.cleaning import Cleaner
-from guardproxy.surfaces.messages.ending import end_blocked
+from guardproxy.surfaces.messages.ending import end_blocked, end_cut
 from guardproxy.surfaces.messages.errors import error_event
 from guardproxy.surfaces.messages.events import Edited, own_event
 from guardproxy.surfaces.messages.flow import BlockFlow
@@ -76,6 +76,13 @@ class MessagesStream:
         self._done = True
         return frames
 
+    def cut(self) -> list[bytes]:
+        """The answer ends here, as at the model's own cap: what is decided goes out, a begun call does not."""
+        frames = self.finish()
+        if self._guard.blocked:
+            return frames
+        return [*frames, *self._ended_by(end_cut)]
+
     def error_event(self, error: RequestError, request_id: str) -> bytes:
         """The error that ends this stream, in the form its clients raise."""
         return error_event(error, request_id)
@@ -92,9 +99,12 @@ class MessagesStream:
         self.usage = self._estimated()
         if self._guard.on_block is OnBlock.ERROR:
             return frames
+        return [*frames, *self._ended_by(end_blocked)]
+
+    def _ended_by(self, end: Callable[[Iterable[int], int], Iterable[dict[str, Any]]]) -> list[bytes]:
         written = (self.usage or self._counts).get("output_tokens", 0)
-        documents = end_blocked(self._flow.open_blocks(), written)
-        return [*frames, *(own_event(document, named=self._flow.named) for document in documents)]
+        documents = end(self._flow.open_blocks(), written)
+        return [own_event(document, named=self._flow.named) for document in documents]
 
     def _edit(self, event: SseEvent, document: dict[str, Any], changed: bool) -> list[bytes]:
         """Edit an event in place and write it. `changed`: something was taken out of it already."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from guardproxy.surfaces.messages.ending import EXPLANATION, end_blocked
+from guardproxy.surfaces.messages.ending import EXPLANATION, end_blocked, end_cut
 from tests.surfaces.messages.schema import members_of, official
 
 
@@ -32,3 +32,10 @@ def test_each_event_is_one_of_the_official_union(at: int) -> None:
         if one.model_fields["type"].annotation.__args__[0] == told["type"]
     ]
     model.model_validate(told)
+
+
+def test_an_answer_that_a_limit_ends_ends_as_at_the_models_own_cap() -> None:
+    *closed, told, stop = end_cut([2], 7)
+    assert closed == [{"type": "content_block_stop", "index": 2}]
+    assert told["delta"] == {"stop_reason": "max_tokens", "stop_sequence": None}
+    assert (told["usage"], stop) == ({"output_tokens": 7}, {"type": "message_stop"})

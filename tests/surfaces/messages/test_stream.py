@@ -719,3 +719,13 @@ def test_a_stream_becomes_what_its_golden_file_says(file: Path) -> None:
     kit = make_kit({"word": golden["redacts"]}, {"stop": golden["blocks"]}, actions={"stop": Action.BLOCK})
     received = run(kit.policy(), golden["events"])
     assert received.documents == golden["documents"]
+
+
+def test_an_answer_that_is_cut_shows_what_is_decided_and_no_begun_call() -> None:
+    for begun, blocks in ((delta(0, "text", " is se"), ["Well is se"]), (start(1, bare("tool_use")), ["Well"])):
+        stream = opened(WORDS.policy())
+        told = [starting(), start(0, bare("text")), delta(0, "text", "Well"), begun]
+        frames = [frame for document in told for frame in stream.feed(event(document))]
+        received = Received([*frames, *stream.cut()])
+        assert [one["text"] for one in received.blocks] == blocks
+        assert (received.reason, received.done, received.stopped) == ("max_tokens", True, {0})
