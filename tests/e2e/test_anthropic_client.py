@@ -360,8 +360,11 @@ async def test_operator_user_and_data_are_kept_apart(upstream: Upstream, tmp_pat
 async def test_a_hard_limit_ends_a_stream_as_the_models_own_cap_would(upstream: Upstream, tmp_path: Path) -> None:
     policy = POLICY.replace("limit: 1_000_000}", "limit: 100, hard: true}")
     upstream.script = streamed(message(block(0, "text", "word " * 400, list(range(0, 2000, 20)))))
-    async with running_proxy(upstream.base_url, tmp_path, policy=policy) as proxy, opened(proxy) as client:
-        async with client.messages.stream(**{**ASK, "max_tokens": 10}) as stream:
-            final = await stream.get_final_message()
+    async with (
+        running_proxy(upstream.base_url, tmp_path, policy=policy) as proxy,
+        opened(proxy) as client,
+        client.messages.stream(**{**ASK, "max_tokens": 10}) as stream,
+    ):
+        final = await stream.get_final_message()
     assert final.stop_reason == "max_tokens"
     assert 0 < len(final.content[0].text) < 2000
