@@ -62,12 +62,15 @@ def test_the_help_tells_what_is_to_be_seen() -> None:
     assert "--policy" not in result.stdout
 
 
-# The demo itself, but the stand-in does not pause between two pieces.
+# The demo itself, but the stand-in does not pause between two pieces. What a shell starts in the background ignores
+# SIGINT, and so does all that is started from there: the tests may be.
 FAST = """
+import signal
 from functools import partial
 from guardproxy.cli.demo import world
 from guardproxy.cli.main import main
 world.open_world = partial(world.open_world, delay_s=0)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 """
 ENDLESS = """
 import asyncio
