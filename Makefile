@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench corpus flow promises mutants fuzz clean help
+.PHONY: demo test lint bench corpus flow promises mutants fuzz conformance clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml guardproxy/__init__.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'guardproxy needs Python 3.11 or newer; set PYTHON=/path/to/python3.11'; exit 1; }
@@ -47,5 +47,8 @@ mutants: $(READY) ## mistakes put into the engine that the tests must notice
 fuzz: $(READY) ## 20,000 malformed requests to a running proxy: no failure, no leak, nothing forwarded unlooked at
 	$(BIN)/python -m tests.fuzz --requests 20000
 
+conformance: $(READY) ## the clients of Node, LangChain and the AI SDK against a running proxy (brings them with pip and npm)
+	@$(BIN)/python -m tests.conformance
+
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .conformance .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tests.conformance.exchanges import SECRET, Exchange, OnBlock, Surface
-from tests.conformance.expectations import expected
+from tests.conformance.expectations import PYTHON_HELPER, PYTHON_RAW, expected
 from tests.conformance.session import Seen, Session
 from tests.e2e.scene import POLICY
 from tests.support.answers import response
 from tests.support.proxy import SESSION_KEY, Proxy, running_proxy
 from tests.support.upstream import Upstream, answers, running_upstream, whole
 
+ROOT: Final = Path(__file__).parents[2]
+_NO_PROXY: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
 
 class Client(NamedTuple):
-    """A client as it is used in one way. `versions` says which it really is."""
+    """A client as it is used in one way: the program, and the folder that it runs in."""
 
     name: str
     way: str
     command: Sequence[str]
     folder: Path
     surfaces: tuple[Surface, ...] = ("chat", "responses")
+
+
+def python_clients() -> list[Client]:
+    """Those that the development environment has."""
+    command = [sys.executable, "-m", "tests.conformance.clients.openai_python"]
+    return [Client(PYTHON_RAW, "raw", command, ROOT), Client(PYTHON_HELPER, "helper", command, ROOT)]
 
 
 class Outcome(NamedTuple):
@@ -59,11 +70,17 @@ async def conform(clients: Sequence[Client], played: Sequence[Exchange], folder:
 
 
 async def _put_through(client: Client, played: Sequence[Exchange], stage: Stage) -> list[Outcome]:
-    session = Session(client.command, client.folder)
+    session = Session(client.command, client.folder, _environ())
     try:
         return [await _play(client, one, session, stage) for one in played if one.surface in client.surfaces]
     finally:
         await session.close()
+
+
+def _environ() -> dict[str, str]:
+    """The one of this process, without what would send a client elsewhere than to the proxy on this machine."""
+    kept = {name: value for name, value in os.environ.items() if name.lower() not in _NO_PROXY}
+    return {name: value for name, value in kept.items() if not name.startswith(("OPENAI_", "LANGCHAIN_", "LANGSMITH_"))}
 
 
 async def _play(client: Client, exchange: Exchange, session: Session, stage: Stage) -> Outcome:
@@ -105,10 +122,11 @@ def report(outcomes: Sequence[Outcome]) -> str:
     cells = {(outcome.exchange, outcome.client): outcome for outcome in outcomes}
     names = list(dict.fromkeys(outcome.exchange for outcome in outcomes))
     wide = max(len(name) for name in names)
-    lines = [f"{'':{wide}}  " + "  ".join(clients)]
+    lines = [f"{chr(ord('A') + place)}  {client}" for place, client in enumerate(clients)]
+    lines += ["", " " * wide + "".join(f"{chr(ord('A') + place):^9}" for place in range(len(clients))).rstrip()]
     for name in names:
-        marks = [_mark(cells.get((name, client))).center(len(client)) for client in clients]
-        lines.append(f"{name:{wide}}  " + "  ".join(marks).rstrip())
+        marks = "".join(f"{_mark(cells.get((name, client))):^9}" for client in clients)
+        lines.append(f"{name:{wide}}{marks}".rstrip())
     differing = [outcome for outcome in outcomes if not outcome.agrees]
     for each in differing:
         lines += ["", f"{each.client}, {each.exchange}", f"  expected  {each.expected}", f"  seen      {each.seen}"]

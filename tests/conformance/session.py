@@ -68,9 +68,13 @@ class Session:
         raise EOFError("it ended")
 
     async def close(self) -> None:
+        """Programs end with their input. One that does not is ended."""
         process, self._process = self._process, None
         if process is None:
             return
-        if process.returncode is None:
+        try:
+            async with asyncio.timeout(5):
+                await process.communicate()
+        except TimeoutError:
             process.kill()
-        await process.communicate()
+            await process.wait()

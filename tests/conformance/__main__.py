@@ -1,0 +1,47 @@
+"""`python -m tests.conformance`: exits 1 if a client saw anything else than it must, 2 if one cannot be installed."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+import typer
+
+from tests.conformance import expectations as names
+from tests.conformance.exchanges import exchanges
+from tests.conformance.install import Installed, InstallFailed, install
+from tests.conformance.runner import ROOT, Client, conform, python_clients, report
+
+
+def clients(at: Installed) -> list[Client]:
+    def node(script: str) -> list[str]:
+        return [str(at.node), script]
+
+    langchain = [str(at.python), "-m", "tests.conformance.clients.langchain"]
+    return [
+        *python_clients(),
+        Client(names.NODE_RAW, "raw", node("openai_node.mjs"), at.scripts),
+        Client(names.NODE_HELPER, "helper", node("openai_node.mjs"), at.scripts),
+        Client(names.LANGCHAIN, "chat", langchain, ROOT),
+        Client(names.AI_SDK, "openai", node("ai_sdk.mjs"), at.scripts),
+        Client(names.AI_SDK_COMPATIBLE, "compatible", node("ai_sdk.mjs"), at.scripts, ("chat",)),
+    ]
+
+
+def main() -> int:
+    typer.echo("installing the clients into .conformance (once) ...")
+    try:
+        installed = install(ROOT / ".conformance")
+    except InstallFailed as failed:
+        typer.echo(str(failed), err=True)
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        outcomes = asyncio.run(conform(clients(installed), exchanges(), Path(folder)))
+    typer.echo(report(outcomes))
+    return 0 if all(outcome.agrees for outcome in outcomes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
