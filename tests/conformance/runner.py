@@ -62,9 +62,7 @@ async def conform(clients: Sequence[Client], played: Sequence[Exchange], folder:
         for on_block in ("finish", "error"):
             (own := folder / on_block).mkdir()
             policy = POLICY + f"answers: {{on_block: {on_block}}}\n"
-            proxies[on_block] = await stack.enter_async_context(
-                running_proxy(upstream.base_url, own, policy=policy)
-            )
+            proxies[on_block] = await stack.enter_async_context(running_proxy(upstream.base_url, own, policy=policy))
         stage = Stage(upstream, proxies)
         return [outcome for client in clients for outcome in await _put_through(client, played, stage)]
 

@@ -74,6 +74,8 @@ class Session:
             return
         try:
             async with asyncio.timeout(5):
+                assert process.stdin is not None
+                process.stdin.close()
                 await process.communicate()
         except TimeoutError:
             process.kill()

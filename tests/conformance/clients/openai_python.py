@@ -37,7 +37,9 @@ def chat_streamed_raw(client: OpenAI, says: str, saw: Witness) -> None:
             saw.reads(choice.delta.content)
             saw.refusal += choice.delta.refusal or ""
             saw.finish = choice.finish_reason or saw.finish
-            saw.calls += [f"{call.function.name}({call.function.arguments})" for call in choice.delta.tool_calls or ()]
+            for call in choice.delta.tool_calls or ():
+                assert call.function is not None
+                saw.calls.append(f"{call.function.name}({call.function.arguments})")
 
 
 def chat_streamed_helper(client: OpenAI, says: str, saw: Witness) -> None:
