@@ -1,8 +1,11 @@
-"""Calls of a stream and the rules about tools: nothing of a call goes out before the whole call was judged.
+"""Calls of a stream: nothing of a call goes out before the whole call was looked at.
 
 From the announcement of a call on, all events wait, whatever they are about, so that they keep their order. When the
-call's item has ended it is judged as it stands there; then they go on, or, when it is denied, none of them does. A call
-whose end never comes is never shown.
+call's item has ended they go on. That is so for calls that the caller carries out, since some clients make a call
+without arguments of an announcement alone; when the policy stops one, what belongs to it is left out.
+
+Where there are rules about tools it is so for all calls, announced or not, and the item is judged as it stands at its
+end. When it is denied nothing goes on, and a call whose end never comes is never shown.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.errors import UpstreamUnavailable
-from guardproxy.surfaces.responses.conversation import call_of, steps_of
+from guardproxy.surfaces.responses.conversation import call_of, is_for_caller, steps_of
 from guardproxy.surfaces.responses.families import family_of, owner_of
 from guardproxy.wire.sse import SseEvent
 
@@ -34,6 +37,7 @@ class CallGate:
 
     def __init__(self, guard: OutputGuard) -> None:
         self._guard = guard
+        self.judges: Final = guard.judges_calls
         self._open: set[Owner] = set()
         self._judged: set[Owner] = set()
         self._held: list[Outgoing] = []
@@ -48,11 +52,11 @@ class CallGate:
         """Notice what announces a call, or belongs to one nobody announced."""
         owner, item = owner_of(document), document.get("item")
         if isinstance(item, dict):
-            if step == "added" and call_of(item, ()) is not None:
+            if step == "added" and (call_of(item, ()) is not None if self.judges else is_for_caller(item)):
                 self._open.add(owner)
             return
         known = family_of(family)
-        if known.held and owner not in self._judged:
+        if self.judges and known.held and owner not in self._judged:
             self._open.add(owner)
             text = document.get("delta" if step == "delta" else known.done)
             if isinstance(text, str) and len(known.place) == 1:
@@ -82,8 +86,18 @@ class CallGate:
                 return
         self.give_up()
 
+    def close(self, owner: Owner) -> None:
+        """A call has ended, and may go out."""
+        self._open.discard(owner)
+
+    def end(self) -> None:
+        """No call ends any more. What is left of open ones goes out only where no rule could have denied them."""
+        if self.judges or self._guard.blocked is not None:
+            self.give_up()
+        self._open.clear()
+
     def give_up(self) -> None:
-        """No call ends any more: what belongs to open ones is left out."""
+        """Leave out what belongs to open calls."""
         self._held = [
             out._replace(goes_out=False) if owner_of(out.document) in self._open else out for out in self._held
         ]
@@ -101,6 +115,7 @@ class CallGate:
         return passed
 
     def drop(self) -> None:
-        """The policy has stopped the stream at a call: nothing that waited goes out."""
-        self._held.clear()
-        self._open.clear()
+        """The policy has stopped the stream: nothing of open calls goes out, and of a denied one nothing behind it."""
+        if self.judges:
+            self._held.clear()
+        self.end()

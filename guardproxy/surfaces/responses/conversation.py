@@ -62,6 +62,12 @@ def read_conversation(document: Any, *, operator: bool) -> Conversation:
     return Conversation(tuple(reader.steps), tuple(reader.definitions), tuple(forced), unseen)
 
 
+def is_for_caller(item: Mapping[str, Any]) -> bool:
+    """Whether an item is a call that the caller carries out."""
+    kind = item.get("type")
+    return isinstance(kind, str) and kind in _GIVEN
+
+
 def read_calls(document: Any) -> list[ToolCall | ToolResult]:
     """The calls of a whole answer, and between them what hosted tools said, in order."""
     items = document.get("output", document.get("data")) if isinstance(document, dict) else None

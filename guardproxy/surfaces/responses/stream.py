@@ -5,8 +5,9 @@ newly safe, possibly nothing; text still held when its end comes goes out in an 
 text comes again in the events that end the text, its part, its item and the response: there it is what the deltas
 added up to, since redacting whole and piece by piece come to the same.
 
-What is part of a call is held until the call's end and sent whole, or not at all when the call was cut off. Arguments
-that are no JSON at their end may have been cut off, so that end waits for the end of the item, which says it.
+What is part of a call is held until the call's end and sent whole, or not at all when the call was cut off; so is the
+announcement of a call that the caller would carry out. Arguments that are no JSON at their end may have been cut off,
+so that end waits for the end of the item, which says it.
 
 A stream may begin in its middle, without the events that announce a response, an item or a part.
 """
@@ -58,7 +59,7 @@ class ResponsesStream:
         self._flow = TextFlow(guard, self._cleaner)
         self._shown = Shown()
         self._writer = Writer(starting_after)
-        self._gate = CallGate(guard) if guard.judges_calls else None
+        self._gate = CallGate(guard)
         self._done = False
         self._tell_made: Callable[[Iterable[str]], None] | None = None
         self.usage: Any = None
@@ -91,8 +92,8 @@ class ResponsesStream:
             for thing in (document.get("response"), document.get("item")):
                 self._tell_made(made(thing))
         self._note_unread(document, step)
-        if self._gate is not None:
-            return [*self._gated(self._gate, event, document, (family, step)), *self._blocked()]
+        if step == "added" or self._gate.judges or self._gate.waits:
+            return [*self._gated(event, document, (family, step)), *self._blocked()]
         goes_out = self._edit(document, family, step)
         frames = self._sent()
         if goes_out:
@@ -107,11 +108,9 @@ class ResponsesStream:
         if self._done:
             return []
         self._done = True
-        if self._gate is not None:
-            self._gate.give_up()
         self._flow.end_all()
-        frames = self._sent() if self._gate is None else self._written(self._gate.pass_on(self._own()))
-        return [*frames, *self._blocked()]
+        self._gate.end()
+        return [*self._written(self._gate.pass_on(self._own())), *self._blocked()]
 
     def error_event(self, error: RequestError, request_id: str) -> bytes:
         """The error that ends this stream, in the form its clients raise."""
@@ -122,15 +121,17 @@ class ResponsesStream:
         self.characters = self._flow.characters
         return [frame for document in before for frame in self._writer.own(document)]
 
-    def _gated(self, gate: CallGate, event: SseEvent, document: dict[str, Any], kind: tuple[str, str]) -> list[bytes]:
-        """What goes out of an event where calls are judged before anything of them does."""
+    def _gated(self, event: SseEvent, document: dict[str, Any], kind: tuple[str, str]) -> list[bytes]:
+        """What goes out of an event while a call may be undecided."""
+        gate = self._gate
         gate.see(document, *kind)
         waits = gate.waits
         goes_out = self._edit(document, *kind)
         if waits and self._guard.blocked is not None:
             gate.drop()
-            self._flow.before = []
-            return []
+            if gate.judges:
+                self._flow.before = []
+                return []
         return self._written(gate.pass_on([*self._own(), Outgoing(event, document, kind[1], goes_out)]))
 
     def _own(self) -> list[Outgoing]:
@@ -233,7 +234,7 @@ class ResponsesStream:
         ended = step in _ENDINGS or (step not in _BEGINNINGS and status in _ENDINGS)
         if self._guard.redacts:
             strip_tokens(response)
-        if ended and self._gate is not None:
+        if ended and self._gate.judges:
             self._gate.judge_all(output)
         for index, item in enumerate(output if isinstance(output, list) else ()):
             if isinstance(item, dict) and ended:
@@ -246,6 +247,7 @@ class ResponsesStream:
                 self._cleaner.below(item, ("response", "output", index))
         if ended:
             self._flow.end_all()
+            self._gate.end()
         self._cleaner.members(response, ("response",), ("output",) if isinstance(output, list) else ())
         self.failed = self.failed or bool(response.get("error"))
         if isinstance(response.get("usage"), dict):
@@ -254,8 +256,11 @@ class ResponsesStream:
     def _edit_item(self, document: dict[str, Any], step: str) -> None:
         self._cleaner.members(document, (), ("item",))
         if step == "done":
-            if self._gate is None or self._gate.judge(document["item"], owner_of(document)):
-                self._end_item(document["item"], owner_of(document), whole=True)
+            owner = owner_of(document)
+            if not self._gate.judges or self._gate.judge(document["item"], owner):
+                self._end_item(document["item"], owner, whole=True)
+            if self._guard.blocked is None:
+                self._gate.close(owner)
         else:
             self._begin_item(document["item"], document)
 

@@ -21,6 +21,7 @@ from guardproxy.surfaces.responses import ResponsesStream
 from guardproxy.surfaces.responses import call_gate as module
 from guardproxy.surfaces.responses.call_gate import CallGate, Outgoing
 from guardproxy.wire.sse import SseDecoder, SseEvent
+from tests.support.strategies import make_kit
 
 RULES = ToolRules(lists=NameLists(deny=Names.of(["wipe"])))
 ALLOWED, DENIED = "look", "wipe"
@@ -86,6 +87,44 @@ def test_of_a_denied_call_not_even_the_name_goes_out() -> None:
     assert flat[-1]["response"]["incomplete_details"] == {"reason": "content_filter"}
     assert [item["type"] for item in flat[-1]["response"]["output"]] == ["message"]
     assert any(one["type"] == "response.refusal.done" for one in flat)
+
+
+def stopping(*documents: dict[str, Any]) -> tuple[list[list[dict[str, Any]]], OutputGuard]:
+    """The same where no rule is about tools, and one blocks `secret-b`."""
+    guard = OutputGuard(make_kit({"b": "secret-b"}, actions={"b": Action.BLOCK}).policy())
+    stream = ResponsesStream(guard)
+    numbered = [{**document, "sequence_number": at} for at, document in enumerate(documents)]
+    frames = [stream.feed(SseEvent(json.dumps(one), one["type"])) for one in numbered]
+    return [_decoded(some) for some in [*frames, stream.finish()]], guard
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_of_a_call_that_is_blocked_for_its_arguments_not_even_the_name_goes_out(ends: bool) -> None:
+    sent, guard = stopping(*TEXT, *call_events(DENIED, 1, ends=ends))
+    flat = [one for some in sent for one in some]
+    assert guard.blocked is not None
+    assert DENIED not in json.dumps(flat)
+    assert flat[-1]["type"] == "response.incomplete"
+    assert [item["type"] for item in flat[-1]["response"]["output"]] == ["message"]
+    assert [one["sequence_number"] for one in flat] == list(range(len(flat)))
+
+
+def test_what_waited_behind_a_blocked_call_and_is_about_something_else_goes_out() -> None:
+    fine, bad = call_events(ALLOWED, 1), call_events(DENIED, 2)
+    fine = json.loads(json.dumps(fine).replace("secret-b", "other"))
+    sent, _ = stopping(bad[0], *TEXT, fine[0], *fine[1:], *bad[1:])
+    flat = [one for some in sent for one in some]
+    assert DENIED not in json.dumps(flat)
+    assert [item["type"] for item in flat[-1]["response"]["output"]] == ["message", "function_call"]
+    assert [one["delta"] for one in flat if one["type"] == "response.output_text.delta"] == ["Hello"]
+
+
+def test_without_rules_about_tools_only_calls_of_the_caller_wait_and_one_without_end_goes_out_at_the_end() -> None:
+    sent, _ = stopping(*call_events(ALLOWED, ends=False)[:1])
+    assert [len(some) for some in sent] == [0, 1]
+    hosted = {"type": "web_search_call", "id": "ws_1", "status": "in_progress"}
+    sent, _ = stopping({"type": "response.output_item.added", "output_index": 0, "item": hosted})
+    assert [len(some) for some in sent] == [1, 0]
 
 
 def test_what_waits_behind_a_call_keeps_its_order() -> None:
