@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench corpus flow promises mutants fuzz conformance clean help
+.PHONY: demo test lint bench corpus flow reference promises mutants fuzz conformance clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -37,6 +37,10 @@ corpus: $(READY) ## findings of each rule in ordinary text, held against bench/b
 
 flow: $(READY) ## scripted runs of agents against the example policy agent-tools: attacks stopped, others touched
 	@$(BIN)/python -m tests.flow
+
+reference: $(READY) ## the schemas for editors and the tables of the policy reference, from the code
+	@for kind in policy rule cases settings; do $(BIN)/guardproxy schema $$kind > policies/schema/$$kind.json; done
+	$(BIN)/guardproxy schema --update policies/README.md
 
 promises: $(READY) ## the thirteen promises, twenty times as deep
 	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest tests/promises

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, StringConstraints
 
 from guardproxy.errors import ConfigurationError
+from guardproxy.policyfile.catalogue import Wanted
 from guardproxy.policyfile.schema import Count, Text, Written, read_as
 from guardproxy.policyfile.yaml_nodes import parse_yaml
 
@@ -105,6 +106,24 @@ class LogSettings(Written):
     incidents: Text | None = "incidents.jsonl"
 
 
+class PolicySettings(Written):
+    """Several policies: `files` (or directories of them), the one for everybody, and who gets another one.
+
+    `poll`: seconds between two looks at the files; None: only SIGHUP makes a running proxy look. `state`: a directory
+    in which the last revisions are kept for `guardproxy rollback`. `candidate`: a policy that is held against live
+    traffic beside the present one, without effect; what it would change goes to `candidate_log`.
+    """
+
+    files: tuple[Text, ...] = ()
+    default: Text | None = None
+    keys: dict[Text, Text] = Field(default_factory=dict)
+    teams: dict[Text, Text] = Field(default_factory=dict)
+    poll: Seconds | None = 2.0
+    state: Text | None = None
+    candidate: Text | None = None
+    candidate_log: Text = "candidate.jsonl"
+
+
 class Settings(Written):
     """Everything `guardproxy.yaml` may hold."""
 
@@ -112,6 +131,7 @@ class Settings(Written):
     admin: Admin = Admin()
     upstream: UpstreamSettings = UpstreamSettings()
     policy: Text | None = None
+    policies: PolicySettings = PolicySettings()
     keys: KeySettings = KeySettings()
     quota: QuotaSettings = QuotaSettings()
     log: LogSettings = LogSettings()
@@ -137,38 +157,17 @@ def load_settings(file: Path | None, environ: Mapping[str, str], overrides: Over
     settings = _read(file) if file else Settings()
     settings = _with_overrides(_with_environment(settings, environ), overrides)
     _check_origin(settings.upstream.base_url)
+    several = settings.policies
+    if settings.policy and (several.files or several.default or several.keys or several.teams):
+        raise ConfigurationError("one policy (`policy`, --policy, GUARDPROXY_POLICY) or several (`policies`), not both")
     return settings
 
 
-def upstream_key(settings: Settings, environ: Mapping[str, str]) -> str | None:
-    """The key for the model endpoint; None where the endpoint needs none (a server of one's own)."""
-    if settings.upstream.api_key_file:
-        try:
-            key = Path(settings.upstream.api_key_file).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ConfigurationError(f"upstream.api_key_file cannot be read: {error.strerror}") from error
-        except UnicodeDecodeError:  # not chained: it holds the key
-            raise ConfigurationError("upstream.api_key_file is not UTF-8 text") from None
-    else:
-        key = environ.get(settings.upstream.api_key_env, "").strip()
-    if not key:
-        return None
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigurationError("the upstream's key holds characters that cannot stand in a header")
-    return key
-
-
-def store_password(settings: Settings, environ: Mapping[str, str]) -> str | None:
-    """The password of the quota store, from its file or its environment variable; None where it needs none."""
-    redis = settings.quota.redis
-    if not redis.password_file:
-        return environ.get(redis.password_env, "").strip() or None
-    try:
-        return Path(redis.password_file).read_text(encoding="utf-8").strip() or None
-    except OSError as error:
-        raise ConfigurationError(f"quota.redis.password_file cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError:  # not chained: it holds the password
-        raise ConfigurationError("quota.redis.password_file is not UTF-8 text") from None
+def wanted_policies(settings: Settings) -> Wanted:
+    """Which policies the settings name, and who gets which."""
+    several = settings.policies
+    paths = (settings.policy,) if settings.policy else several.files
+    return Wanted(tuple(map(Path, paths)), several.default, several.keys, several.teams)
 
 
 def is_loopback(host: str) -> bool:
@@ -199,12 +198,20 @@ def _beside(folder: Path, settings: Settings) -> Settings:
     def anchored(name: str | None) -> str | None:
         return None if name is None else str(folder / name)
 
-    log = settings.log
+    log, policies = settings.log, settings.policies
     if "incidents" in log.model_fields_set:  # the default is not named by the file, so the environment may change it
         log = log.model_copy(update={"incidents": anchored(log.incidents)})
     return settings.model_copy(
         update={
             "policy": anchored(settings.policy),
+            "policies": policies.model_copy(
+                update={
+                    "files": tuple(str(folder / name) for name in policies.files),
+                    "state": anchored(policies.state),
+                    "candidate": anchored(policies.candidate),
+                    "candidate_log": str(folder / policies.candidate_log),
+                }
+            ),
             "keys": settings.keys.model_copy(update={"file": anchored(settings.keys.file)}),
             "log": log,
             "quota": settings.quota.model_copy(

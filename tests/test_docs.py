@@ -22,7 +22,8 @@ from guardproxy.core.tools.rules import Span
 from guardproxy.core.verdict import Action, Severity
 from guardproxy.detectors import DETECTORS
 from guardproxy.policyfile.examples import ALPHABETS
-from guardproxy.policyfile.schema import WrittenOnly, WrittenPolicy, WrittenQuota, WrittenRule
+from guardproxy.policyfile.quota_schema import WrittenOnly, WrittenQuota
+from guardproxy.policyfile.schema import WrittenPolicy, WrittenRule
 from guardproxy.policyfile.tool_schema import WrittenArgument, WrittenFlowRule, WrittenTools
 from guardproxy.settings import Settings
 

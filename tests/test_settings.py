@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardproxy.errors import ConfigurationError
-from guardproxy.settings import DEFAULT_BASE_URL, Overrides, Settings, is_loopback, load_settings, upstream_key
+from guardproxy.policyfile.catalogue import Wanted
+from guardproxy.settings import (
+    DEFAULT_BASE_URL,
+    Overrides,
+    Settings,
+    is_loopback,
+    load_settings,
+    wanted_policies,
+)
 
 BASE_URL = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
 
@@ -132,40 +140,10 @@ def test_any_text_as_an_origin_is_taken_or_refused_and_never_breaks(text: str) -
             assert "base_url" in error.message
 
 
-def test_the_upstreams_key_comes_from_the_named_variable_or_file(tmp_path: Path) -> None:
-    assert upstream_key(load_settings(None, {}), {"OPENAI_API_KEY": " abc\n"}) == "abc"
-    settings = load_settings(written(tmp_path, "upstream: {api_key_env: OTHER}\n"), {})
-    assert upstream_key(settings, {"OPENAI_API_KEY": "abc"}) is None
-    assert upstream_key(settings, {"OTHER": "def"}) == "def"
-    (tmp_path / "key").write_text("ghi\n", encoding="utf-8")
-    settings = load_settings(written(tmp_path, "upstream: {api_key_file: key}\n"), {})
-    assert upstream_key(settings, {"OPENAI_API_KEY": "abc"}) == "ghi"
-
-
 @pytest.mark.parametrize("said", ["auto", "bearer", "x-api-key", "both"])
 def test_how_the_upstream_takes_its_key_can_be_said(said: str, tmp_path: Path) -> None:
     assert load_settings(written(tmp_path, f"upstream: {{auth: {said}}}\n"), {}).upstream.auth == said
     assert load_settings(None, {}).upstream.auth == "auto"
-
-
-def test_a_key_file_that_is_missing_is_told(tmp_path: Path) -> None:
-    settings = load_settings(written(tmp_path, "upstream: {api_key_file: key}\n"), {})
-    with pytest.raises(ConfigurationError, match=r"upstream\.api_key_file cannot be read"):
-        upstream_key(settings, {})
-
-
-@pytest.mark.parametrize("key", ["a b", "a\r\nx: y", "clé", "a\x00b"])
-def test_a_key_that_cannot_stand_in_a_header_is_refused_unseen(key: str) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        upstream_key(Settings(), {"OPENAI_API_KEY": key})
-    assert key not in caught.value.message
-
-
-def test_a_key_file_that_is_no_text_is_told(tmp_path: Path) -> None:
-    (tmp_path / "key").write_bytes(b"\xff\xfe")
-    settings = load_settings(written(tmp_path, "upstream: {api_key_file: key}\n"), {})
-    with pytest.raises(ConfigurationError):
-        upstream_key(settings, {})
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
@@ -206,3 +184,18 @@ def test_the_number_of_replicas_comes_from_the_environment_unless_the_file_says_
     for wrong in ("0", "-1", "many"):
         with pytest.raises(ConfigurationError, match="GUARDPROXY_REPLICAS"):
             load_settings(None, {"GUARDPROXY_REPLICAS": wrong})
+
+
+def test_one_policy_or_several_but_not_both(tmp_path: Path) -> None:
+    file = tmp_path / "guardproxy.yaml"
+    file.write_text("policy: a.yaml\npolicies: {files: [b.yaml]}\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="not both"):
+        load_settings(file, {})
+
+
+def test_the_files_of_several_policies_stand_next_to_the_settings(tmp_path: Path) -> None:
+    file = tmp_path / "guardproxy.yaml"
+    file.write_text("policies: {files: [b.yaml, more], default: b, teams: {x: c}}\n", encoding="utf-8")
+    wanted = wanted_policies(load_settings(file, {}))
+    assert wanted == Wanted((tmp_path / "b.yaml", tmp_path / "more"), "b", {}, {"x": "c"})
+    assert wanted_policies(load_settings(None, {"GUARDPROXY_POLICY": "p.yaml"})) == Wanted((Path("p.yaml"),))

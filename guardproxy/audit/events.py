@@ -35,6 +35,9 @@ class Event(StrEnum):
     PROXY_STARTED = "proxy_started", "info", "The listeners are open."
     PROXY_STOPPED = "proxy_stopped", "info", "The last exchange has ended and the listeners are closed."
     POLICY_LOADED = "policy_loaded", "info", "A policy was compiled and applies to new exchanges."
+    POLICY_RELOADED = "policy_reloaded", "info", "Changed policies were taken over; exchanges that run keep theirs."
+    POLICY_REJECTED = "policy_rejected", "error", "Changed policies have mistakes; the last good ones stay in force."
+    POLICY_NOT_KEPT = "policy_not_kept", "error", "A revision is in force and could not be kept for a rollback."
     EXCHANGE_COMPLETED = "exchange_completed", "info", "An exchange went through as it was.", _WAITS
     EXCHANGE_FLAGGED = "exchange_flagged", "warning", "An exchange went through though a rule noticed it.", _WAITS
     EXCHANGE_REDACTED = (

@@ -61,10 +61,11 @@ class AuditFinding(msgspec.Struct, frozen=True):
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One exchange, after its last byte. Times are epoch milliseconds, durations microseconds, sizes bytes.
 
-    `rules` counts every finding, (rule id, count); `findings` may be fewer. `coverage` and `direction` are those of the
-    decision. `features` counts what was noticed in the request beside the rules. `cause` is the type and place of the
-    exception behind a failure, never its text. `timings_us` knows `total`, `guard_request`, `upstream_first_byte` and
-    `guard_response`. Fields stay None or empty where the exchange did not get that far.
+    `rules` counts every finding, (rule id, count); `findings` may be fewer. `shadow_rules` counts those of rules in
+    shadow, and `would_action` is what would have happened had they been enforced. `coverage` and `direction` are those
+    of the decision. `features` counts what was noticed in the request beside the rules. `cause` is the type and place
+    of the exception behind a failure, never its text. `timings_us` knows `total`, `guard_request`,
+    `upstream_first_byte` and `guard_response`. Fields stay None or empty where the exchange did not get that far.
     `uninspected`: the policy lets this surface pass without a look.
 
     `charged` is what the exchange is charged where a budget counts it: from these lines a lost account is made again.
@@ -87,6 +88,8 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     direction: Direction | None = None
     rules: tuple[tuple[str, int], ...] = ()
     findings: tuple[AuditFinding, ...] = ()
+    would_action: str | None = None
+    shadow_rules: tuple[tuple[str, int], ...] = ()
     coverage: Coverage = Coverage()
     features: Mapping[str, int] = {}
     uninspected: bool = False
@@ -164,6 +167,8 @@ def to_log_fields(record: AuditRecord) -> dict[str, Plain]:
         fields["rules"] = dict(record.rules)
     if record.features:
         fields["features"] = _plain(record.features)
+    if record.would_action is not None:
+        fields |= {"would_action": record.would_action, "shadow_rules": dict(record.shadow_rules)}
     if record.error_code is not None:
         fields["error_code"] = _name(record.error_code)
     if record.cause is not None:

@@ -20,7 +20,7 @@ def check(
         typer.Argument(help="Policy files, rule files or directories of them. Without any: the policies that ship."),
     ] = None,
 ) -> None:
-    """Check policies and rules, and run every example of every rule.
+    """Check policies, rules and cases, and run every example of every rule. (`guardproxy test` runs the cases.)
 
     A policy is checked with all the rules it brings together: names, values and patterns, and whether they fit each
     other. Then each rule must find its `match` examples, however a stream is cut, and must leave its `pass` examples
@@ -87,22 +87,27 @@ class _Report:
 
     def check(self, file: Path) -> None:
         from guardproxy.errors import ConfigurationError
-        from guardproxy.policyfile.examples import count_examples, run_examples
+        from guardproxy.policyfile.cases import read_cases
+        from guardproxy.policyfile.catalogue import is_cases_file
+        from guardproxy.policyfile.examples import count_examples, run_examples_side_by_side
         from guardproxy.policyfile.load import PolicyDocument, read_document
 
         try:
+            if is_cases_file(file):
+                read_cases(file)
+                return
             document = read_document(file)
             self._policies += isinstance(document, PolicyDocument)
             new = list(self._unseen(_compiled(document)))
             self._examples += count_examples(new)
-            self._add(str(failure) for failure in run_examples(new))
+            self._add(str(failure) for failure in run_examples_side_by_side(new, os.cpu_count() or 1))
         except ConfigurationError as error:
             self._add(error.message.splitlines())
 
     def summary(self) -> str:
-        checked = [_counted(self._policies, "policy", "policies"), _counted(len(self._rules), "rule", "rules")]
-        found = _counted(len(self._problems), "problem", "problems") if self._problems else "all good"
-        return f"{', '.join(checked)}, {_counted(self._examples, 'example', 'examples')}: {found}"
+        checked = [counted(self._policies, "policy", "policies"), counted(len(self._rules), "rule", "rules")]
+        found = counted(len(self._problems), "problem", "problems") if self._problems else "all good"
+        return f"{', '.join(checked)}, {counted(self._examples, 'example', 'examples')}: {found}"
 
     def _unseen(self, rules: Iterable[CompiledRule]) -> Iterator[CompiledRule]:
         for rule in rules:
@@ -115,16 +120,19 @@ class _Report:
         self._problems.update(dict.fromkeys(problems))
 
 
-def _counted(number: int, one: str, many: str) -> str:
+def counted(number: int, one: str, many: str) -> str:
+    """`1 rule`, `2 rules`."""
     return f"{number} {one if number == 1 else many}"
 
 
 def _compiled(document: PolicyDocument | RuleDocument) -> tuple[CompiledRule, ...]:
     """The rules of a document, compiled; a policy is compiled as a whole first."""
-    from guardproxy.policyfile.compile import compile_policy, compile_rule, compile_rules
+    from guardproxy.policyfile.catalogue import verify_alone
+    from guardproxy.policyfile.choices import compile_choice
+    from guardproxy.policyfile.compile import compile_rule, compile_rules
     from guardproxy.policyfile.load import PolicyDocument
 
     if isinstance(document, PolicyDocument):
-        compile_policy(document)
+        verify_alone(document, compile_choice(document))
         return compile_rules(document)
     return (compile_rule(document),)

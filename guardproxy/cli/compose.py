@@ -5,24 +5,33 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import typer
 
+from guardproxy.audit.comparisons import ComparisonFile
 from guardproxy.audit.events import Event
 from guardproxy.audit.incidents import IncidentFile
 from guardproxy.audit.sinks import EventLog, Recorder
-from guardproxy.cli.compose_quota import make_ledger, make_planner
+from guardproxy.cli.compose_quota import check_prices, make_ledger, make_planner
 from guardproxy.core.memo import Memo
+from guardproxy.credentials import upstream_key
 from guardproxy.errors import ConfigurationError
 from guardproxy.gateway.app import Listeners
-from guardproxy.gateway.gateway import Bounds, Gateway
+from guardproxy.gateway.candidate import Candidate
+from guardproxy.gateway.gateway import Bounds, Gateway, epoch_ms
 from guardproxy.gateway.keyring import Keyring
 from guardproxy.gateway.keys import new_key
 from guardproxy.gateway.lifecycle import Lifecycle
+from guardproxy.gateway.policies import Policies
+from guardproxy.gateway.reloading import Reloader, tell_not_kept
 from guardproxy.gateway.upstream import HttpUpstream, UpstreamTimeouts
-from guardproxy.policyfile.compile import load_policy
-from guardproxy.settings import DEFAULT_BASE_URL, Settings, is_loopback, upstream_key
+from guardproxy.policyfile.catalogue import Wanted
+from guardproxy.policyfile.history import History
+from guardproxy.policyfile.schema import suggestion
+from guardproxy.policyfile.store import PolicyStore
+from guardproxy.settings import DEFAULT_BASE_URL, Settings, is_loopback, wanted_policies
 from guardproxy.surfaces.conventions import KeyForm
 
 
@@ -32,29 +41,46 @@ class RunningProxy:
 
     gateway: Gateway
     listeners: Listeners
+    reloaders: tuple[Reloader, ...]
     drain_timeout_s: float
     new_key: str | None
 
     async def close(self) -> bool:
         """Let running exchanges end, close everything; whether all of them ended in time."""
+        for reloader in self.reloaders:
+            await reloader.stop()
         drained = await self.listeners.close(self.drain_timeout_s)
+        if self.gateway.candidate is not None:
+            await self.gateway.candidate.stop()
         self.gateway.recorder.close()
         return drained
+
+    def look_at_policies(self) -> None:
+        """Take over changed policies now: what SIGHUP asks for."""
+        for reloader in self.reloaders:
+            reloader.ask()
 
 
 async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -> RunningProxy:
     """Build a proxy from settings and open its listeners. Raises `ConfigurationError`."""
     secret = _upstream_secret(settings, environ)
     keyring, made = _keyring(settings, environ)
-    policy = load_policy(Path(settings.policy) if settings.policy else None)
-    log.emit(Event.POLICY_LOADED, policy=policy.name, revision=policy.revision, rules=len(policy.rules))
+    store = policy_store(settings)
+    loaded = store.load()
+    policies = loaded.policies
+    _check_assigned_keys(settings, keyring)
+    for choice in policies.named.values():
+        policy = choice.policy
+        log.emit(Event.POLICY_LOADED, policy=policy.name, revision=policy.revision, rules=len(policy.rules))
+    tell_not_kept(log, loaded)
+    candidate = _candidate(settings)
     if made:
         log.emit(Event.SESSION_KEY_GENERATED)
     upstream = settings.upstream
     gateway = Gateway(
-        policy=policy,
+        policies=Policies(policies),
         keyring=keyring,
-        planner=make_planner(settings, policy),
+        planner=make_planner(settings),
         ledger=make_ledger(settings, log, environ),
         upstream=HttpUpstream(
             upstream.base_url,
@@ -68,9 +94,12 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         bounds=Bounds(
             settings.body_timeout, settings.exchange_timeout, upstream.max_response_bytes, settings.head_timeout
         ),
-        memo=Memo(policy.revision, secrets.token_bytes(32)),
+        memo=Memo(policies.revision, secrets.token_bytes(32)),
         upstream_secret=secret,
         separation_secret=keyring.derived("separation"),
+        candidate=Candidate(candidate[1], ComparisonFile(Path(settings.policies.candidate_log)), epoch_ms)
+        if candidate
+        else None,
     )
     listeners = Listeners(gateway, log)
     try:
@@ -78,7 +107,27 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
     except ConfigurationError:
         await listeners.close(0)
         raise
-    return RunningProxy(gateway, listeners, settings.drain_timeout, made)
+    reloaders = [Reloader(store, gateway.policies, log, settings.policies.poll)]
+    if candidate is not None and gateway.candidate is not None:
+        reloaders.append(Reloader(*candidate, log, settings.policies.poll, role="candidate"))
+        gateway.candidate.start()
+    for reloader in reloaders:
+        reloader.start()
+    return RunningProxy(gateway, listeners, tuple(reloaders), settings.drain_timeout, made)
+
+
+def policy_store(settings: Settings) -> PolicyStore:
+    """What the settings name, and where its last revisions are kept."""
+    history = History(Path(settings.policies.state)) if settings.policies.state else None
+    return PolicyStore(wanted_policies(settings), history, epoch_ms, partial(check_prices, settings))
+
+
+def _candidate(settings: Settings) -> tuple[PolicyStore, Policies] | None:
+    """The policy that is only compared, and where it comes from."""
+    if settings.policies.candidate is None:
+        return None
+    store = PolicyStore(Wanted((Path(settings.policies.candidate),)), None, epoch_ms, partial(check_prices, settings))
+    return store, Policies(store.load().policies)
 
 
 def tell_address(settings: Settings, running: RunningProxy) -> None:
@@ -102,6 +151,14 @@ def _upstream_secret(settings: Settings, environ: Mapping[str, str]) -> str | No
             "guardproxy.yaml), or set OPENAI_BASE_URL for a server that needs none"
         )
     return secret
+
+
+def _check_assigned_keys(settings: Settings, keyring: Keyring) -> None:
+    """A key that is given a policy of its own has to exist: a mistyped name would leave the key with the default."""
+    for name in settings.policies.keys:
+        if name not in keyring.names:
+            hint = suggestion(name, keyring.names)
+            raise ConfigurationError(f"policies.keys.{name}: there is no key of this name{hint}")
 
 
 def _keyring(settings: Settings, environ: Mapping[str, str]) -> tuple[Keyring, str | None]:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 from guardproxy.audit.events import Event
 from guardproxy.audit.sinks import EventLog
-from guardproxy.core.policy import Policy
+from guardproxy.core.choice import PolicySet
 from guardproxy.core.quota import Metric
+from guardproxy.credentials import store_password
 from guardproxy.errors import ConfigurationError
 from guardproxy.quota.ledger import MemoryLedger
 from guardproxy.quota.model import Ledger
 from guardproxy.quota.plan import Planner
 from guardproxy.quota.price import NANO, Price, PriceTable
-from guardproxy.settings import Settings, store_password
+from guardproxy.settings import Settings
 
 if TYPE_CHECKING:
     from guardproxy.quota.connect import StoreAddress
@@ -31,17 +32,27 @@ def steady_epoch_ms() -> Callable[[], int]:
     return lambda: (epoch + time.monotonic_ns()) // 1_000_000
 
 
-def make_planner(settings: Settings, policy: Policy) -> Planner:
-    """Raises `ConfigurationError` where money is counted and nothing has a price."""
+def make_planner(settings: Settings) -> Planner:
+    """Which accounts an exchange is charged to, and what it costs."""
     prices = PriceTable(
         [
             Price(price.models, round(price.input * NANO), round(price.output * NANO), price.units)
             for price in settings.quota.prices
         ]
     )
-    if not prices and any(quota.metric is Metric.COST for quota in policy.quotas):
-        raise ConfigurationError("the policy limits cost: write what models cost under quota.prices in guardproxy.yaml")
     return Planner(prices, enforce=settings.quota.enforce)
+
+
+def check_prices(settings: Settings, policies: PolicySet) -> None:
+    """Raises `ConfigurationError` where money is counted and nothing has a price."""
+    if settings.quota.prices:
+        return
+    limiting = {policy.name for policy in policies.every for quota in policy.quotas if quota.metric is Metric.COST}
+    if limiting:
+        raise ConfigurationError(
+            f"{', '.join(sorted(limiting))}: the policy limits cost: write what models cost under quota.prices in "
+            "guardproxy.yaml"
+        )
 
 
 def make_ledger(settings: Settings, log: EventLog, environ: Mapping[str, str]) -> Ledger:

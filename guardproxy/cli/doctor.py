@@ -47,18 +47,19 @@ def doctor(
     import asyncio
     import os
 
-    from guardproxy.cli.compose_quota import make_planner
-    from guardproxy.policyfile.compile import load_policy
-    from guardproxy.settings import load_settings
+    from guardproxy.cli.compose_quota import check_prices
+    from guardproxy.policyfile.catalogue import load_policies
+    from guardproxy.settings import load_settings, wanted_policies
 
     default = Path("guardproxy.yaml")
     if config is None and default.exists():
         config = default
     settings = load_settings(config, os.environ)
-    policy = load_policy(Path(settings.policy) if settings.policy else None)
-    make_planner(settings, policy)
+    policies = load_policies(wanted_policies(settings)).policies
+    check_prices(settings, policies)
     found = Findings()
-    found.good(f"settings and policy {policy.name}@{policy.revision} can be used")
+    tags = [f"{choice.policy.name}@{choice.policy.revision}" for choice in policies.named.values()]
+    found.good(f"settings and {'policy' if len(tags) == 1 else 'policies'} {', '.join(tags)} can be used")
     if settings.quota.redis.url is None:
         found.good("no store of quotas is named: each process counts by itself, and forgets when it stops")
     else:

@@ -48,7 +48,13 @@ def create(
             "its own needs it. user: may not."
         ),
     ] = "user",
-    team: Annotated[str | None, typer.Option(help="Whose limits of a team it shares. Default: no team.")] = None,
+    team: Annotated[
+        str | None,
+        typer.Option(
+            help="The team it belongs to: its keys share the limits of a team, and policies may be given, and "
+            "conditions written, by team. Default: no team."
+        ),
+    ] = None,
     expires: Annotated[
         str | None, typer.Option(help="When it stops working: 12h, 90d, 4w, or a date like 2030-01-31. Default: never.")
     ] = None,
@@ -82,8 +88,8 @@ def create(
         name=name,
         digest=digest(made.token, pepper),
         speaks_as=speaks_as,
-        created=now,
         team=team,
+        created=now,
         expires=valid_until,
     )
 

@@ -8,15 +8,20 @@ from typing import Annotated
 import typer
 
 from guardproxy import __version__
+from guardproxy.cli.candidate import candidate_app
+from guardproxy.cli.cases import test
 from guardproxy.cli.check import check
 from guardproxy.cli.demo import demo
 from guardproxy.cli.doctor import doctor
+from guardproxy.cli.explain import explain
 from guardproxy.cli.health import health
 from guardproxy.cli.incidents import incidents_app
 from guardproxy.cli.keys import keys_app
 from guardproxy.cli.pin import pin
 from guardproxy.cli.quota import quota_app
+from guardproxy.cli.rollback import rollback
 from guardproxy.cli.scan import scan
+from guardproxy.cli.schema import schema
 from guardproxy.cli.serve import serve
 from guardproxy.cli.sign import sign, signing_secret
 from guardproxy.errors import ConfigurationError
@@ -38,8 +43,13 @@ app.command()(pin)
 app.command()(sign)
 keys_app.command("signing-secret")(signing_secret)
 app.command()(doctor)
+app.command()(test)
+app.command()(explain)
+app.command()(rollback)
+app.command()(schema)
 app.add_typer(keys_app, name="keys")
 app.add_typer(quota_app, name="quota")
+app.add_typer(candidate_app, name="candidate")
 app.add_typer(incidents_app, name="incidents")
 
 

@@ -13,7 +13,9 @@ from guardproxy.core.excerpt import printable
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from guardproxy.core.choice import PolicySet
     from guardproxy.core.policy import Policy
+    from guardproxy.core.principal import Principal
     from guardproxy.quota.model import Account
     from guardproxy.quota.redis_ledger import RedisLedger
     from guardproxy.settings import Settings
@@ -49,7 +51,7 @@ def show(
     guardproxy quota show --team research --model gpt-5
     """
     settings, loaded = _loaded(config, policy)
-    accounts = _accounts(settings, loaded, key, team, model)
+    accounts = _accounts(settings, loaded, key, team, model, every=False)
 
     async def ask(ledger: RedisLedger) -> Any:
         return await ledger.look(accounts)
@@ -76,8 +78,8 @@ def reset(
     guardproxy quota reset --key chat-widget
     """
     settings, loaded = _loaded(config, policy)
-    accounts = _accounts(settings, loaded, key, team, model)
-    names = ", ".join(printable(account.scope, 60) for account in accounts)
+    accounts = _accounts(settings, loaded, key, team, model, every=True)
+    names = ", ".join(dict.fromkeys(printable(account.scope, 60) for account in accounts))
     if not yes and not typer.confirm(f"Forget what was used of {names}?"):
         raise typer.Exit(1)
 
@@ -117,17 +119,17 @@ def reconcile(
         typer.echo("the logs hold no charge of a current period of a calendar budget", err=True)
 
 
-def _loaded(config: Path | None, policy: Path | None) -> tuple[Settings, Policy]:
+def _loaded(config: Path | None, policy: Path | None) -> tuple[Settings, PolicySet]:
     import os
 
-    from guardproxy.policyfile.compile import load_policy
-    from guardproxy.settings import Overrides, load_settings
+    from guardproxy.policyfile.catalogue import load_policies
+    from guardproxy.settings import Overrides, load_settings, wanted_policies
 
     default = Path("guardproxy.yaml")
     if config is None and default.exists():
         config = default
     settings = load_settings(config, os.environ, Overrides(policy=policy))
-    return settings, load_policy(Path(settings.policy) if settings.policy else None)
+    return settings, load_policies(wanted_policies(settings)).policies
 
 
 def _with_ledger(settings: Settings, work: Callable[[RedisLedger], Awaitable[Any]]) -> Any:
@@ -155,9 +157,12 @@ def _with_ledger(settings: Settings, work: Callable[[RedisLedger], Awaitable[Any
 
 
 def _accounts(
-    settings: Settings, policy: Policy, key: str | None, team: str | None, model: str | None
+    settings: Settings, policies: PolicySet, key: str | None, team: str | None, model: str | None, *, every: bool
 ) -> tuple[Account, ...]:
-    """The accounts that key, team and model choose; without any only those of everybody."""
+    """The accounts that key, team and model choose; without any only those of everybody.
+
+    Of the policy that a caller of these is given, or, with `every`, of all that it can come to be given.
+    """
     import dataclasses
 
     from guardproxy.core.principal import Principal
@@ -170,15 +175,30 @@ def _accounts(
     unknown = {Share.KEY} if key is None else set()
     if principal.team is None and key is None:
         unknown.add(Share.TEAM)
-    quotas = tuple(quota for quota in policy.quotas if not unknown & set(quota.shares))
-    accounts = Planner().plan(dataclasses.replace(policy, quotas=quotas), principal, model, True).accounts
+    anybody = key is None and team is None
+    planner = Planner()
+    accounts: dict[Any, Account] = {}
+    for policy in policies.every if every else _given(policies, None if anybody else principal, model):
+        quotas = tuple(quota for quota in policy.quotas if not unknown & set(quota.shares))
+        chosen = dataclasses.replace(policy, quotas=quotas)
+        for account in planner.plan(chosen, principal, model, True).accounts:
+            accounts.setdefault((account.scope, account.quotas), account)
     if not accounts:
         typer.echo("The policy has no quota of such an account: name a --key, a --team or a --model.", err=True)
         raise typer.Exit(1)
-    return accounts
+    return tuple(accounts.values())
 
 
-def _principal(settings: Settings, which: str) -> Any:
+def _given(policies: PolicySet, principal: Principal | None, model: str | None) -> list[Policy]:
+    """The policy of this caller, in the form for this model; without a caller all policies in that form."""
+    from guardproxy.core.conditions import Facts
+
+    choices = list(policies.named.values()) if principal is None else [policies.assigned(principal)]
+    name, team = ("", "") if principal is None else (principal.name, principal.team or "")
+    return [choice.among(Facts(key=name, team=team, surface="", model=model or "", metadata={})) for choice in choices]
+
+
+def _principal(settings: Settings, which: str) -> Principal:
     from guardproxy.core.principal import Principal
     from guardproxy.gateway.keyfile import read_keys
     from guardproxy.gateway.keyring import SESSION

@@ -50,6 +50,7 @@ def serve(
     key. OPENAI_BASE_URL chooses another endpoint than OpenAI's.
 
     For more than a try-out make keys with `guardproxy keys create` and name their file in guardproxy.yaml.
+    Changed policies are taken over while it runs, at once on SIGHUP; with a mistake in them the last good ones stay.
     SIGTERM lets running exchanges finish; a second one does not wait.
     """
     import asyncio
@@ -95,6 +96,7 @@ async def _run(settings: Settings, log: EventLog) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, running.look_at_policies)
     # What exists now lives as long as the process: the collector need not look at it again. And nearly everything an
     # exchange makes is freed without it, so it need not look after every 700 objects.
     gc.collect()

@@ -3,12 +3,14 @@
 What ordinary text costs is looked up and hardly counts as work (`guardproxy.match.work`). Text that is made to look
 like much that it is not, or a policy whose patterns multiply, costs steps for every character. A request, and an
 answer, may cost so many steps for each character of it, and some beyond that are free: every text is new once. What
-costs more is refused. It is never let through unread: the finding blocks, whatever else was found.
+costs more is refused. It is never let through unread: the finding blocks, whatever else was found. Only a policy in
+shadow mode, which stops nothing, passes it, and says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Sequence
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from guardproxy.core.exchange import Provenance
@@ -26,18 +28,24 @@ MATCHING_WORK: Final = "limits.matching_work"
 RULE: Final = Rule(
     MATCHING_WORK, "A text that costs too much to inspect", Severity.MEDIUM, Action.BLOCK, frozenset(Provenance), ""
 )
+IN_SHADOW: Final = replace(RULE, action=Action.ALLOW, shadow=Action.BLOCK)
+"""The same under a policy in shadow mode: the text goes on, unread, and that is told."""
 
 
 Result = TypeVar("Result")
 
 
 class Allowance:
-    """What is left for one request, or one answer. `per_character`: None for no limit."""
+    """What is left for one request, or one answer. `per_character`: None for no limit.
 
-    __slots__ = ("_left", "_per_character")
+    `rule` is what follows when it is used up, in a policy that may be in `shadow` mode.
+    """
 
-    def __init__(self, per_character: int | None) -> None:
+    __slots__ = ("_left", "_per_character", "rule")
+
+    def __init__(self, per_character: int | None, *, shadow: bool = False) -> None:
         self._per_character = per_character
+        self.rule = IN_SHADOW if shadow else RULE
         self._left = FREE
 
     @property

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 
-from guardproxy.core.allowance import MATCHING_WORK, RULE, Allowance, run_through, scan_within, too_dear, work_of
+from guardproxy.core.allowance import MATCHING_WORK, Allowance, run_through, scan_within, too_dear, work_of
 from guardproxy.core.context import refuse_opaque
 from guardproxy.core.excerpt import mask_excerpt
 from guardproxy.core.exchange import NO_RULE, Coverage, Opaque, OpaqueKind, Provenance, Segment
@@ -53,14 +53,17 @@ def inspect_in_steps(
     """`inspect` that stops now and then, so that a long text holds nobody else up. Texts the `memo` knows are clean."""
     coverage = Coverage.of(segments, skipped, policy.watched)
     hits: Hits = {}
-    allowance = Allowance(policy.limits.matching_work)
-    known = memo if memo is not None and memo.revision == policy.revision else None
+    allowance = Allowance(policy.limits.matching_work, shadow=policy.shadow)
+    known = None if memo is None else memo.under(policy.revision)
     for provenance, group in _groups(segments).items():
         if detectors := policy.detectors.get(provenance):
             dear = yield from scan_group(detectors, group, hits, allowance, known)
             if dear is not None:
                 unread = Coverage.of((), [*skipped, *(MATCHING_WORK for _ in segments)])
-                return Verdict(Action.BLOCK, (too_dear(provenance, dear.path),), coverage=unread)
+                told = (too_dear(provenance, dear.path),)
+                if policy.shadow:
+                    return Verdict(Action.ALLOW, coverage=unread, shadow=told, would=Action.BLOCK)
+                return Verdict(Action.BLOCK, told, coverage=unread)
     if not hits:
         return Verdict(Action.ALLOW, coverage=coverage)
     yield
@@ -126,7 +129,8 @@ def _judge(
     masks: Mapping[Segment, Sequence[Span]],
     coverage: Coverage,
 ) -> Verdict:
-    action = max(policy.rules[span.rule].action for spans in hits.values() for span in spans)
+    fired = [policy.rules[name] for name in {span.rule for spans in hits.values() for span in spans}]
+    action, would = max(rule.action for rule in fired), max(rule.shadow for rule in fired)
     findings: list[Finding] = []
     hidden: dict[Path, tuple[str, list[Span]]] = {}
     for segment, spans in hits.items():
@@ -135,7 +139,11 @@ def _judge(
             # A text that is also a document is looked at twice.
             hidden.setdefault(segment.path, (segment.text, []))[1].extend(spans)
     edits = {path: redact(text, spans, policy.rules) for path, (text, spans) in hidden.items()}
-    return Verdict(action, tuple(findings), edits, coverage)
+    if would is Action.ALLOW:
+        return Verdict(action, tuple(findings), edits, coverage)
+    shadow = tuple(finding for finding in findings if policy.rules[finding.rule].shadow)
+    told = tuple(finding for finding in findings if not policy.rules[finding.rule].shadow)
+    return Verdict(action, told, edits, coverage, shadow=shadow, would=would)
 
 
 def _findings(
@@ -154,11 +162,16 @@ def with_tools(policy: Policy, verdict: Verdict, found: Sequence[ToolFinding]) -
     """A verdict with what the rules about tools found. Theirs come first where they decide."""
     if not found:
         return verdict
+    if policy.shadow:
+        told = tuple(_told(policy, finding) for finding in found)
+        would = max(verdict.would, *(finding.action for finding in found))
+        return verdict._replace(shadow=(*verdict.shadow, *told)[:MAX_FINDINGS], would=would)
     action = max(verdict.action, *(finding.action for finding in found))
     blocking = tuple(_told(policy, finding) for finding in found if finding.action is Action.BLOCK)
     others = tuple(_told(policy, finding) for finding in found if finding.action is not Action.BLOCK)
     findings = (*blocking, *verdict.findings, *others)[:MAX_FINDINGS]
-    return Verdict(action, findings, verdict.edits if action is Action.REDACT else {}, verdict.coverage)
+    edits = verdict.edits if action is Action.REDACT else {}
+    return verdict._replace(action=action, findings=findings, edits=edits)
 
 
 def _told(policy: Policy, finding: ToolFinding) -> Finding:
@@ -173,12 +186,15 @@ class OutputGuard:
         self._policy = policy
         self._tools = tools
         self._detectors = policy.detectors_for(Provenance.MODEL)
-        self._allowance = Allowance(policy.limits.matching_work)
+        self._allowance = Allowance(policy.limits.matching_work, shadow=policy.shadow)
         self.findings: list[Finding] = []
+        self.shadow: list[Finding] = []
         self.action = Action.ALLOW
+        self.would = Action.ALLOW
         self.blocked: Rule | None = None
         self.inspected = 0
         self._unread: dict[Opaque, None] = {}
+        self._too_dear = 0
         self.redacts = policy.redacts_answers
         self.on_block = policy.on_block
 
@@ -206,8 +222,8 @@ class OutputGuard:
         self.inspected += 1
         spans = self._spans(text)
         if spans is None:
-            self._found(RULE, path, 0, 0, "")
-            return ""
+            self._found(self._allowance.rule, path, 0, 0, "")
+            return text if self._policy.shadow else ""
         if not spans:
             return text
         excerpts = Excerpts(self._policy, text, spans)
@@ -234,11 +250,12 @@ class OutputGuard:
             return True
         if len(self._unread) < MAX_FINDINGS:
             self._unread[item] = None
-        refused = refuse_opaque(self._policy, (item,))
+        refused, shadow = refuse_opaque(self._policy, (item,)), self._policy.shadow
+        does, would = (Action.ALLOW, Action.BLOCK) if shadow else (Action.BLOCK, Action.ALLOW)
         for finding in refused:
-            rule = Rule(finding.rule, finding.rule, Severity.MEDIUM, Action.BLOCK, _MODEL_ONLY, "")
+            rule = Rule(finding.rule, finding.rule, Severity.MEDIUM, does, _MODEL_ONLY, "", would)
             self._found(rule, path, 0, 0, "")
-        return not refused
+        return shadow or not refused
 
     @property
     def judges_calls(self) -> bool:
@@ -248,30 +265,35 @@ class OutputGuard:
     def judge(self, steps: Iterable[ToolCall | ToolResult]) -> bool:
         """Hold whole calls against the rules about tools; whether they may go out."""
         for found in self._tools.judge(steps) if self._tools is not None else ():
-            self.action = max(self.action, found.action)
-            if found.action is Action.BLOCK and self.blocked is None:
+            shadow = self._policy.shadow
+            self.action = max(self.action, Action.ALLOW if shadow else found.action)
+            self.would = max(self.would, found.action if shadow else Action.ALLOW)
+            if found.action is Action.BLOCK and self.blocked is None and not shadow:
                 self.blocked = self._policy.rules[found.rule]
             if self._room:
-                self.findings.append(_told(self._policy, found))
+                (self.shadow if shadow else self.findings).append(_told(self._policy, found))
         return self.blocked is None
 
     @property
     def _room(self) -> bool:
-        return len(self.findings) < MAX_FINDINGS
+        return len(self.findings) + len(self.shadow) < MAX_FINDINGS
 
     def _found(self, rule: Rule, path: Path, start: int, end: int, shown: str) -> None:
         self.action = max(self.action, rule.action)
         ends = rule.action is Action.BLOCK and self.blocked is None
         if ends:
             self.blocked = rule
-        if ends or self._room:
-            self.findings.append(Finding(rule.id, rule.severity, Provenance.MODEL, path, start, end, shown))
+        self.would = max(self.would, rule.shadow)
+        self._too_dear += rule.id == MATCHING_WORK
+        if ends or self._room or (rule.id == MATCHING_WORK and self._too_dear == 1):
+            told = self.shadow if rule.shadow else self.findings
+            told.append(Finding(rule.id, rule.severity, Provenance.MODEL, path, start, end, shown))
 
     def verdict(self) -> Verdict:
         """What has been decided so far."""
         looked_at = Provenance.MODEL.value if self._detectors else NO_RULE
         counts = {looked_at: self.inspected} if self.inspected else {}
         coverage = Coverage(counts) if self._detectors else Coverage(skipped=counts)
-        if self._unread:
-            coverage = coverage.plus(Coverage(skipped=Counter(item.kind.value for item in self._unread)))
-        return Verdict(self.action, tuple(self.findings), {}, coverage)
+        if unread := [*(item.kind.value for item in self._unread), *[MATCHING_WORK] * self._too_dear]:
+            coverage = coverage.plus(Coverage(skipped=Counter(unread)))
+        return Verdict(self.action, tuple(self.findings), {}, coverage, shadow=tuple(self.shadow), would=self.would)

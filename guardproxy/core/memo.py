@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from copy import copy
 from hashlib import blake2b
 from typing import Final
 
@@ -20,18 +21,39 @@ MOST: Final = 20_000
 LEAST: Final = 64
 """Shorter texts, in characters, cost less to inspect than to remember."""
 
+MOST_REVISIONS: Final = 1000
+
 
 class Memo:
-    """For one policy `revision`. `key` is secret: nobody can make two texts that look alike to the memo."""
+    """For one policy `revision`, and, by `under`, in the same space for any other.
+
+    `key` is secret: nobody can make two texts that look alike to the memo.
+    """
 
     def __init__(self, revision: str, key: bytes, *, most: int = MOST) -> None:
         self.revision = revision
-        self._empty = blake2b(digest_size=16, key=key)
+        self._keyed = blake2b(digest_size=16, key=key)
+        self._empty = self._keyed.copy()
+        self._empty.update(f"{revision}\0".encode())
         self._most = most
         self._clean: OrderedDict[bytes, None] = OrderedDict()
+        self._known = {revision: self}
 
     def __len__(self) -> int:
         return len(self._clean)
+
+    def under(self, revision: str) -> Memo:
+        """This memo for another revision: what is clean under one says nothing about the others."""
+        known = self._known.get(revision)
+        if known is None:
+            if len(self._known) >= MOST_REVISIONS:
+                self._known.clear()
+            known = copy(self)
+            known.revision = revision
+            known._empty = self._keyed.copy()
+            known._empty.update(f"{revision}\0".encode())
+            self._known[revision] = known
+        return known
 
     def digest(self, provenance: Provenance, texts: Sequence[str]) -> bytes:
         """What the memo knows a text by, or several that are read as one: no other texts come to the same digest."""

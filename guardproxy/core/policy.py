@@ -47,7 +47,11 @@ class Detector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a finding of this rule means. `id` is `<pack>.<name>`; `placeholder` replaces a redacted match."""
+    """What a finding of this rule means. `id` is `<pack>.<name>`; `placeholder` replaces a redacted match.
+
+    A rule in shadow lets everything pass: its `action` is ALLOW, and `shadow` is what it would do. `meaning` is a
+    digest of what it looks for: two rules of one id may be compared only if they look for the same.
+    """
 
     id: str
     title: str
@@ -55,6 +59,13 @@ class Rule:
     action: Action
     applies_to: frozenset[Provenance]
     placeholder: str
+    shadow: Action = Action.ALLOW
+    meaning: str = ""
+
+    @property
+    def looks(self) -> bool:
+        """Whether anything follows from a finding, be it only a word in the log."""
+        return max(self.action, self.shadow) is not Action.ALLOW
 
     @property
     def pack(self) -> str:
@@ -172,7 +183,8 @@ class Policy:
     """A compiled policy. `revision` is a hash of everything that went into it.
 
     `detectors[provenance]` look at the texts of that provenance. `masking` are the detectors of every redacting rule,
-    whatever it applies to: no excerpt a reviewer sees may hold what any rule would hide.
+    whatever it applies to: no excerpt a reviewer sees may hold what any rule would hide. `shadow`: the policy only
+    tells what it would do; nothing is refused or hidden because of it. Its rules and quotas are in shadow mode, too.
 
     Facts that follow and are asked for in every exchange. `watched`: the provenances any rule looks at.
     `redacts_answers`: text of the model can be replaced, so copies of it in other encodings must not pass. `recording`:
@@ -195,6 +207,7 @@ class Policy:
     other_surfaces: SurfaceRules = _OPEN
     tools: ToolRules | None = None
     on_limit: OnBlock = OnBlock.FINISH
+    shadow: bool = False
     redacts_answers: bool = field(init=False)
     watched: frozenset[Provenance] = field(init=False)
     recording: Policy = field(init=False, repr=False, compare=False)

@@ -13,7 +13,8 @@ Three things make this equal to `redact()` on the whole text, for every way of c
   of the text alone.
 
 A rule that blocks stops the channel at the start of its match: text before it is out, nothing after it ever is. A text
-that costs more to look at than is allowed stops it too: what was not decided by then never leaves.
+that costs more to look at than is allowed stops it too: what was not decided by then never leaves (under a policy in
+shadow mode, which stops and hides nothing, it leaves unread).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from guardproxy.core.allowance import RULE, Allowance
+from guardproxy.core.allowance import Allowance
 from guardproxy.core.policy import Rule
 from guardproxy.core.rewrite import hides
 from guardproxy.core.verdict import Action
@@ -135,7 +136,7 @@ class StreamGuard:
             if scanner.safe < safe:
                 safe = scanner.safe
         if owing >= _PAID_AT_ONCE and not self._pay():
-            return ""
+            return self._give_up()
         return self._release(safe)
 
     def finish(self) -> str:
@@ -145,21 +146,27 @@ class StreamGuard:
         for number, scanner in enumerate(self._scanners):
             self._queue(number, scanner.finish())
         if not self._pay():
-            return ""
+            return self._give_up()
         return self._release(self._base + len(self._buffer))
 
     def _pay(self) -> bool:
-        """Whether what was read is within the allowance. If not, that is what ends the channel."""
+        """Whether what was read is within the allowance."""
         worked = sum([scanner.work for scanner in self._scanners])
         steps, characters = worked - self._worked, self._base + len(self._buffer) - self._counted
         self._worked, self._counted = worked, self._counted + characters
-        if self._allowance.spend(steps, characters):
-            return True
-        self.blocked = RULE
-        self._on_hit(Hit(RULE, self._at, self._at, "", 0))
+        return self._allowance.spend(steps, characters)
+
+    def _give_up(self) -> str:
+        """The text costs too much to look at. That ends the channel; in shadow mode it goes on unread."""
+        rule, unread = self._allowance.rule, self._buffer
+        self._on_hit(Hit(rule, self._at, self._at, "", 0))
         self._pending.clear()
         self._buffer = ""
-        return False
+        if rule.action is Action.BLOCK:
+            self.blocked = rule
+            return ""
+        self._scanners = ()
+        return unread
 
     def _queue(self, number: int, spans: Sequence[Span]) -> None:
         for span in spans:

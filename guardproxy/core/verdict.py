@@ -57,6 +57,7 @@ class Verdict(NamedTuple):
 
     `edits` maps the path of a text to its redacted form; it is empty unless `action` is REDACT. `findings` holds
     only findings of rules that do something (flag, redact, block). `features` counts what was noticed beside the rules.
+    `shadow` are findings of rules in shadow, which do nothing yet, and `would` is the strictest action of them.
     """
 
     action: Action
@@ -64,3 +65,5 @@ class Verdict(NamedTuple):
     edits: Mapping[Path, str] = MappingProxyType({})
     coverage: Coverage = Coverage()
     features: Mapping[str, int] = MappingProxyType({})
+    shadow: tuple[Finding, ...] = ()
+    would: Action = Action.ALLOW

@@ -105,10 +105,11 @@ class Listeners:
         self.admin_port = await self._listen(check, admin_host, admin_port)
         self.port = await self._listen(serve, host, port)
         self._gateway.lifecycle.ready = True
-        policy = self._gateway.policy
+        policies = self._gateway.policies.current
+        policy = policies.default.policy
         self._log.emit(
             Event.PROXY_STARTED, host=host, port=self.port, admin_port=self.admin_port,
-            policy=policy.name, revision=policy.revision,
+            policy=policy.name, revision=policies.revision,
         )  # fmt: skip
 
     async def close(self, drain_timeout_s: float) -> bool:
@@ -160,7 +161,7 @@ def health(gateway: Gateway, request: web.BaseRequest) -> web.Response:
             body = {
                 "status": "quota_store_lost" if lifecycle.ready and not ready else status,
                 "in_flight": lifecycle.in_flight,
-                "policy": gateway.policy.revision,
+                "policy": gateway.policies.current.revision,
                 "quota": {"degraded": gateway.ledger.degraded, "unsettled": gateway.ledger.unsettled},
             }
             return web.json_response(body, status=200 if ready else 503)

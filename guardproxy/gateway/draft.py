@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from guardproxy.audit.events import Event
 from guardproxy.audit.record import AuditFinding, AuditRecord, Direction, count_rules
 from guardproxy.core.policy import Policy
 from guardproxy.core.principal import Principal
-from guardproxy.core.verdict import Action, Verdict
+from guardproxy.core.verdict import Action, Finding, Verdict
 from guardproxy.errors import (
     GuardUnavailable,
     InternalError,
@@ -24,6 +26,9 @@ from guardproxy.errors import (
     UpstreamUnavailable,
 )
 from guardproxy.surfaces.conventions import OPENAI, Conventions
+
+if TYPE_CHECKING:
+    from guardproxy.gateway.candidate import Watched
 
 _EVENTS = {
     Action.ALLOW: Event.EXCHANGE_COMPLETED,
@@ -42,6 +47,7 @@ class Draft:
     __slots__ = (
         "_cause",
         "_ended_by",
+        "_passed_over",
         "_started",
         "_timings",
         "bytes_in",
@@ -62,6 +68,7 @@ class Draft:
         "stream",
         "tokens",
         "uninspected",
+        "watched",
         "would_refuse",
     )
 
@@ -86,8 +93,10 @@ class Draft:
         self.would_refuse: tuple[str, ...] = ()
         self.bytes_in = 0
         self.bytes_out = 0
+        self.watched: Watched | None = None
         self._ended_by: Event | None = None
         self._cause: str | None = None
+        self._passed_over: tuple[Finding, ...] = ()
         self._timings: dict[str, int] = {}
         self._started = time.perf_counter_ns()
 
@@ -97,6 +106,10 @@ class Draft:
 
     def spent(self, phase: str, duration_ns: int) -> None:
         self._timings[phase] = self._timings.get(phase, 0) + duration_ns // 1000
+
+    def pass_over(self, findings: Iterable[Finding]) -> None:
+        """A policy in shadow would have refused the exchange for these."""
+        self._passed_over += tuple(findings)
 
     def refused(self, error: RequestError) -> None:
         """The exchange ends with this error, as its whole answer or inside its stream."""
@@ -136,6 +149,8 @@ class Draft:
         decided = self.request is not None or self.response is not None
         action = max(request.action, response.action) if decided else None
         findings = request.findings + response.findings
+        shadow = request.shadow + response.shadow + self._passed_over
+        would = max(action or Action.ALLOW, request.would, response.would, Action.BLOCK if self._passed_over else 0)
         self._timings["total"] = (time.perf_counter_ns() - self._started) // 1000
         event = self._ended_by or _EVENTS[action or Action.ALLOW]
         principal, policy = self.principal, self.policy
@@ -156,6 +171,8 @@ class Draft:
             direction=self._direction(action) if findings else None,
             rules=count_rules(findings),
             findings=tuple(map(AuditFinding.of, findings)),
+            would_action=Action(would).word if shadow else None,
+            shadow_rules=count_rules(shadow),
             coverage=request.coverage.plus(response.coverage),
             features=request.features,
             uninspected=self.uninspected,

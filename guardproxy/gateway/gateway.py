@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from guardproxy.audit.sinks import Recorder
 from guardproxy.core.memo import Memo
@@ -15,13 +16,25 @@ from guardproxy.core.separation.history import SeenAnswers
 from guardproxy.gateway.keyring import Keyring
 from guardproxy.gateway.lifecycle import Lifecycle
 from guardproxy.gateway.ownership import MemoryOwnership, Ownership
+from guardproxy.gateway.policies import Policies
 from guardproxy.gateway.upstream import Upstream
 from guardproxy.quota.model import Ledger
 from guardproxy.quota.plan import Planner
 
+if TYPE_CHECKING:
+    from guardproxy.gateway.candidate import Candidate
+
 
 def epoch_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def _closes(policy: Policy) -> bool:
+    """Whether a quota of all its requests is closed while the store is away."""
+    return any(
+        quota.on_store_error is OnStoreError.CLOSED and not quota.shadow and not str(quota.only)
+        for quota in policy.quotas
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +49,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    policy: Policy
+    policies: Policies
     keyring: Keyring
     ledger: Ledger
     upstream: Upstream
@@ -46,6 +59,7 @@ class Gateway:
     memo: Memo | None = None
     ownership: Ownership = field(default_factory=MemoryOwnership)
     planner: Planner = field(default_factory=Planner)
+    candidate: Candidate | None = None
     upstream_secret: str | None = field(default=None, repr=False)
     now_ms: Callable[[], int] = epoch_ms
     separation_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
@@ -57,11 +71,8 @@ class Gateway:
 
     @property
     def closed(self) -> bool:
-        """Whether all requests are refused: the store of the quotas is away, and a limit for all is closed then."""
-        return self.ledger.degraded and any(
-            quota.on_store_error is OnStoreError.CLOSED and not quota.shadow and not str(quota.only)
-            for quota in self.policy.quotas
-        )
+        """Whether all requests are refused: the store of the quotas is away, and every policy closes then for all."""
+        return self.ledger.degraded and all(map(_closes, self.policies.current.every))
 
     def scrub(self, data: bytes) -> bytes:
         """Bytes for a caller without the upstream's key, should the upstream have echoed it."""

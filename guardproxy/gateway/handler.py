@@ -28,13 +28,15 @@ from guardproxy.gateway.body import read_body
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
 from guardproxy.gateway.inspecting import inspected
-from guardproxy.gateway.limits import check_content, check_limits
+from guardproxy.gateway.limits import check_content, check_limits, check_size
+from guardproxy.gateway.policies import choose, facts_of
 from guardproxy.gateway.refusals import guarding, refusal
 from guardproxy.gateway.relay import relay
 from guardproxy.gateway.reservation import Reservation
 from guardproxy.gateway.routes import PREFIX, Passage, Route, find_route
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.separating import check_speakers, labels_of, set_apart
+from guardproxy.gateway.shadowing import what_would_be_refused
 from guardproxy.gateway.tools import judge_request, tool_guard
 from guardproxy.gateway.uninspected import pass_uninspected
 from guardproxy.gateway.usage import USAGE, tell_usage
@@ -77,6 +79,8 @@ async def answer(gateway: Gateway, request: web.BaseRequest) -> web.StreamRespon
         reservation.settle(draft)
         gateway.lifecycle.end()
         gateway.recorder.record(draft.record(gateway.now_ms()))
+        if draft.watched is not None and gateway.candidate is not None:
+            gateway.candidate.offer(draft, draft.watched)
 
 
 async def handle_exchange(running: Running) -> web.StreamResponse:
@@ -91,7 +95,12 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
     draft.method, draft.route = request.method, route.template
     now, key_header = gateway.now_ms() // 1000, draft.conventions.key_header
     principal = draft.principal = authenticate(request.headers, gateway.keyring, now, key_header)
-    policy = draft.policy = gateway.policy
+    policies = gateway.policies.current
+    choice = choose(policies, principal, request.headers)
+    policy = draft.policy = choice.policy
+    if choice.conditions:
+        name = route.name if isinstance(route, Passage) else route.surface.name
+        policy = draft.policy = choice.among(facts_of(principal, name))
     if isinstance(route, Passage):
         return await pass_uninspected(running, route)
     surface = route.surface
@@ -99,21 +108,33 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
     if surface.read_request is None:
         return await _relay_target(running, route, watching)
 
-    raw = await read_body(request, policy.limits.body_bytes, gateway.bounds.body_s)
+    raw = await read_body(request, choice.body_bytes, gateway.bounds.body_s)
     draft.bytes_in = len(raw)
     started = time.perf_counter_ns()
     # Parsing a large body, and more so saying what is wrong with it, must not hold up everybody else.
     document = parse_strict(raw) if len(raw) < _LARGE_BODY else await asyncio.to_thread(parse_strict, raw)
-    _judge_parameters(policy, surface, document)
+    if choice.conditions:
+        policy = draft.policy = choice.among(facts_of(principal, surface.name, document))
+        watching = _watching(policy, surface)
+        check_size(policy.limits, len(raw))
+    if gateway.candidate is not None:
+        draft.watched = gateway.candidate.watch(policy, policies, surface, raw)
+    if not policy.shadow:
+        _judge_parameters(policy, surface, document)
     reading = surface.read_request(document, operator=speaks_as_operator(policy.context, principal))
     draft.stream = reading.stream
     with guarding():
         draft.model = shown_name(policy, reading.model)
-    check_limits(policy.limits, reading, surface.members)
-    check_content(policy.limits, reading, surface.members)
-    _separate(gateway, draft, reading, await _not_own(gateway, principal, reading.state) if reading.state else ())
+    stored = await _not_own(gateway, policy, principal, reading.state) if reading.state else []
+    if policy.shadow:
+        draft.pass_over([*what_would_be_refused(policy, principal, reading, surface.members), *stored])
+    else:
+        check_limits(policy.limits, reading, surface.members)
+        check_content(policy.limits, reading, surface.members)
+        _separate(running, policy, principal, reading, stored)
+    apart = policy.context.separation is not None and not policy.shadow
     labels = labels_of(request.headers, reading)
-    if policy.context.separation is not None:
+    if apart:
         check_speakers(gateway, draft, surface, document, reading, request.headers)
     await reservation.admit(gateway.planner.plan(policy, principal, reading.model, True), reading)
     with guarding():
@@ -126,10 +147,10 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
     draft.lap("guard_request", started)
     if verdict.action is Action.BLOCK:
         raise refusal(gateway, draft, verdict)
-    if policy.context.separation is None:
-        surface.edit(document, verdict.edits)
-    else:
+    if apart:
         await set_apart(gateway, draft, surface, document, reading, verdict, labels)
+    else:
+        surface.edit(document, verdict.edits)
     if reservation.output_cap is not None and surface.open_stream is not None:
         document[surface.members.output_tokens] = reservation.output_cap
     return await relay(running, route, encode(document), reading, tools)
@@ -138,14 +159,18 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
 async def _relay_target(running: Running, route: Route, watching: Policy) -> web.StreamResponse:
     """A request without a body. What it says in its path cannot be edited, so what a rule would hide blocks it."""
     gateway, draft, reservation = running.gateway, running.draft, running.reservation
-    policy, principal, read_target = gateway.policy, draft.principal, route.surface.read_target
+    policy, principal, read_target = running.policy, draft.principal, route.surface.read_target
     assert principal is not None  # noqa: S101 - authenticated before
     assert read_target is not None  # noqa: S101 - a surface reads requests or targets
     reservation.metered = False
     reading = read_target(route.target, route.query)
     draft.stream = reading.stream
-    _separate(gateway, draft, reading, await _not_own(gateway, principal, reading.state))
-    await reservation.admit(running.gateway.planner.plan(policy, principal, None, False), None)
+    stored = await _not_own(gateway, policy, principal, reading.state)
+    if policy.shadow:
+        draft.pass_over(stored)
+    else:
+        _separate(running, policy, principal, reading, stored)
+    await reservation.admit(gateway.planner.plan(policy, principal, None, False), None)
     with guarding():
         skipped = [item.kind.value for item in reading.opaque]
         verdict = draft.request = await inspected(watching, reading.segments, skipped)
@@ -173,9 +198,9 @@ def _judge_parameters(policy: Policy, surface: Surface, document: object) -> Non
     strip_parameters(document, verdict)
 
 
-async def _not_own(gateway: Gateway, principal: Principal, state: Sequence[Reference]) -> list[Finding]:
+async def _not_own(gateway: Gateway, policy: Policy, principal: Principal, state: Sequence[Reference]) -> list[Finding]:
     """What of the server's state this caller may not refer to."""
-    match gateway.policy.server_state:
+    match policy.server_state:
         case ServerState.ALLOW:
             return []
         case ServerState.DENY:
@@ -185,16 +210,17 @@ async def _not_own(gateway: Gateway, principal: Principal, state: Sequence[Refer
             return refuse_state([item for item in state if not await owns(principal.key_id, item.id)])
 
 
-def _separate(gateway: Gateway, draft: Draft, reading: RequestReading, refused: Iterable[Finding]) -> None:
+def _separate(
+    running: Running, policy: Policy, principal: Principal, reading: RequestReading, refused: Iterable[Finding]
+) -> None:
     """Refuse what this caller may not say, what it may not refer to (`refused`), and content nobody could look at."""
-    assert draft.principal is not None  # noqa: S101 - authenticated above
-    findings = separate(gateway.policy.context, draft.principal, reading.turns)
+    findings = separate(policy.context, principal, reading.turns)
     findings += refused
-    findings += refuse_opaque(gateway.policy, reading.opaque)
+    findings += refuse_opaque(policy, reading.opaque)
     if findings:
         coverage = Coverage.of((), [item.kind.value for item in reading.opaque])
-        draft.request = Verdict(Action.BLOCK, tuple(findings), coverage=coverage)
-        raise refusal(gateway, draft, draft.request)
+        verdict = running.draft.request = Verdict(Action.BLOCK, tuple(findings), coverage=coverage)
+        raise refusal(running.gateway, running.draft, verdict)
 
 
 def _refuse(error: RequestError, draft: Draft, reservation: Reservation) -> web.Response:

@@ -71,8 +71,8 @@ class StoredKey(Written):
     name: Annotated[str, AfterValidator(checked_name)]
     digest: Annotated[str, AfterValidator(_digest)]
     speaks_as: SpeaksAs
-    created: Moment
     team: Annotated[str, AfterValidator(checked_name)] | None = None
+    created: Moment
     expires: Moment | None = None
     revoked: Moment | None = None
 

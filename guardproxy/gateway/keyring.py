@@ -56,6 +56,11 @@ class Keyring:
         """How many keys there are, valid or not, the session's included."""
         return len(self._entries) + (self._session is not self._nobody)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all keys, valid or not."""
+        return frozenset({key.name for key in self._keys} | ({SESSION.name} if self._session.principal else set()))
+
     def with_session_key(self, token: str) -> Keyring:
         """These keys and one more, for the life of the process, whose owner may speak as the operator.
 

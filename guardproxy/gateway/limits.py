@@ -6,7 +6,7 @@ from collections import Counter
 
 from guardproxy.core.exchange import OpaqueKind, RequestReading
 from guardproxy.core.policy import RequestLimits
-from guardproxy.errors import InvalidRequest, NotAllowed
+from guardproxy.errors import InvalidRequest, NotAllowed, RequestTooLarge
 from guardproxy.surfaces import MemberNames
 
 
@@ -31,6 +31,12 @@ def check_content(limits: RequestLimits, reading: RequestReading, names: MemberN
         kinds = Counter(item.kind for item in reading.opaque)
         _check(names.messages, "images", kinds[OpaqueKind.IMAGE], limits.images)
         _check(names.messages, "files", kinds[OpaqueKind.FILE], limits.files)
+
+
+def check_size(limits: RequestLimits, size: int) -> None:
+    """Raises `RequestTooLarge` for a body that was read before it was known which policy applies to it."""
+    if size > limits.body_bytes:
+        raise RequestTooLarge(f"the body is larger than {limits.body_bytes:,} bytes")
 
 
 def _check(param: str, what: str, sent: int, allowed: int | None) -> None:

@@ -62,10 +62,12 @@ _WORK_MESSAGE = (
 
 
 def refusal(gateway: Gateway, draft: Draft, verdict: Verdict) -> RequestError:
-    """The error for an exchange the policy blocks. Gives the incident its id."""
+    """The error for an exchange its policy blocks. Gives the incident its id."""
+    policy = draft.policy
+    assert policy is not None  # noqa: S101 - nothing is decided without one
     open_incident(gateway, draft)
-    finding = deciding_finding(gateway.policy, verdict)
-    detail = {"policy": policy_tag(gateway.policy), "category": finding.rule.partition(".")[0]}
+    finding = deciding_finding(policy, verdict)
+    detail = {"policy": policy_tag(policy), "category": finding.rule.partition(".")[0]}
     if draft.incident_id:
         detail["incident_id"] = draft.incident_id
     param = format_path(finding.path) or None
@@ -74,7 +76,7 @@ def refusal(gateway: Gateway, draft: Draft, verdict: Verdict) -> RequestError:
         error.status = 403
         return error
     if finding.rule == SERVER_STATE:
-        message = _STATE_MESSAGES[gateway.policy.server_state]
+        message = _STATE_MESSAGES[policy.server_state]
         error = PolicyBlocked(message, param=param, code="server_state_not_allowed", detail=detail)
         error.status = 403
         return error

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from guardproxy.core.exchange import RequestReading
 from guardproxy.core.tools.judge import ToolGuard
+from guardproxy.gateway.candidate import Overheard
 from guardproxy.gateway.routes import Route
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.streaming import EVENT_STREAM, relay_stream
@@ -45,4 +46,5 @@ async def _ask(running: Running, route: Route, body: bytes | None) -> UpstreamRe
         running.request.method, route.path, body, running.request.headers, running.deadline
     )
     running.draft.lap("upstream_first_byte", started)
-    return reply
+    watched = running.draft.watched
+    return reply if watched is None else Overheard(reply, watched)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
+from guardproxy.core.policy import Policy
 from guardproxy.gateway.answers import base_headers
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
@@ -29,6 +30,13 @@ class Running(NamedTuple):
     draft: Draft
     reservation: Reservation
     deadline: float
+
+    @property
+    def policy(self) -> Policy:
+        """The policy this exchange was given, once its caller is known."""
+        policy = self.draft.policy
+        assert policy is not None  # noqa: S101 - who calls is found out before anything else
+        return policy
 
     def estimated_usage(self, characters: int) -> dict[str, int]:
         """The usage of an answer of so many characters, as OpenAI writes it: what `charge` assumes without a report."""

@@ -83,7 +83,7 @@ async def set_apart(
     with guarding():
         apart = keep() if reading.characters < _LONG else await asyncio.to_thread(keep)
         action, findings = max(verdict.action, apart.action), verdict.findings + apart.findings
-        draft.request = Verdict(action, findings, apart.edits, verdict.coverage, apart.features)
+        draft.request = verdict._replace(action=action, findings=findings, edits=apart.edits, features=apart.features)
     if apart.action is Action.BLOCK:
         raise refusal(gateway, draft, draft.request._replace(findings=apart.findings))
     with guarding():

@@ -36,7 +36,7 @@ async def relay_stream(
     running: Running, surface: Surface, reply: UpstreamReply, reading: RequestReading, tools: ToolGuard | None = None
 ) -> web.StreamResponse:
     """Server-sent events: what the editor returns is written as it comes."""
-    guard = OutputGuard(running.gateway.policy, tools)
+    guard = OutputGuard(running.policy, tools)
     editor = _open_editor(running, surface, reading, guard)
     headers = running.headers(reply, {"cache-control": "no-cache", COVERAGE: running.draft.extent})
     response = _EventStream(running.request, headers, running.gateway.scrub, collector(running, surface))
@@ -74,7 +74,7 @@ def _open_editor(running: Running, surface: Surface, reading: RequestReading, gu
     if reading.starting_after is not None and surface.resume_stream is not None:
         return surface.resume_stream(guard, starting_after=reading.starting_after)
     editor = surface.open_stream(guard, running.estimated_usage if reading.stream_usage else None)
-    owned = surface.made is not None and running.gateway.policy.server_state is ServerState.OWN
+    owned = surface.made is not None and running.policy.server_state is ServerState.OWN
     if owned and isinstance(editor, MakesState):
         editor.tell_made(running.own)
     return editor
@@ -172,7 +172,7 @@ async def _end_blocked(
     """The policy stopped the answer. Before its first byte that is an error like any other, later it is in-band."""
     if not response.started:
         raise refusal(running.gateway, running.draft, guard.verdict())
-    if running.gateway.policy.on_block is OnBlock.ERROR:
+    if running.policy.on_block is OnBlock.ERROR:
         error = refusal(running.gateway, running.draft, guard.verdict())
         frames = [*frames, editor.error_event(error, running.draft.request_id)]
     open_incident(running.gateway, running.draft)
@@ -182,7 +182,7 @@ async def _end_blocked(
 async def _end_over_limit(running: Running, editor: StreamEditor, guard: OutputGuard, response: _EventStream) -> None:
     """A hard limit ends in the middle of an answer, since the upstream wrote more than it was allowed to."""
     own_words = editor if isinstance(editor, EndsEarly) else None
-    if running.gateway.policy.on_limit is OnBlock.ERROR:
+    if running.policy.on_limit is OnBlock.ERROR:
         own_words = None
     with guarding():
         frames = own_words.cut() if own_words else editor.finish()

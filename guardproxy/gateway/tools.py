@@ -33,4 +33,5 @@ def judge_request(gateway: Gateway, draft: Draft, verdict: Verdict, tools: ToolG
     found = tools.request_findings()
     if any(finding.rule == CHANGED_DEFINITION for finding in found):
         open_incident(gateway, draft)
-    return with_tools(gateway.policy, verdict, found)
+    assert draft.policy is not None  # noqa: S101 - nothing is decided without one
+    return with_tools(draft.policy, verdict, found)

@@ -26,17 +26,17 @@ _CONTENT_TYPE: Final = re.compile(r"[!-~][ -~]{0,200}[!-~]")
 async def pass_uninspected(running: Running, passage: Passage) -> web.StreamResponse:
     """Ask and answer without a look, where the policy says so by name. Raises `RequestError`."""
     gateway, request, draft, name = running.gateway, running.request, running.draft, passage.name
-    said = gateway.policy.surfaces.get(name)
+    said = running.policy.surfaces.get(name)
     if said is None or not (said.open and said.uninspected):
         raise RouteNotFound(
             f"this path is not served, since {FURTHER[name]}; "
             f"a policy can pass it without a look: surfaces: {{{name}: {{uninspected: true}}}}"
         )
     draft.uninspected = True
-    body = await read_body(request, gateway.policy.limits.body_bytes, gateway.bounds.body_s)
+    body = await read_body(request, running.policy.limits.body_bytes, gateway.bounds.body_s)
     draft.bytes_in = len(body)
     assert draft.principal is not None  # noqa: S101 - authenticated before
-    plan = gateway.planner.plan(gateway.policy, draft.principal, None, False)
+    plan = gateway.planner.plan(running.policy, draft.principal, None, False)
     await running.reservation.admit(plan, None)
     told = request.headers.get("content-type", _DEFAULT_TYPE)
     reply = await gateway.upstream.send(

@@ -1,7 +1,8 @@
 """`GET /v1/guardproxy/usage`: how the accounts of the caller's own key stand, exactly and now.
 
 The headers of a stream are sent before its usage is known; here it can be asked for afterwards. Asking costs nothing.
-`?model=NAME` adds the quotas that count each model by itself.
+`?model=NAME` adds the quotas that count each model by itself. Quotas that depend on what only a request has, a surface
+or metadata, are told as for one without.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from guardproxy.core.quota import Metric
 from guardproxy.errors import MethodNotAllowed, RouteNotFound
 from guardproxy.gateway.answers import base_headers, json_answer
 from guardproxy.gateway.auth import authenticate
+from guardproxy.gateway.policies import choose, facts_of
 from guardproxy.gateway.running import Running
 from guardproxy.quota.headers import DEGRADED
 from guardproxy.quota.model import QuotaState
@@ -33,9 +35,10 @@ async def tell_usage(running: Running) -> web.Response:
         raise MethodNotAllowed(f"{request.method} is not allowed on this path")
     draft.method, draft.route = request.method, USAGE
     principal = draft.principal = authenticate(request.headers, gateway.keyring, gateway.now_ms() // 1000)
-    draft.policy = gateway.policy
     model = parse_qs(query).get("model", [None])[0]
-    plan = gateway.planner.plan(gateway.policy, principal, model, True)
+    choice = choose(gateway.policies.current, principal, request.headers)
+    policy = draft.policy = choice.among(facts_of(principal, "", {"model": model}))
+    plan = gateway.planner.plan(policy, principal, model, True)
     states = await gateway.ledger.look(plan.accounts)
     draft.status = 200
     document = {"object": "guardproxy.usage", "quotas": [_told(state) for state in states]}

@@ -37,7 +37,7 @@ async def relay_whole(
     document = _decoded(surface, raw)
     if not isinstance(document, dict):
         raise UpstreamUnavailable("the upstream's answer is not a JSON object", reason="bad_answer")
-    draft, policy = running.draft, running.gateway.policy
+    draft, policy = running.draft, running.policy
     started = time.perf_counter_ns()
     with guarding():
         if policy.redacts_answers:
@@ -46,7 +46,10 @@ async def relay_whole(
         found = tools.judge(surface.read_calls(document)) if tools is not None and surface.read_calls else []
         answer = surface.read_response(document)
         verdict = await inspected(policy, answer.segments, [item.kind.value for item in answer.opaque])
-        if unread := refuse_opaque(policy, answer.opaque):
+        unread = refuse_opaque(policy, answer.opaque)
+        if policy.shadow:
+            draft.pass_over(unread)
+        elif unread:
             verdict = Verdict(Action.BLOCK, tuple(unread), coverage=verdict.coverage)
     verdict = with_tools(policy, verdict, found)
     draft.response = verdict
@@ -82,7 +85,7 @@ async def relay_failure(running: Running, route: Route, reply: UpstreamReply, ra
     if document is None:
         raise UpstreamUnavailable(f"the upstream answered {reply.status}, which is no answer of this API")
     with guarding():
-        verdict = await inspected(running.gateway.policy, route.surface.read_response(document).segments)
+        verdict = await inspected(running.policy, route.surface.read_response(document).segments)
     running.draft.response = verdict
     if verdict.action is Action.BLOCK:
         raise refusal(running.gateway, running.draft, verdict)

@@ -11,12 +11,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import MISSING, dataclass, fields
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Final, get_type_hints
 
 from pydantic import Field, create_model
 
+from guardproxy.core.conditions import Condition
 from guardproxy.core.exchange import OpaqueKind, Provenance
 from guardproxy.core.policy import (
     Context,
@@ -34,6 +35,7 @@ from guardproxy.core.policy import (
 from guardproxy.core.verdict import Action, Severity
 from guardproxy.detectors import DETECTORS
 from guardproxy.errors import ConfigurationError, RuleError
+from guardproxy.policyfile.conditions import compile_condition
 from guardproxy.policyfile.load import PolicyDocument, RuleDocument, read_policy
 from guardproxy.policyfile.quotas import compile_quotas
 from guardproxy.policyfile.schema import Written, WrittenOverride, WrittenPolicy, read_as, suggestion
@@ -50,6 +52,7 @@ class CompiledRule:
     technique: str
     options: object
     document: RuleDocument
+    condition: Condition | None = None
 
     def detector(self) -> Detector:
         """A detector that looks for this rule alone. Raises `ConfigurationError` when the options cannot be used."""
@@ -62,24 +65,35 @@ class CompiledRule:
     @property
     def hides(self) -> bool:
         """True if the rule was written to redact, also where a policy only lets it flag: what it finds is secret."""
-        return self.rule.action is Action.REDACT or self.document.written.action == "redact"
+        return Action.REDACT in (self.rule.action, self.rule.shadow) or self.document.written.action == "redact"
 
 
 def load_policy(path: Path | None = None) -> Policy:
-    """The policy at `path`, or the shipped default, ready to use. Raises `ConfigurationError`, one line per problem."""
+    """The policy at `path`, or the shipped default, ready to use: as it is where no condition of it holds.
+
+    Raises `ConfigurationError`, one line per problem.
+    """
     return compile_policy(read_policy(path))
 
 
 def compile_policy(document: PolicyDocument) -> Policy:
-    """The meaning of a policy document. Raises `ConfigurationError`, one line per problem."""
-    rules = compile_rules(document)
+    """The meaning of a policy document where none of its conditions holds.
+
+    Raises `ConfigurationError`, one line per problem.
+    """
+    return compile_form(document, Sets(), frozenset(), revision_of(document))
+
+
+def compile_form(document: PolicyDocument, sets: Sets, holding: frozenset[Condition], revision: str) -> Policy:
+    """The meaning of a policy document where these conditions hold. Raises `ConfigurationError`, a line per problem."""
+    every = compile_rules(document)
+    rules = [compiled for compiled in every if compiled.condition is None or compiled.condition in holding]
     written = document.written
-    sets = _Sets()
-    active = [compiled for compiled in rules if compiled.rule.action is not Action.ALLOW]
+    active = [compiled for compiled in rules if compiled.rule.looks]
     detectors = {
         provenance: sets.detectors(c for c in active if provenance in c.rule.applies_to) for provenance in Provenance
     }
-    masking = sets.detectors(compiled for compiled in rules if compiled.hides)
+    masking = sets.detectors(compiled for compiled in every if compiled.hides)
     surfaces = {name: SurfaceRules(**said.model_dump()) for name, said in written.surfaces.items()}
     problems = [*_self_matching(rules, masking), *surface_problems(document)]
     try:
@@ -91,7 +105,7 @@ def compile_policy(document: PolicyDocument) -> Policy:
     tools = compile_tools(document)
     return Policy(
         name=written.name,
-        revision=_revision(document),
+        revision=revision,
         rules={compiled.rule.id: compiled.rule for compiled in rules} | rules_of(tools),
         detectors=detectors,
         masking=masking,
@@ -114,6 +128,7 @@ def compile_policy(document: PolicyDocument) -> Policy:
         other_surfaces=surfaces.get(OTHERS, SurfaceRules()),
         tools=tools,
         on_limit=OnBlock(written.answers.on_limit),
+        shadow=written.mode == "shadow",
     )
 
 
@@ -121,13 +136,14 @@ def compile_rules(document: PolicyDocument) -> tuple[CompiledRule, ...]:
     """The rules of a policy, its overrides applied. Raises `ConfigurationError`, one line per problem."""
     compiled: dict[str, CompiledRule] = {}
     problems = list(_unknown_overrides(document))
+    shadow = document.written.mode == "shadow"
     for rule in document.rules:
         name = rule.written.id
         if first := compiled.get(name):
             problems.append(f"{rule.at('id')}: the rule '{name}' is already there: {first.document.at('id')}")
             continue
         try:
-            compiled[name] = compile_rule(rule, _override(document.written, name))
+            compiled[name] = compile_rule(rule, _override(document.written, name), shadow=shadow)
         except ConfigurationError as error:
             problems.append(error.message)
     if problems:
@@ -135,18 +151,34 @@ def compile_rules(document: PolicyDocument) -> tuple[CompiledRule, ...]:
     return tuple(compiled.values())
 
 
-def compile_rule(document: RuleDocument, override: WrittenOverride | None = None) -> CompiledRule:
-    """One rule, its options checked but not built. Raises `ConfigurationError`, one line per problem."""
+def compile_rule(
+    document: RuleDocument, override: WrittenOverride | None = None, *, shadow: bool = False
+) -> CompiledRule:
+    """One rule, its options checked but not built. Raises `ConfigurationError`, one line per problem.
+
+    `shadow`: the policy is in shadow mode, and so all its rules are.
+    """
     written, override = document.written, override or WrittenOverride()
+    action = Action[(override.action or written.action).upper()]
+    shadow = shadow or (override.mode or written.mode) == "shadow"
     rule = Rule(
         id=written.id,
         title=written.title,
         severity=Severity(override.severity or written.severity),
-        action=Action[(override.action or written.action).upper()],
+        action=Action.ALLOW if shadow else action,
         applies_to=frozenset(map(Provenance, override.applies_to or written.applies_to)),
         placeholder=f"[REDACTED:{written.id}]" if written.placeholder is None else written.placeholder,
+        shadow=action if shadow else Action.ALLOW,
+        meaning=_meaning(document),
     )
-    return CompiledRule(rule, written.detector, _options(document), document)
+    when = override.when or written.when
+    condition = None if when is None else compile_condition(when, partial(document.at, "when"))
+    return CompiledRule(rule, written.detector, _options(document), document, condition)
+
+
+def _meaning(document: RuleDocument) -> str:
+    said = json.dumps([document.written.detector, document.written.with_], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 def _options(document: RuleDocument) -> object:
@@ -155,13 +187,13 @@ def _options(document: RuleDocument) -> object:
     technique = DETECTORS.get(name)
     if technique is None:
         raise ConfigurationError(f"{document.at('detector')}: unknown detector '{name}'{suggestion(name, DETECTORS)}")
-    model = _model_of(name)
+    model = options_model(name)
     read = read_as(model, document.file, document.written.with_, (*document.place, "with"))
     return technique.options(**{name: getattr(read, name) for name in model.model_fields})
 
 
 @cache
-def _model_of(technique: str) -> type[Written]:
+def options_model(technique: str) -> type[Written]:
     """A strict model with the fields of a technique's options, so that techniques need not know pydantic."""
     options = DETECTORS[technique].options
     hints = get_type_hints(options)
@@ -194,7 +226,7 @@ def _unknown_overrides(document: PolicyDocument) -> Iterator[str]:
             yield f"{where}: no rule '{name}' to override{suggestion(name, known)}"
 
 
-class _Sets:
+class Sets:
     """Builds each set of rules once."""
 
     def __init__(self) -> None:
@@ -234,9 +266,13 @@ def _self_matching(rules: Sequence[CompiledRule], masking: Sequence[Detector]) -
             yield f"{where}: the placeholder '{text}' is itself found by the rule '{found[0]}'; choose another"
 
 
-def _revision(document: PolicyDocument) -> str:
+# What says nothing about what happens to an exchange, or is in the rules and the merged document already.
+_NOT_CONTENT: Final = {"packs", "rules", "extends", "tightens"}
+
+
+def revision_of(document: PolicyDocument) -> str:
     """The same for the same content: comments, layout, file names and the order of rules do not count."""
-    policy = document.written.model_dump(mode="json", by_alias=True, exclude={"packs", "rules"})
+    policy = document.written.model_dump(mode="json", by_alias=True, exclude=_NOT_CONTENT)
     rules = {rule.written.id: rule.written.model_dump(mode="json", by_alias=True) for rule in document.rules}
     content: dict[str, Any] = {"policy": policy, "rules": rules}
     if document.written.context.operator_prompt.file is not None:

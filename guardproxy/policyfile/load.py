@@ -7,12 +7,15 @@ leads straight to its file. Reading gathers the problems of all files a policy b
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from guardproxy.errors import ConfigurationError
-from guardproxy.policyfile.locate import find_pack, shipped_policies
+from guardproxy.policyfile.layers import Layers
+from guardproxy.policyfile.locate import find_pack, find_policy, shipped_policies
 from guardproxy.policyfile.schema import WrittenPolicy, WrittenRule, read_as
+from guardproxy.policyfile.sources import Sources, read_text_file, shown
 from guardproxy.policyfile.yaml_nodes import Place, YamlFile, parse_yaml
 
 
@@ -31,47 +34,53 @@ class RuleDocument:
 
 @dataclass(frozen=True, slots=True)
 class PolicyDocument:
-    """One policy as it was written, with the rules of all its packs and its own, in that order."""
+    """One policy as it was written, with the rules of all its packs and its own, in that order.
+
+    `file` is the policy laid over those it extends; `extended` are these, the nearest first.
+    """
 
     written: WrittenPolicy
-    file: YamlFile
+    file: Layers
     rules: tuple[RuleDocument, ...]
+    extended: tuple[str, ...] = ()
+    sources: Sources = field(default_factory=Sources, compare=False)
 
     def at(self, *steps: str | int) -> str:
         """`file:line:column` of a value inside the policy."""
         return self.file.at(steps)
 
+    def where(self, blocks: tuple[int, ...]) -> PolicyDocument:
+        """The policy with these blocks of its `when` laid over it, one after the other."""
+        if not blocks:
+            return self
+        file = self.file
+        for index in blocks:
+            file = file.with_block(("when", index), frozenset({"if"}))
+        written = read_as(WrittenPolicy, file, file.content)
+        return replace(self, written=written, file=file)
 
-def read_policy(path: Path | None = None) -> PolicyDocument:
+
+def read_policy(path: Path | None = None, sources: Sources | None = None) -> PolicyDocument:
     """The policy at `path`, or the shipped default. Raises `ConfigurationError`, one line per problem."""
-    path = path or shipped_policies() / "default.yaml"
-    return _policy(_read_yaml(path), path)
+    path, sources = path or shipped_policies() / "default.yaml", sources or Sources()
+    return _policy(_read_yaml(path, sources), path, sources)
 
 
-def read_rule(path: Path) -> RuleDocument:
+def read_rule(path: Path, sources: Sources | None = None) -> RuleDocument:
     """The rule in a file of its own. Raises `ConfigurationError`, one line per problem."""
-    return _rule(_read_yaml(path), path)
+    return _rule(_read_yaml(path, sources or Sources()), path)
 
 
-def read_document(path: Path) -> PolicyDocument | RuleDocument:
+def read_document(path: Path, sources: Sources | None = None) -> PolicyDocument | RuleDocument:
     """The policy or the rule at `path`, told apart by their keys. Raises `ConfigurationError`, one line per problem."""
-    file = _read_yaml(path)
+    sources = sources or Sources()
+    file = _read_yaml(path, sources)
     is_rule = isinstance(file.content, dict) and not {"id", "detector", "examples"}.isdisjoint(file.content)
-    return _rule(file, path) if is_rule else _policy(file, path)
+    return _rule(file, path) if is_rule else _policy(file, path, sources)
 
 
-def _read_yaml(path: Path) -> YamlFile:
-    name = _shown(path)
-    try:
-        return parse_yaml(path.read_bytes(), name)
-    except OSError as error:
-        raise ConfigurationError(f"{name}: cannot be read: {error.strerror}") from error
-
-
-def _shown(path: Path) -> str:
-    """The path as messages show it: short where it lies below the working directory."""
-    absolute, here = path.absolute(), Path.cwd()
-    return str(absolute.relative_to(here) if absolute.is_relative_to(here) else path)
+def _read_yaml(path: Path, sources: Sources) -> YamlFile:
+    return parse_yaml(read_text_file(sources, path), shown(path))
 
 
 def _rule(file: YamlFile, path: Path) -> RuleDocument:
@@ -84,35 +93,75 @@ def _rule(file: YamlFile, path: Path) -> RuleDocument:
     return document
 
 
-def _policy(file: YamlFile, path: Path) -> PolicyDocument:
-    written = read_as(WrittenPolicy, file, file.content)
-    rules: list[RuleDocument] = []
+class _Layer(NamedTuple):
+    """A policy file by itself: the one that was asked for, or one that another one extends."""
+
+    file: YamlFile
+    path: Path
+    written: WrittenPolicy
+
+
+def _policy(file: YamlFile, path: Path, sources: Sources) -> PolicyDocument:
+    layers = [_Layer(file, path, read_as(WrittenPolicy, file, file.content))]
+    while layers[-1].written.extends is not None:
+        layers.append(_extended(layers, sources))
+    layers.reverse()
     problems: list[str] = []
-    for index, pack in enumerate(written.packs):
-        try:
-            files = list(_pack_files(find_pack(pack, path.parent)))
-        except ConfigurationError as error:
-            problems.append(f"{file.at(('packs', index))}: {error.message}")
-            continue
-        for rule_file in files:
-            try:
-                rules.append(read_rule(rule_file))
-            except ConfigurationError as error:
-                problems.append(error.message)
+    rules = list(_pack_rules(layers, sources, problems))
     if problems:
         raise ConfigurationError("\n".join(problems))
-    own = (RuleDocument(rule, file, ("rules", index)) for index, rule in enumerate(written.rules))
-    return PolicyDocument(written, file, (*rules, *own))
+    merged = Layers.of(layers[0].file)
+    for layer in layers[1:]:
+        merged = merged.under(Layers.of(layer.file))
+    written = read_as(WrittenPolicy, merged, merged.content)
+    own = (RuleDocument(rule, *merged.origin(("rules", index))) for index, rule in enumerate(written.rules))
+    extended = tuple(layer.file.name for layer in layers[-2::-1])
+    return PolicyDocument(written, merged, (*rules, *own), extended, sources)
 
 
-def _pack_files(directory: Path) -> Iterator[Path]:
+def _extended(layers: list[_Layer], sources: Sources) -> _Layer:
+    """The policy that the last of `layers` extends."""
+    file, path, written = layers[-1]
+    where, name = file.at(("extends",)), written.extends or ""
+    try:
+        below = find_policy(name, path.parent)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}: {error.message}") from error
+    if not sources.is_file(below):
+        raise ConfigurationError(f"{where}: the policy file '{name}' does not exist next to this file")
+    if below.resolve() in [layer.path.resolve() for layer in layers]:
+        circle = " -> ".join([*(shown(layer.path) for layer in layers), shown(below)])
+        raise ConfigurationError(f"{where}: a policy cannot extend itself: {circle}")
+    extended = _read_yaml(below, sources)
+    return _Layer(extended, below, read_as(WrittenPolicy, extended, extended.content))
+
+
+def _pack_rules(layers: list[_Layer], sources: Sources, problems: list[str]) -> Iterator[RuleDocument]:
+    """The rules of all packs, each pack once, those of the lowest layer first."""
+    seen: set[Path] = set()
+    for layer in layers:
+        for index, name in enumerate(layer.written.packs):
+            try:
+                directory = find_pack(name, layer.path.parent, sources)
+                files = [] if directory in seen else _pack_files(directory, sources)
+            except ConfigurationError as error:
+                problems.append(f"{layer.file.at(('packs', index))}: {error.message}")
+                continue
+            seen.add(directory)
+            for file in files:
+                try:
+                    yield read_rule(file, sources)
+                except ConfigurationError as error:
+                    problems.append(error.message)
+
+
+def _pack_files(directory: Path, sources: Sources) -> list[Path]:
     """The rule files of a pack. What looks like a rule but would not be read is an error, never silently left out."""
-    entries = sorted(entry for entry in directory.iterdir() if not entry.name.startswith("."))
+    entries = sources.entries(directory)
     for entry in entries:
-        if entry.is_dir() or entry.suffix == ".yml":
-            raise ConfigurationError(
-                f"{_shown(entry)}: a pack holds its rules as files named <rule>.yaml, side by side"
-            )
-    if not any(entry.suffix == ".yaml" for entry in entries):
-        raise ConfigurationError(f"the pack {_shown(directory)} holds no rules")
-    return (entry for entry in entries if entry.suffix == ".yaml")
+        if entry.suffix == ".yml" or sources.is_directory(entry):
+            raise ConfigurationError(f"{shown(entry)}: a pack holds its rules as files named <rule>.yaml, side by side")
+    files = [entry for entry in entries if entry.suffix == ".yaml"]
+    if not files:
+        raise ConfigurationError(f"the pack {shown(directory)} holds no rules")
+    return files

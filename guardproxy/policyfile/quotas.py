@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from guardproxy.core.quota import OF_TEXT, Metric, Only, OnStoreError, Period, Quota, Share
 from guardproxy.errors import ConfigurationError
 from guardproxy.policyfile.load import PolicyDocument
-from guardproxy.policyfile.schema import WrittenQuota
+from guardproxy.policyfile.quota_schema import WrittenQuota
 
 WINDOW_S: Final[Mapping[str, int]] = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 PERIODS: Final[Mapping[str, Period]] = {
@@ -22,14 +22,15 @@ MOST: Final = 2**53
 
 
 def compile_quotas(document: PolicyDocument) -> tuple[Quota, ...]:
-    """The quotas of a policy. Raises `ConfigurationError`, one line per problem."""
+    """The quotas of a policy, in shadow mode where the policy is. Raises `ConfigurationError`, one line per problem."""
+    shadow = document.written.mode == "shadow"
     problems: list[str] = []
     quotas: list[Quota] = []
     seen: set[tuple[str, tuple[Share, ...], bool]] = set()
     for index, written in enumerate(document.written.quotas):
         found = [f"{document.at('quotas', index)}: {problem}" for problem in _problems(written)]
         if not found:
-            quota = _quota(written)
+            quota = _quota(written, shadow=shadow or written.mode == "shadow")
             account = (quota.id, tuple(sorted(quota.shares)), quota.shadow)
             if account in seen:
                 found = [f"{document.at('quotas', index)}: this metric already has a limit for this window"]
@@ -68,7 +69,7 @@ def _zone_problems(zone: str, per: str | None) -> Iterator[str]:
         yield f"unknown time zone '{zone}'; write one like Europe/Zurich or America/New_York"
 
 
-def _quota(written: WrittenQuota) -> Quota:
+def _quota(written: WrittenQuota, *, shadow: bool) -> Quota:
     metric = Metric(written.metric)
     default = OnStoreError.CLOSED if written.hard else OnStoreError.DEGRADED
     return Quota(
@@ -81,6 +82,6 @@ def _quota(written: WrittenQuota) -> Quota:
         unit=written.unit or "",
         only=Only(written.only.models, written.only.teams, written.only.keys),
         hard=written.hard,
-        shadow=written.mode == "shadow",
+        shadow=shadow,
         on_store_error=OnStoreError(written.on_store_error) if written.on_store_error else default,
     )

@@ -12,19 +12,28 @@ from difflib import get_close_matches
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails
 
 from guardproxy.core.policy import MATCHING_WORK_PER_CHARACTER
 from guardproxy.errors import ConfigurationError
-from guardproxy.policyfile.context_schema import Digest, WrittenFence, WrittenOrder, WrittenPrompt
+from guardproxy.policyfile.condition_schema import WrittenCondition
+from guardproxy.policyfile.context_schema import PassWord, WrittenContext
+from guardproxy.policyfile.layers import Source
+from guardproxy.policyfile.quota_schema import ModeWord, WrittenQuota
 from guardproxy.policyfile.tool_schema import WrittenTools
-from guardproxy.policyfile.yaml_nodes import Place, YamlFile
+from guardproxy.policyfile.yaml_nodes import Place
 
 ActionWord = Literal["allow", "flag", "redact", "block"]
 SeverityWord = Literal["low", "medium", "high", "critical"]
 ProvenanceWord = Literal["operator", "user", "tool", "document", "model"]
-PassWord = Literal["allow", "block"]
 
 _NAME: Final = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 RuleId = Annotated[str, StringConstraints(pattern=rf"^{_NAME}\.{_NAME}$", max_length=100)]
@@ -42,77 +51,89 @@ class Written(BaseModel):
 class WrittenExamples(Written):
     """Texts a rule must find, must not find, and (honestly listed) should find but does not yet."""
 
-    match: tuple[Text, ...] = Field(min_length=1)
-    pass_: tuple[Text, ...] = Field(min_length=1, alias="pass")
-    todo_match: tuple[Text, ...] = ()
+    match: tuple[Text, ...] = Field(min_length=1, description="texts the rule must find, however a stream is cut")
+    pass_: tuple[Text, ...] = Field(min_length=1, alias="pass", description="texts it must leave alone")
+    todo_match: tuple[Text, ...] = Field((), description="known misses; you are told when one is found at last")
 
 
 class WrittenRule(Written):
     """One rule: what to look for (`detector`, `with`), where (`applies_to`), and what follows (`action`)."""
 
-    id: RuleId
-    title: Text
-    detector: Text
-    with_: dict[str, JsonValue] = Field(default_factory=dict, alias="with")
-    applies_to: tuple[ProvenanceWord, ...] = Field(min_length=1)
-    severity: SeverityWord
-    action: ActionWord
-    placeholder: Placeholder | None = None
-    examples: WrittenExamples
+    id: RuleId = Field(description="`<pack>.<name>`; a rule in a file of its own is `<pack>/<name>.yaml`")
+    title: Text = Field(description="what it finds, in a line")
+    detector: Text = Field(description="the technique")
+    with_: dict[str, JsonValue] = Field(default_factory=dict, alias="with", description="the technique's options")
+    applies_to: tuple[ProvenanceWord, ...] = Field(
+        min_length=1, description="the provenance of the texts it looks at, one or more"
+    )
+    severity: SeverityWord = Field(description="for whoever reviews; it decides nothing")
+    action: ActionWord = Field(description="what follows from a match")
+    placeholder: Placeholder | None = Field(
+        None, description="what stands in place of a redacted match; without it `[REDACTED:<id>]`"
+    )
+    mode: ModeWord = Field("enforce", description="`shadow`: a finding is only told in the log")
+    when: WrittenCondition | None = Field(None, description="a condition; the rule is off where it does not hold")
+    examples: WrittenExamples = Field(description="run by `guardproxy check`")
 
 
 class WrittenOverride(Written):
     """What a policy changes about a rule that a pack brought."""
 
-    action: ActionWord | None = None
-    severity: SeverityWord | None = None
-    applies_to: Annotated[tuple[ProvenanceWord, ...], Field(min_length=1)] | None = None
-
-
-class WrittenContext(Written):
-    operator_messages: Literal["operator_keys", "any_key", "nobody"] = "operator_keys"
-    unknown_roles: PassWord = "block"
-    operator_prompt: WrittenPrompt = WrittenPrompt()
-    definitions: Literal["any_key", "operator_keys"] = "any_key"
-    pinned_prompts: tuple[Digest, ...] = ()
-    signed_keys: tuple[Text, ...] = ()
-    order: WrittenOrder = WrittenOrder()
-    history: Literal["any", "seen"] = "any"
-    control_tokens: Literal["allow", "neutralise", "flag", "block"] = "allow"
-    control_token_families: tuple[Text, ...] | None = None
-    hidden_characters: Literal["allow", "remove", "flag", "block"] = "allow"
-    fake_turns: Literal["allow", "flag", "block"] = "allow"
-    fence: WrittenFence = WrittenFence()
+    action: ActionWord | None = Field(None, description="another action; `allow` turns the rule off")
+    severity: SeverityWord | None = Field(None, description="another severity")
+    applies_to: Annotated[tuple[ProvenanceWord, ...], Field(min_length=1)] | None = Field(
+        None, description="other texts to look at"
+    )
+    mode: ModeWord | None = Field(None, description="`shadow`: a finding is only told in the log")
+    when: WrittenCondition | None = Field(None, description="a condition; the rule is off where it does not hold")
 
 
 class WrittenOpaque(Written):
     """Content a text guard cannot read. What is not mentioned is blocked."""
 
-    image: PassWord = "block"
-    audio: PassWord = "block"
-    file: PassWord = "block"
-    tokens: PassWord = "block"
-    encrypted: PassWord = "block"
-    unknown: PassWord = "block"
+    image: PassWord = Field("block", description="pictures")
+    audio: PassWord = Field("block", description="sound")
+    file: PassWord = Field("block", description="attached files")
+    tokens: PassWord = Field("block", description="text as token numbers")
+    encrypted: PassWord = Field("block", description="content that only the upstream can read")
+    unknown: PassWord = Field("block", description="a content part of a type guardproxy does not know")
 
 
 class WrittenAnswers(Written):
-    on_block: Literal["finish", "error"] = "finish"
-    on_limit: Literal["finish", "error"] = "finish"
+    """How answers are treated."""
+
+    on_block: Literal["finish", "error"] = Field(
+        "finish",
+        description="how a streamed answer ends that a rule blocks after its first byte. `finish`: with a refusal and "
+        "`finish_reason: content_filter`. `error`: with an error event, which clients raise",
+    )
+    on_limit: Literal["finish", "error"] = Field(
+        "finish",
+        description="the same for an answer that a hard quota ends; `finish`: with `finish_reason: length` where the "
+        "surface has such words",
+    )
 
 
 class WrittenLimits(Written):
-    body_bytes: Count = 20 * 1024 * 1024
-    messages: Count | None = None
-    text_characters: Count | None = None
-    tools: Count | None = None
-    inputs: Count | None = None
-    choices: Count | None = None
-    output_tokens: Count | None = None
-    matching_work: Count | None = MATCHING_WORK_PER_CHARACTER
-    images: Annotated[int, Field(ge=0)] | None = None
-    files: Annotated[int, Field(ge=0)] | None = None
-    models: tuple[Text, ...] = ()
+    """The size of one request. A limit that is not written does not apply, but those with a default."""
+
+    body_bytes: Count = Field(20 * 1024 * 1024, description="bytes of the body")
+    messages: Count | None = Field(None, description="messages")
+    text_characters: Count | None = Field(None, description="characters over all texts of the request")
+    tools: Count | None = Field(None, description="tool definitions")
+    inputs: Count | None = Field(None, description="inputs of one request to embeddings, completions or moderations")
+    choices: Count | None = Field(None, description="answers asked for, the request's `n`")
+    output_tokens: Count | None = Field(None, description="output tokens asked for")
+    matching_work: Count | None = Field(
+        MATCHING_WORK_PER_CHARACTER,
+        description="steps of work that a character of a request, or of an answer, may cost to inspect, below; `null` "
+        "for no limit",
+    )
+    images: Annotated[int, Field(ge=0)] | None = Field(None, description="images in messages")
+    files: Annotated[int, Field(ge=0)] | None = Field(None, description="files in messages")
+    models: tuple[Text, ...] = Field(
+        (), description="names of models, with `*`; requests to others are answered 403 `model_not_allowed`"
+    )
 
 
 class WrittenParameters(Written):
@@ -131,72 +152,68 @@ class WrittenSurface(Written):
     block: bool | None = None
 
 
-class WrittenOnly(Written):
-    """Shell patterns; an entry that is left out means all."""
-
-    models: tuple[Text, ...] = ()
-    teams: tuple[Text, ...] = ()
-    keys: tuple[Text, ...] = ()
-
-
-ShareWord = Literal["key", "team", "model", "policy", "global"]
-
-
-def _as_list(written: object) -> object:
-    """One word stands for a list of it; a list becomes a tuple, as strict models want it."""
-    if isinstance(written, str):
-        return (written,)
-    return tuple(written) if isinstance(written, list) else written
-
-
-class WrittenQuota(Written):
-    """`limit` is a whole number; of cost, US dollars with any fraction. Only concurrency has no `per`."""
-
-    metric: Literal["requests", "tokens", "input_tokens", "output_tokens", "cost", "concurrency", "units"]
-    per: Literal["second", "minute", "hour", "day", "calendar_day", "week", "month"] | None = None
-    limit: Annotated[float, Field(gt=0, le=2**53)]
-    scope: Annotated[tuple[ShareWord, ...], BeforeValidator(_as_list), Field(min_length=1)] = ("key",)
-    only: WrittenOnly = WrittenOnly()
-    unit: Name | None = None
-    zone: Text | None = None
-    hard: bool = False
-    mode: Literal["enforce", "shadow"] = "enforce"
-    on_store_error: Literal["degraded", "closed", "open"] | None = None
-
-
-class WrittenPolicy(Written):
-    """One policy. `packs` are names of shipped packs, or directories (written with a slash) next to the file.
+class WrittenSections(Written):
+    """What a policy says, and what a block under `when` may say otherwise.
 
     `override` goes by rule id, or by `<pack>.*` for a whole pack; what it says about one rule comes first.
     """
 
-    version: Literal[1]
-    name: Name
-    description: str = ""
-    packs: tuple[Text, ...] = ()
-    rules: tuple[WrittenRule, ...] = ()
-    override: dict[str, WrittenOverride] = Field(default_factory=dict)
-    context: WrittenContext = WrittenContext()
-    opaque: WrittenOpaque = WrittenOpaque()
-    parameters: WrittenParameters = WrittenParameters()
-    server_state: Literal["deny", "own", "allow"] = "deny"
-    surfaces: dict[str, WrittenSurface] = Field(default_factory=dict)
-    limits: WrittenLimits = WrittenLimits()
-    quotas: tuple[WrittenQuota, ...] = ()
-    answers: WrittenAnswers = WrittenAnswers()
-    tools: WrittenTools | None = None
+    mode: ModeWord = Field("enforce", description="`shadow`: the policy only tells what it would do")
+    override: dict[str, WrittenOverride] = Field(
+        default_factory=dict, description="by rule id, or by `<pack>.*` for all of a pack: what to change about it"
+    )
+    context: WrittenContext = Field(WrittenContext(), description="who may speak as whom")
+    opaque: WrittenOpaque = Field(WrittenOpaque(), description="content a text guard cannot read")
+    parameters: WrittenParameters = Field(
+        WrittenParameters(), description="members of a request that are unknown, or would defeat the guard, below"
+    )
+    server_state: Literal["deny", "own", "allow"] = Field(
+        "deny", description="what a request may refer to that is stored at the upstream, below"
+    )
+    surfaces: dict[str, WrittenSurface] = Field(default_factory=dict, description="which APIs are open, below")
+    limits: WrittenLimits = Field(WrittenLimits(), description="the size of one request")
+    quotas: tuple[WrittenQuota, ...] = Field((), description="how much may be used, and by whom")
+    answers: WrittenAnswers = Field(WrittenAnswers(), description="how answers are treated")
+    tools: WrittenTools | None = Field(None, description="what agents may do with tools")
+
+
+class WrittenWhen(WrittenSections):
+    """What the policy says where a condition holds; the rest of the policy stays as it is."""
+
+    if_: WrittenCondition = Field(alias="if", description="the condition")
+
+
+class WrittenPolicy(WrittenSections):
+    """One policy. `packs` are names of shipped packs, or directories (written with a slash) next to the file."""
+
+    version: Literal[1] = Field(description="the version of this language")
+    name: Name = Field(description="lower case letters, digits, hyphens; stands in logs and in `x-guardproxy-policy`")
+    description: str = Field("", description="what the policy is for")
+    extends: Text | None = Field(
+        None, description="a shipped policy by name, or a file next to this one (`./base.yaml`), to be laid over"
+    )
+    tightens: tuple[Name, ...] = Field(
+        (), description="policies a caller may choose this one instead of; checked when it is loaded"
+    )
+    packs: tuple[Text, ...] = Field(
+        (), description="shipped packs by name, or directories next to the file, written with a slash: `./my-pack`"
+    )
+    rules: tuple[WrittenRule, ...] = Field((), description="rules written here instead of in a pack")
+    when: tuple[WrittenWhen, ...] = Field((), description="what the policy says otherwise where a condition holds")
 
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def read_as(model: type[Model], file: YamlFile, content: object, place: Place = ()) -> Model:
+def read_as(model: type[Model], file: Source, content: object, place: Place = ()) -> Model:
     """`content`, which stands at `place` of `file`, as a `model`. Raises `ConfigurationError`, a line per problem."""
     try:
         # Strict JSON mode: a list may be a tuple, as there is no other way to write one, and nothing else bends.
         return model.model_validate_json(json.dumps(content))
     except ValidationError as error:
-        problems = [_problem(model, file, place, detail) for detail in error.errors(include_url=False)]
+        details = error.errors(include_url=False)
+        told = [detail for detail in details if not _is_misspelt(detail, details)]
+        problems = [_problem(model, file, place, detail) for detail in told]
         # Not chained: pydantic quotes what it was given, and that may be a key somebody wrote into the file.
         raise ConfigurationError("\n".join(problems)) from None
 
@@ -217,7 +234,7 @@ _FORMS: Final = {
 _CALLED: Final = {"applies_to": "provenance", "per": "window"}
 
 
-def _problem(model: type[BaseModel], file: YamlFile, place: Place, detail: ErrorDetails) -> str:
+def _problem(model: type[BaseModel], file: Source, place: Place, detail: ErrorDetails) -> str:
     inside = detail["loc"]
     where = (*place, *inside)
     name = next((step for step in reversed(inside) if isinstance(step, str)), "the file")
@@ -239,6 +256,16 @@ def _problem(model: type[BaseModel], file: YamlFile, place: Place, detail: Error
             return f"{file.at(where)}: '{name}' needs at least one entry"
     said = detail["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("Value error, ")
     return f"{file.at(where)}: '{name}' {said}"
+
+
+def _is_misspelt(missing: ErrorDetails, details: list[ErrorDetails]) -> bool:
+    """Whether a key is missing only because it is misspelt, which is told already."""
+    if missing["type"] != "missing":
+        return False
+    *around, name = missing["loc"]
+    unknown = [one["loc"] for one in details if one["type"] == "extra_forbidden"]
+    beside = [str(place[-1]) for place in unknown if [*place[:-1]] == around]
+    return bool(get_close_matches(str(name), beside, n=1))
 
 
 def _keys_at(model: Any, place: Place) -> list[str]:

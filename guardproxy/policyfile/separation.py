@@ -62,7 +62,7 @@ def prompt_text(document: PolicyDocument) -> str | None:
     # Next to the file that names it, which need not be the one that was asked for.
     path = Path(where.rsplit(":", 2)[0]).parent / prompt.file
     try:
-        raw = path.read_bytes()
+        raw = document.sources.read(path)
         if len(raw) > PROMPT_BYTES:
             raise ConfigurationError(f"{where}: the prompt in {prompt.file} is larger than {PROMPT_BYTES:,} bytes")
         text = raw.decode("utf-8-sig").strip()

@@ -25,10 +25,22 @@ PACK: Final = "tools"
 _GROUP: Final = "$"
 _Place = tuple[str | int, ...]
 
+# By what was written: the same rules are one object, so that policies that share them can be compared.
+_compiled: dict[str, ToolRules] = {}
+_MOST_COMPILED: Final = 100
+
 
 def compile_tools(document: PolicyDocument) -> ToolRules | None:
     """The rules about tools, if the policy has any. Raises `ConfigurationError`, one line per problem."""
-    return None if document.written.tools is None else _Compiler(document, document.written.tools).compile()
+    if document.written.tools is None:
+        return None
+    written = document.written.tools.model_dump_json(by_alias=True)
+    if (tools := _compiled.get(written)) is None:
+        tools = _Compiler(document, document.written.tools).compile()
+        if len(_compiled) >= _MOST_COMPILED:
+            _compiled.clear()
+        _compiled[written] = tools
+    return tools
 
 
 def rules_of(tools: ToolRules | None) -> dict[str, Rule]:

@@ -122,3 +122,30 @@ async def test_what_to_put_into_the_application_is_told_once(
         assert f"http://{shown}:{running.listeners.port}/v1" in said.out
         assert said.out.count(str(running.new_key)) == 1
         assert ("other machines" in said.err) == warned
+
+
+async def test_several_policies_are_loaded_and_a_mistyped_key_is_no_key(tmp_path: Path) -> None:
+    (tmp_path / "policies").mkdir()
+    for name in ("default", "strict"):
+        (tmp_path / "policies" / f"{name}.yaml").write_text(f"version: 1\nname: {name}\n", encoding="utf-8")
+    several: dict[str, Any] = {"files": (str(tmp_path / "policies"),), "keys": {"session": "strict"}}
+    environ = UPSTREAM | {"GUARDPROXY_KEY": OWN_KEY}
+    async with started(made(tmp_path, policy=None, policies=several), environ) as (running, captured):
+        policies = running.gateway.policies.current
+        assert policies.assigned(SESSION).policy.name == "strict"
+        loaded = [event["policy"] for event in captured.events() if event["event"] == "policy_loaded"]
+        assert sorted(loaded) == ["default", "strict"]
+    several["keys"] = {"sesion": "strict"}
+    assert await refused(made(tmp_path, policy=None, policies=several), environ) == (
+        "policies.keys.sesion: there is no key of this name, did you mean 'session'?"
+    )
+
+
+async def test_a_candidate_runs_beside_the_present_policy(tmp_path: Path) -> None:
+    (tmp_path / "next.yaml").write_text("version: 1\nname: next\n", encoding="utf-8")
+    policies = {"candidate": str(tmp_path / "next.yaml"), "candidate_log": str(tmp_path / "c.jsonl")}
+    async with started(made(tmp_path, policies=policies), UPSTREAM) as (running, _):
+        assert running.gateway.candidate is not None
+        assert running.gateway.policies.current.default.policy.name == "tiny"
+        running.look_at_policies()
+        assert len(running.reloaders) == 2

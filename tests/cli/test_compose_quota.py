@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from guardproxy.audit.sinks import configure_logging
-from guardproxy.cli.compose_quota import make_ledger, make_planner, steady_epoch_ms, store_address
+from guardproxy.cli.compose_quota import check_prices, make_ledger, make_planner, steady_epoch_ms, store_address
+from guardproxy.core.choice import Choice, PolicySet
 from guardproxy.core.policy import Policy
 from guardproxy.core.principal import Principal
 from guardproxy.core.quota import Metric, Period, Quota
@@ -89,14 +90,11 @@ def test_a_command_that_needs_a_store_says_how_to_name_one() -> None:
 
 def test_prices_are_whole_numbers_and_money_needs_them() -> None:
     policy = Policy("p", "r", quotas=(Quota(Metric.COST, 0, 10**9, period=Period.MONTH),))
-    with pytest.raises(ConfigurationError, match=r"quota\.prices"):
-        make_planner(settings(), policy)
-    planner = make_planner(settings(prices=[{"models": ["m"], "input": 0.15, "output": 0.6}]), policy)
+    with pytest.raises(ConfigurationError, match=r"p: .*quota\.prices"):
+        check_prices(settings(), PolicySet.of(Choice(Policy("p", "r"), (), {1: policy})))
+    priced = settings(prices=[{"models": ["m"], "input": 0.15, "output": 0.6}])
+    check_prices(priced, PolicySet.of(policy))
+    planner = make_planner(priced)
     plan = planner.plan(policy, Principal("k", "k"), "m", True)
     assert plan.charge(1_000_000, 1_000_000)["cost"] == 750_000_000
-    assert (
-        make_planner(settings(enforce=False), Policy("p", "r"))
-        .plan(policy, Principal("k", "k"), "m", True)
-        .quotas[0]
-        .shadow
-    )
+    assert make_planner(settings(enforce=False)).plan(policy, Principal("k", "k"), "m", True).quotas[0].shadow

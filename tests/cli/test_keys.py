@@ -52,6 +52,12 @@ def test_create_prints_the_key_alone_on_standard_output_and_it_works(shell: Shel
     assert (found.key_id, found.name, found.operator) == (parse(token), "alice", False)
 
 
+def test_a_key_may_belong_to_a_team(shell: Shell) -> None:
+    shell.create("alice", "--team", "research")
+    assert [key.team for key in read_keys(shell.file)] == ["research"]
+    assert shell.run("create", "bob", "--team", " padded ").exit_code == 2
+
+
 def test_a_key_speaks_as_user_unless_operator_is_asked_for(shell: Shell) -> None:
     user = shell.run("create", "alice")
     operator = shell.run("create", "bob", "--speaks-as", "operator")

@@ -102,6 +102,34 @@ def test_reconcile_raises_a_lost_account_to_the_logs_and_no_further(
     assert "900 tokens of 1,000 tokens used" in shell.run("show", "--team", "red").stdout
 
 
+def test_of_several_policies_the_caller_s_is_shown_and_those_of_all_are_reset(
+    shell: Shell, server: StoreServer, tmp_path: Path
+) -> None:
+    other = (
+        POLICY.replace("small", "other")
+        .replace("limit: 1000", "limit: 50")
+        .replace("day, limit: 5000", "day, limit: 7")
+    )
+    (tmp_path / "other.yaml").write_text(other, encoding="utf-8")
+    settings = json.loads(shell.config.read_text(encoding="utf-8"))
+    settings["policies"] = {
+        "files": [settings.pop("policy"), "other.yaml"],
+        "default": "small",
+        "teams": {"red": "other"},
+    }
+    shell.config.write_text(json.dumps(settings), encoding="utf-8")
+    spend(shell, server, 300)
+    red = shell.run("show", "--team", "red").stdout
+    assert "tokens/month@UTC: 300 tokens of 50 tokens used" in red
+    assert "of 1,000" not in red
+    assert "tokens/month@UTC: 0 tokens of 1,000 tokens used" in shell.run("show", "--team", "blue").stdout
+    everybody = shell.run("show").stdout
+    assert "300 tokens of 5,000 tokens" in everybody
+    assert "300 tokens of 7 tokens" in everybody
+    assert shell.run("reset", "--team", "red", "--yes").stdout.count("team:") == 1
+    assert "tokens/month@UTC: 0 tokens of 50" in shell.run("show", "--team", "red").stdout
+
+
 def test_mistakes_are_told(shell: Shell, server: StoreServer, tmp_path: Path) -> None:
     assert "No key has this id" in shell.run("show", "--key", "nobody").stderr
     empty = tmp_path / "empty.jsonl"

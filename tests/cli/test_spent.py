@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from guardproxy.cli.spent import read_spent
+from guardproxy.core.choice import Choice, PolicySet
+from guardproxy.core.conditions import Condition, OneOf
 from guardproxy.core.policy import Policy
 from guardproxy.core.quota import Metric, Period, Quota, Share
 from guardproxy.errors import ConfigurationError
@@ -18,6 +20,7 @@ from guardproxy.settings import Settings
 MONTH = Quota(Metric.COST, 0, 10**12, period=Period.MONTH, shares=(Share.TEAM,))
 DAY = Quota(Metric.TOKENS, 0, 10**9, period=Period.DAY)
 POLICY = Policy("p", "r", quotas=(MONTH, DAY, Quota(Metric.TOKENS, 60, 100)))
+ALONE = PolicySet.of(POLICY)
 SETTINGS = Settings.model_validate_json(json.dumps({"quota": {"prices": [{"models": ["*"], "input": 1.0}]}}))
 NOON = int(datetime(2026, 3, 5, 12, tzinfo=UTC).timestamp() * 1000)
 
@@ -29,10 +32,10 @@ def line(number: int, time: str, team: str | None, cost: int, tokens: int) -> di
     }  # fmt: skip
 
 
-def spent(*logs: Path) -> dict[tuple[str, str], int]:
+def spent(*logs: Path, policies: PolicySet = ALONE) -> dict[tuple[str, str], int]:
     return {
         (account.scope, account.quotas[0].id): sum(charge.values())
-        for account, charge in read_spent(logs, SETTINGS, POLICY, NOON)
+        for account, charge in read_spent(logs, SETTINGS, policies, NOON)
     }
 
 
@@ -50,6 +53,23 @@ def test_charges_of_the_current_periods_are_summed_by_account(tmp_path: Path) ->
     found = spent(log, other)
     assert sorted(found.values()) == [11, 12, 40]
     assert {quota for _, quota in found} == {"cost/month@UTC", "tokens/day@UTC"}
+
+
+def test_each_line_is_charged_by_the_policy_it_was_decided_by(tmp_path: Path) -> None:
+    form = Policy("p", "r-1", quotas=(DAY,))
+    choice = Choice(POLICY, (Condition((OneOf("metadata.tier", frozenset({"x"})),)),), {0: POLICY, 1: form})
+    other = Choice(Policy("other", "q"))
+    policies = PolicySet("s", choice, {"p": choice, "other": other})
+    log = tmp_path / "a.jsonl"
+    decided = [("p", "r"), ("p", "r-1"), ("other", "q"), ("gone", "x"), ("p", "before a change")]
+    lines = [
+        {**line(10**number, "2026-03-05T00:00:00.000Z", "red", 0, 10**number), "policy": name, "revision": revision}
+        for number, (name, revision) in enumerate(decided)
+    ]
+    log.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    assert {quota: total for (_, quota), total in spent(log, policies=policies).items()} == {
+        "cost/month@UTC": 0, "tokens/day@UTC": 11_011,
+    }  # fmt: skip
 
 
 def test_a_log_that_cannot_be_read_is_told(tmp_path: Path) -> None:

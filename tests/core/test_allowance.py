@@ -163,6 +163,35 @@ def test_all_channels_of_an_answer_share_what_is_allowed() -> None:
     assert guard.blocked is not None
 
 
+@settings(
+    max_examples=10,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.integers(0, 3000), st.lists(st.integers(0, 9000), max_size=30))
+def test_under_a_policy_in_shadow_it_goes_on_unread_and_that_is_told(ordinary: int, cuts: list[int]) -> None:
+    kit = make_kit(DEAR, actions=dict.fromkeys(DEAR, Action.ALLOW))
+    shadow = dataclasses.replace(policy(kit), shadow=True)
+    text = ("some words and a key-1234 " * 120)[:ordinary] + dear_text(6000) + "1"
+    streamed, whole = OutputGuard(shadow), OutputGuard(shadow)
+    channel = streamed.open(PATH)
+    assert text == "".join(map(channel.feed, pieces_of(text, cuts))) + channel.finish() == whole.whole(text, PATH)
+    for verdict in (streamed.verdict(), whole.verdict(), inspect(shadow, [Segment(text, Provenance.MODEL, PATH)])):
+        assert (verdict.action, verdict.would) == (Action.ALLOW, Action.BLOCK)
+        assert MATCHING_WORK in [finding.rule for finding in verdict.shadow]
+        assert verdict.coverage.skipped == {MATCHING_WORK: 1}
+
+
+def test_in_shadow_what_is_not_looked_at_costs_nothing_more() -> None:
+    kit = make_kit(DEAR, actions=dict.fromkeys(DEAR, Action.ALLOW))
+    channel = OutputGuard(dataclasses.replace(policy(kit), shadow=True)).open(PATH)
+    channel.feed(dear_text(20_000))
+    before = work_of(kit.detectors)
+    assert channel.feed(dear_text(20_000, 2)) == dear_text(20_000, 2)
+    assert work_of(kit.detectors) == before
+
+
 def test_a_text_that_arrives_at_once_goes_out_whole_or_not_at_all() -> None:
     kit = make_kit(DEAR)
     guard = OutputGuard(policy(kit))

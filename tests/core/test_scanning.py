@@ -106,11 +106,14 @@ def test_what_was_found_once_is_found_again() -> None:
     assert [len(verdict.findings) for verdict in verdicts] == [1, 1, 1]
 
 
-def test_a_memo_of_another_policy_is_not_asked() -> None:
+def test_what_is_clean_under_one_policy_is_looked_at_under_another() -> None:
     policy = WORDS.policy()
     memo = Memo("another revision", b"key")
-    run(inspect_in_steps(policy, conversation(*(f"{LONG} {at}" for at in range(5))), (), memo))
-    assert len(memo) == 0
+    secret = f"{LONG} secret"
+    for text in [secret, *(f"{LONG} {at}" for at in range(5))]:
+        memo.remember(memo.digest(Provenance.USER, [text]))
+    verdict, _ = run(inspect_in_steps(policy, conversation(secret, *(f"{LONG} {at}" for at in range(5))), (), memo))
+    assert len(verdict.findings) == 1
 
 
 def test_clean_parts_do_not_make_their_sum_clean() -> None:

@@ -77,9 +77,14 @@ async def launch(folder: Path, *arguments: str, **environ: str) -> asyncio.subpr
     (folder / "policy.yaml").write_text(POLICY, encoding="utf-8")
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "guardproxy", "serve", "--port", "0", "--admin-port", "0", "--policy", "policy.yaml",
-        *arguments, cwd=folder, env={"PATH": os.environ["PATH"], **environ},
+        *arguments, cwd=folder, env={**_finding_python(), **environ},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
+
+
+def _finding_python() -> dict[str, str]:
+    """What a process needs to run the code these tests belong to."""
+    return {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
 
 
 @asynccontextmanager
@@ -246,3 +251,17 @@ def _accepts(port: int) -> bool:
     except ConnectionRefusedError:
         return False
     return True
+
+
+async def test_changed_policies_are_taken_over_on_a_signal(tmp_path: Path) -> None:
+    async with (
+        running_upstream(answers(whole(completion()))) as upstream,
+        serving(tmp_path, upstream, GUARDPROXY_KEY=OWN_KEY) as running,
+    ):
+        before = (await running.chat(OWN_KEY)).headers["x-guardproxy-policy"]
+        (tmp_path / "policy.yaml").write_text(POLICY + "limits: {messages: 7}\n", encoding="utf-8")
+        running.process.send_signal(signal.SIGHUP)
+        async with asyncio.timeout(30):
+            while (after := (await running.chat(OWN_KEY)).headers["x-guardproxy-policy"]) == before:
+                await asyncio.sleep(0.05)
+        assert after.startswith("tiny@")

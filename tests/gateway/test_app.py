@@ -7,11 +7,13 @@ import socket
 
 import pytest
 
+from guardproxy.core.choice import Choice, PolicySet
 from guardproxy.core.policy import Policy
 from guardproxy.core.quota import Metric, Only, OnStoreError, Period, Quota
 from guardproxy.errors import ConfigurationError
 from guardproxy.gateway.app import Listeners
 from guardproxy.gateway.gateway import Bounds
+from guardproxy.gateway.policies import Policies
 from guardproxy.quota.ledger import MemoryLedger
 from tests.support.caller import Answer, calling, request
 from tests.support.gateway import KEY, DataPlane, Reply, data_plane, make_gateway
@@ -61,6 +63,14 @@ async def test_without_the_store_of_quotas_it_is_ready_unless_every_request_is_r
     async with data_plane(policy=policy, ledger=LostStore(lambda: 0)) as on:
         ready = await look(on, "/health/ready")
         assert (ready.status, ready.json["quota"]["degraded"]) == (status, True)
+
+
+async def test_it_is_ready_without_the_store_as_long_as_one_policy_admits_requests() -> None:
+    closed = Policy("closed", "r1", quotas=(Quota(Metric.REQUESTS, 60, 9, on_store_error=OnStoreError.CLOSED),))
+    for other, status in ((closed, 503), (Policy("open", "r2"), 200)):
+        policies = PolicySet("r", Choice(closed), {"closed": Choice(closed), "other": Choice(other)})
+        async with data_plane(policies=Policies(policies), ledger=LostStore(lambda: 0)) as on:
+            assert (await look(on, "/health/ready")).status == status
 
 
 async def test_live_and_ready_while_it_serves() -> None:

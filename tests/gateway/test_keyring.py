@@ -33,6 +33,16 @@ def test_a_key_finds_its_principal() -> None:
     assert keyring.find(operator_token, NOW) == Principal(operator.id, "bob", operator=True)
 
 
+def test_a_key_brings_its_team_and_its_name_is_known() -> None:
+    token, key = made(team="research")
+    keyring = Keyring([key], PEPPER)
+    found = keyring.find(token, NOW)
+    assert found is not None
+    assert found.team == "research"
+    assert keyring.names == {"alice"}
+    assert keyring.with_session_key("s" * 16).names == {"alice", "session"}
+
+
 def test_a_well_formed_key_nobody_made_finds_nobody() -> None:
     assert Keyring([made()[1]], PEPPER).find(new_key(secrets.token_bytes).token, NOW) is None
 

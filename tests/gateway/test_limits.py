@@ -173,6 +173,21 @@ async def test_a_streamed_answer_that_costs_too_much_ends_as_the_policy_wants(on
         assert on.record["rules"] == {"limits.matching_work": 1}
 
 
+@pytest.mark.usefixtures("_nothing_is_free")
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_policy_in_shadow_passes_it_unread_and_tells(stream: bool) -> None:
+    frames = [event(chunk({"content": DEAR})), event(chunk({}, finish_reason="stop")) + DONE]
+    reply = (lambda: streamed(*frames)) if stream else (lambda: replies(completion(DEAR)))
+    async with data_plane(reply, dear(0, shadow=True)) as on:
+        answer = await on.chat(DEAR, stream=stream)
+        assert answer.status == 200
+        assert DEAR.encode() in answer.body
+        assert DEAR.encode() in (on.upstream.sent[-1].body or b"")
+        assert (on.record["event"], on.record["would_action"]) == ("exchange_completed", "block")
+        assert on.record["shadow_rules"] == {"limits.matching_work": 2}
+        assert on.record["coverage"]["skipped"]["limits.matching_work"] >= 2
+
+
 def dear(per_character: int | None, **changes: Any) -> Policy:
     technique = DETECTORS["pattern"]
     looks: Detector = technique.build([("own.odd", technique.options(pattern="x[a-z]{0,200}1"))])

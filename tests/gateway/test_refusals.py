@@ -19,6 +19,12 @@ from tests.support.policies import SMALL
 GATEWAY = make_gateway(SMALL)[0]
 
 
+def draft_of(request_id: str = "req_1") -> Draft:
+    draft = Draft(request_id)
+    draft.policy = SMALL
+    return draft
+
+
 def finding(rule: str, *path: str | int) -> Finding:
     return Finding(rule, Severity.HIGH, Provenance.USER, path, 0, 5, "«ma•••an»")
 
@@ -34,7 +40,7 @@ def test_the_first_rule_that_blocks_decides() -> None:
 
 
 def test_a_refusal_names_place_category_policy_and_incident() -> None:
-    draft = Draft("req_1")
+    draft = draft_of()
     verdict = blocked(finding("own.codeword", "x"), finding("own.forbidden", "messages", 2, "content", 0, "text"))
     error = refusal(GATEWAY, draft, verdict)
     assert isinstance(error, PolicyBlocked)
@@ -45,7 +51,7 @@ def test_a_refusal_names_place_category_policy_and_incident() -> None:
 
 
 def test_a_key_that_may_not_speak_as_the_operator_is_told_what_to_do() -> None:
-    error = refusal(GATEWAY, Draft("req_1"), blocked(finding(OPERATOR_MESSAGE, "messages", 0, "role")))
+    error = refusal(GATEWAY, draft_of(), blocked(finding(OPERATOR_MESSAGE, "messages", 0, "role")))
     assert (error.status, error.code, error.param) == (403, "role_not_allowed", "messages[0].role")
     assert "--speaks-as operator" in error.message
     assert PolicyBlocked.status == 400
@@ -61,11 +67,11 @@ def test_a_key_that_may_not_speak_as_the_operator_is_told_what_to_do() -> None:
     ],
 )
 def test_the_message_says_why_in_general(rule: str, words: str) -> None:
-    assert words in refusal(GATEWAY, Draft("req_1"), blocked(finding(rule))).message
+    assert words in refusal(GATEWAY, draft_of(), blocked(finding(rule))).message
 
 
 def test_a_text_that_costs_too_much_is_over_a_limit() -> None:
-    error = refusal(GATEWAY, Draft("req_1"), blocked(finding(MATCHING_WORK, "messages", 0, "content")))
+    error = refusal(GATEWAY, draft_of(), blocked(finding(MATCHING_WORK, "messages", 0, "content")))
     assert (error.status, error.code, error.param) == (400, "limit_exceeded", "messages[0].content")
     assert error.detail["category"] == "limits"
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from guardproxy.core.choice import Choice
+from guardproxy.core.conditions import Condition, OneOf
 from guardproxy.core.quota import Metric, Only, Period, Quota, Share
+from guardproxy.gateway.policies import Policies
 from guardproxy.quota.plan import Planner
 from guardproxy.quota.price import Price, PriceTable
 from tests.support.caller import ask
@@ -41,6 +44,16 @@ async def test_with_a_model_its_own_quotas_are_told_too() -> None:
         told = (await on.get(f"{USAGE}?model=m")).json["quotas"]
         (tokens,) = [quota for quota in told if quota["id"] == "tokens/60s[models=m]"]
         assert (tokens["mode"], tokens["used"]) == ("shadow", 12)
+
+
+async def test_the_policy_is_that_of_the_caller_and_of_the_model() -> None:
+    plain = small(quotas=QUOTAS[:1])
+    form = small(revision="r1-1", quotas=(Quota(Metric.REQUESTS, 60, 1),))
+    choice = Choice(plain, (Condition((OneOf("model", frozenset({"m"})),)),), {0: plain, 1: form})
+    async with data_plane(policies=Policies.of(choice)) as on:
+        for path, limit in ((USAGE, 3), (f"{USAGE}?model=m", 1), (f"{USAGE}?model=other", 3)):
+            (requests,) = (await on.get(path)).json["quotas"]
+            assert requests["limit"] == limit
 
 
 async def test_without_a_key_or_on_another_path_nothing_is_told() -> None:

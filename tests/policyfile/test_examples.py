@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from guardproxy.errors import ConfigurationError
 from guardproxy.policyfile.compile import compile_rule
-from guardproxy.policyfile.examples import ALPHABETS, count_examples, expand, run_examples
+from guardproxy.policyfile.examples import (
+    ALPHABETS,
+    WORTH_FORKING,
+    count_examples,
+    expand,
+    run_examples,
+    run_examples_side_by_side,
+)
 from guardproxy.policyfile.load import read_rule
 from tests.policyfile.workshop import rule, write_rule
 
@@ -79,3 +86,14 @@ def test_text_with_doubled_braces_is_itself(text: str) -> None:
 def test_a_malformed_generator_is_refused(template: str, expected: str) -> None:
     with pytest.raises(ConfigurationError, match=expected):
         expand(template, Random(0))
+
+
+def test_side_by_side_the_same_examples_fail_in_the_same_order(tmp_path: Path) -> None:
+    rules = []
+    for number in range(WORTH_FORKING):
+        wrong = {"match": ["abc"], "pass": ["an abc" if number % 17 == 3 else "xyz"]}
+        rules.append(compile_rule(read_rule(write_rule(tmp_path, rule(f"mine.r{number}", "abc", examples=wrong)))))
+    expected = run_examples(rules)
+    assert len(expected) == 6
+    assert run_examples_side_by_side(rules, 3) == expected
+    assert run_examples_side_by_side(rules[:5], 3) == run_examples(rules[:5])

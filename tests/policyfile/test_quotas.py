@@ -39,6 +39,11 @@ def test_everything_that_can_be_written_has_its_meaning(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_all_quotas_of_a_policy_in_shadow_are_in_shadow(tmp_path: Path) -> None:
+    path = write_policy(tmp_path, mode="shadow", quotas=[{"metric": "requests", "per": "day", "limit": 1}])
+    assert [quota.shadow for quota in compile_quotas(read_policy(path))] == [True]
+
+
 def test_without_its_store_a_hard_limit_is_closed_and_another_degraded_unless_written(tmp_path: Path) -> None:
     base = {"metric": "tokens", "limit": 5}
     found = quotas(

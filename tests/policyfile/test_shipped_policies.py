@@ -12,6 +12,9 @@ from guardproxy.core.exchange import OpaqueKind, Provenance
 from guardproxy.core.policy import OperatorMessages, Policy
 from guardproxy.core.verdict import Action
 from guardproxy.match.scanner import Span
+from guardproxy.policyfile.cases import cases_path, read_cases
+from guardproxy.policyfile.catalogue import is_cases_file, verify_alone
+from guardproxy.policyfile.choices import compile_choice
 from guardproxy.policyfile.compile import CompiledRule, compile_rule, compile_rules, load_policy
 from guardproxy.policyfile.examples import expand, run_examples
 from guardproxy.policyfile.load import read_policy, read_rule
@@ -114,10 +117,35 @@ def test_the_default_lets_images_through_and_keeps_the_operators_voice(default: 
     assert {"requests/60s", "tokens/60s"} == {quota.id for quota in default.quotas}
 
 
-def test_the_observing_policy_only_flags_and_still_masks() -> None:
+def test_the_observing_policy_only_tells_what_the_default_would_do_and_still_masks(default: Policy) -> None:
     policy = load_policy(shipped_policies() / "observe-only.yaml")
-    assert {Action.FLAG} == {rule.action for rule in policy.rules.values()}
+    assert policy.shadow
+    assert {name: rule.action for name, rule in default.rules.items()} == {
+        name: rule.shadow for name, rule in policy.rules.items()
+    }
+    assert {Action.ALLOW} == {rule.action for rule in policy.rules.values()}
     assert policy.masking
+
+
+POLICIES = [file for file in sorted(shipped_policies().glob("*.yaml")) if not is_cases_file(file)]
+
+
+@pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
+def test_a_shipped_policy_says_what_it_costs_and_what_it_does_not_do_and_has_cases(path: Path) -> None:
+    if path.stem == "empty":  # for measuring
+        return
+    comment = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    assert any(line.startswith("# Costs: ") for line in comment)
+    assert any(line.startswith("# Does not protect from: ") for line in comment)
+    assert "bench.policies" in " ".join(comment)
+    assert len(read_cases(cases_path(path))) >= 3
+
+
+@pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
+def test_a_shipped_policy_is_as_strict_as_it_says(path: Path) -> None:
+    document = read_policy(path)
+    assert document.written.name == path.stem
+    verify_alone(document, compile_choice(document))
 
 
 def test_the_empty_policy_looks_for_nothing() -> None:

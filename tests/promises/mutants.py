@@ -183,14 +183,14 @@ MUTANTS: Final = (
     Mutant(
         "a text that costs too much is let through as far as it was found harmless",
         "core/inspection.py",
-        "return Verdict(Action.BLOCK, (too_dear(provenance, dear.path),), coverage=unread)",
+        "return Verdict(Action.BLOCK, told, coverage=unread)",
         "break",
         ("tests/core/test_allowance.py",),
     ),
     Mutant(
         "what was held back leaves when a text costs too much",
         "core/stream.py",
-        'if owing >= _PAID_AT_ONCE and not self._pay():\n            return ""',
+        "if owing >= _PAID_AT_ONCE and not self._pay():\n            return self._give_up()",
         "if owing >= _PAID_AT_ONCE and not self._pay():\n            return text",
         ("tests/core/test_allowance.py",),
     ),

@@ -16,6 +16,7 @@ from guardproxy.gateway.app import Listeners
 from guardproxy.gateway.gateway import Bounds, Gateway
 from guardproxy.gateway.keyring import Keyring
 from guardproxy.gateway.lifecycle import Lifecycle
+from guardproxy.gateway.policies import Policies
 from guardproxy.gateway.upstream import RETURNED
 from guardproxy.match.scanner import MeteredScanner, Span
 from guardproxy.quota.ledger import MemoryLedger
@@ -182,7 +183,7 @@ def make_gateway(policy: Policy | None = None, **changes: Any) -> tuple[Gateway,
     captured = Captured()
     log = configure_logging("json", captured)
     parts: dict[str, Any] = {
-        "policy": policy or Policy("bare", "r1"),
+        "policies": Policies.of(policy or Policy("bare", "r1")),
         "keyring": Keyring.empty().with_session_key(KEY),
         "ledger": MemoryLedger(lambda: 0),
         "upstream": ScriptedUpstream(),

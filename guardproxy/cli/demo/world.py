@@ -73,7 +73,7 @@ class World:
 
     @property
     def policy(self) -> Policy:
-        return self.proxy.gateway.policy
+        return self.proxy.gateway.policies.current.default.policy
 
     @property
     def incidents(self) -> Path:

@@ -1,0 +1,88 @@
+"""`guardproxy rollback`: put the policies in force again that were in force before."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from guardproxy.policyfile.history import History, Kept
+
+_DEFAULT_CONFIG = Path("guardproxy.yaml")
+
+
+def rollback(
+    revision: Annotated[str | None, typer.Argument(help="A kept revision. Default: the one before.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Only show what is kept.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Let the policy files decide again.")] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="Settings file. Default: guardproxy.yaml if there is one.", envvar="GUARDPROXY_CONFIG", metavar="FILE"
+        ),
+    ] = None,
+) -> None:
+    """Put kept policies in force again, in every proxy that runs with these settings.
+
+    A proxy whose settings name a directory under `policies.state` keeps there the last ten revisions that were in
+    force, as the files they were made of. A rollback pins one of them: running proxies take it over as they take over
+    changed files, and so does one that starts. Changes of the files then wait until `--undo`.
+
+        guardproxy rollback --list
+
+        guardproxy rollback
+
+        guardproxy rollback 3f2a9c41d0b7
+
+        guardproxy rollback --undo
+    """
+    import os
+
+    from guardproxy.cli.compose_quota import check_prices
+    from guardproxy.errors import ConfigurationError
+    from guardproxy.policyfile.catalogue import load_policies
+    from guardproxy.policyfile.history import History
+    from guardproxy.settings import Overrides, load_settings, wanted_policies
+
+    if config is None and _DEFAULT_CONFIG.exists():
+        config = _DEFAULT_CONFIG
+    settings = load_settings(config, os.environ, Overrides())
+    if settings.policies.state is None:
+        raise ConfigurationError("nothing is kept: name a directory under policies.state in guardproxy.yaml")
+    history = History(Path(settings.policies.state))
+    if list_:
+        typer.echo("\n".join(_table(history)) or "nothing is kept yet")
+    elif undo:
+        history.release()
+        typer.echo("the policy files decide again")
+    else:
+        target = revision or _before(history)
+        check_prices(settings, load_policies(wanted_policies(settings), history.sources_of(target)).policies)
+        history.pin(target)
+        typer.echo(f"{target} is pinned; undo it with `guardproxy rollback --undo`")
+
+
+def _before(history: History) -> str:
+    """The revision that was in force before the present one."""
+    from guardproxy.errors import ConfigurationError
+
+    kept = [one.revision for one in history.revisions()]
+    pinned = history.pinned()
+    older = kept[kept.index(pinned) + 1 :] if pinned in kept else kept[1:]
+    if not older:
+        raise ConfigurationError(f"no earlier revision is kept in {history.directory}")
+    return older[0]
+
+
+def _table(history: History) -> list[str]:
+    pinned = history.pinned()
+    return [_row(one, pinned) for one in history.revisions()]
+
+
+def _row(one: Kept, pinned: str | None) -> str:
+    since = datetime.fromtimestamp(one.time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    policies = ", ".join(f"{name}@{revision}" for name, revision in one.policies.items())
+    return f"{one.revision}  {since}  {policies}{'  (pinned)' if one.revision == pinned else ''}"

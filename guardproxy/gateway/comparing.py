@@ -1,0 +1,166 @@
+"""What a candidate policy makes of an exchange that is over, step by step, and how that differs from what happened.
+
+The candidate sees the bytes the caller sent and the bytes the upstream answered, read by the same surface and held
+against the candidate by the same code as in an exchange. It cannot see what would only have happened under it: the
+answer to a request the present policy refused, or to one the candidate would have redacted otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from guardproxy.audit.comparisons import RuleChange
+from guardproxy.core.choice import Choice
+from guardproxy.core.context import refuse_opaque, speaks_as_operator
+from guardproxy.core.exchange import RequestReading
+from guardproxy.core.inspection import OutputGuard, inspect_in_steps, with_tools
+from guardproxy.core.policy import Policy
+from guardproxy.core.principal import Principal
+from guardproxy.core.tools.judge import ToolGuard
+from guardproxy.core.verdict import Action, Finding, Verdict
+from guardproxy.errors import RequestError
+from guardproxy.gateway.policies import facts_of
+from guardproxy.gateway.shadowing import what_would_be_refused
+from guardproxy.gateway.tools import tool_guard
+from guardproxy.surfaces import Surface
+from guardproxy.wire.document import decode
+from guardproxy.wire.sse import SseDecoder, SseError, SseEvent, SseItem
+from guardproxy.wire.strict_json import parse_strict
+
+NOTHING: Final = "nothing"
+MOST_CHANGES: Final = 20
+
+Steps = Generator[None, None, Verdict]
+
+
+class Sample(NamedTuple):
+    """An exchange that is over. `answer` are the upstream's bytes, None if no good answer came."""
+
+    principal: Principal
+    surface: Surface
+    policy: Policy
+    raw: bytes
+    answer: tuple[bytes, ...] | None
+    streamed: bool
+    request: Verdict | None
+    response: Verdict | None
+
+
+class NotComparable(Exception):
+    """The exchange ended before its texts were looked at, for a reason that is not the policy's: a quota, a fault."""
+
+
+class Difference(NamedTuple):
+    before: Action
+    after: Action
+    rules: tuple[RuleChange, ...]
+
+
+def compare_in_steps(sample: Sample, choice: Choice) -> Generator[None, None, tuple[Policy, Difference | None]]:
+    """The form of the candidate for this exchange, and what differs. Raises whatever reading the bytes raises."""
+    document = parse_strict(sample.raw)
+    yield
+    form = choice.among(facts_of(sample.principal, sample.surface.name, document))
+    # What either policy hides is masked, so that no excerpt shows what the present policy keeps back.
+    candidate = replace(form, masking=(*form.masking, *sample.policy.masking))
+    happened = sample.request or _refused(sample, sample.policy, document)
+    if happened is None:
+        raise NotComparable
+    tools = tool_guard(candidate, sample.surface, document, sample.principal)
+    request = yield from _request(sample, candidate, document, tools)
+    response: Verdict | None = None
+    if sample.answer is not None and request.action is not Action.BLOCK:
+        response = yield from _answer(sample, candidate, tools)
+    changes = [
+        *_changes("request", sample.policy, happened, candidate, request),
+        *(_changes("response", sample.policy, sample.response, candidate, response) if response else ()),
+    ]
+    before = _strictest(happened, sample.response)
+    after = _strictest(request, response)
+    different = before is not after or bool(changes)
+    return form, Difference(before, after, tuple(changes[:MOST_CHANGES])) if different else None
+
+
+def _request(sample: Sample, policy: Policy, document: object, tools: ToolGuard | None) -> Steps:
+    if refused := _refused(sample, policy, document):
+        return refused
+    verdict = yield from inspect_in_steps(policy, _read(sample, policy, document).segments)
+    return verdict if tools is None else with_tools(policy, verdict, tools.request_findings())
+
+
+def _refused(sample: Sample, policy: Policy, document: object) -> Verdict | None:
+    """A request the policy refuses for its size, a role or content nobody can look at."""
+    if policy.shadow:
+        return None
+    found = what_would_be_refused(policy, sample.principal, _read(sample, policy, document), sample.surface.members)
+    return Verdict(Action.BLOCK, tuple(found)) if found else None
+
+
+def _read(sample: Sample, policy: Policy, document: object) -> RequestReading:
+    assert sample.surface.read_request is not None  # noqa: S101 - only such exchanges are compared
+    operator = speaks_as_operator(policy.context, sample.principal)
+    return sample.surface.read_request(document, operator=operator)
+
+
+def _answer(sample: Sample, policy: Policy, tools: ToolGuard | None) -> Steps:
+    pieces = sample.answer or ()
+    if sample.streamed and sample.surface.open_stream is not None:
+        return (yield from _stream(sample.surface, policy, pieces, tools))
+    document = decode(b"".join(pieces))
+    if policy.redacts_answers:
+        sample.surface.strip_copies(document)
+    calls = sample.surface.read_calls
+    found = tools.judge(calls(document)) if tools is not None and calls is not None else []
+    answer = sample.surface.read_response(document)
+    yield
+    unread = () if policy.shadow else tuple(refuse_opaque(policy, answer.opaque))
+    if unread:
+        return Verdict(Action.BLOCK, unread)
+    return with_tools(policy, (yield from inspect_in_steps(policy, answer.segments)), found)
+
+
+def _stream(surface: Surface, policy: Policy, pieces: Sequence[bytes], tools: ToolGuard | None) -> Steps:
+    assert surface.open_stream is not None  # noqa: S101 - asked by the caller
+    guard, decoder = OutputGuard(policy, tools), SseDecoder()
+    editor = surface.open_stream(guard, None)
+    for piece in pieces:
+        items: Sequence[SseItem]
+        try:
+            items = decoder.feed(piece)
+        except SseError as error:
+            items = error.items
+        for item in items:
+            if isinstance(item, SseEvent):
+                editor.feed(item)
+        if guard.blocked:
+            return guard.verdict()
+        yield
+    with suppress(RequestError):  # the upstream broke off, as it did in the exchange
+        editor.finish()
+    return guard.verdict()
+
+
+def _changes(
+    direction: str, policy: Policy, before: Verdict | None, candidate: Policy, after: Verdict
+) -> Iterable[RuleChange]:
+    """The rules that did one thing and would do another; where the candidate finds something, with an excerpt."""
+    was = _done(policy, before.findings if before else ())
+    would = _done(candidate, after.findings)
+    excerpts = {finding.rule: finding.excerpt for finding in reversed(after.findings)}
+    for rule in sorted({*was, *would}):
+        one, other = was.get(rule, NOTHING), would.get(rule, NOTHING)
+        if one != other:
+            yield RuleChange(rule, one, other, direction, excerpts.get(rule, ""))
+
+
+def _done(policy: Policy, findings: Iterable[Finding]) -> dict[str, str]:
+    """What each rule did; the proxy's own findings always block."""
+    names = dict.fromkeys(finding.rule for finding in findings)
+    return {name: policy.rules[name].action.word if name in policy.rules else Action.BLOCK.word for name in names}
+
+
+def _strictest(*verdicts: Verdict | None) -> Action:
+    return max((verdict.action for verdict in verdicts if verdict is not None), default=Action.ALLOW)

@@ -1,0 +1,62 @@
+"""Which policy an exchange gets, and the one place where the policies in force are kept.
+
+A caller is given the policy of its key. With the header `x-guardproxy-use-policy` it may ask for another one, if that
+was found to be at least as strict; any other is refused in the same words, whether it exists or not. The policies in
+force are replaced as a whole; an exchange keeps the policy it was given until its last byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from guardproxy.core.choice import Choice, PolicySet
+from guardproxy.core.conditions import Facts
+from guardproxy.core.policy import Policy
+from guardproxy.core.principal import Principal
+from guardproxy.errors import NotAllowed
+
+ASKING_HEADER: Final = "x-guardproxy-use-policy"
+
+
+class Policies:
+    """The policies in force. `current` changes between two exchanges and never for one."""
+
+    def __init__(self, current: PolicySet) -> None:
+        self.current = current
+
+    @classmethod
+    def of(cls, policy: Policy | Choice) -> Policies:
+        """One policy, for everybody."""
+        return cls(PolicySet.of(policy))
+
+
+def choose(policies: PolicySet, principal: Principal, headers: Mapping[str, str]) -> Choice:
+    """The policy of a caller, or the stricter one it asks for. Raises `NotAllowed`."""
+    assigned = policies.assigned(principal) if policies.keys or policies.teams else policies.default
+    name = headers.get(ASKING_HEADER)
+    if name is None:
+        return assigned
+    asked = policies.asked(name, assigned)
+    if asked is None:
+        raise NotAllowed(
+            f"{ASKING_HEADER} may name a policy that is stricter than the one this key has; this is none",
+            param=ASKING_HEADER,
+            code="policy_not_allowed",
+        )
+    return asked
+
+
+def facts_of(principal: Principal, surface: str, document: Any = None) -> Facts:
+    """What conditions may ask about an exchange; `document` is the request's body, as it was parsed."""
+    members = document if isinstance(document, dict) else {}
+    model, metadata = members.get("model"), members.get("metadata")
+    return Facts(
+        key=principal.name,
+        team=principal.team or "",
+        surface=surface,
+        model=model if isinstance(model, str) else "",
+        metadata={name: value for name, value in metadata.items() if isinstance(value, str)}
+        if isinstance(metadata, dict)
+        else {},
+    )

@@ -1,0 +1,100 @@
+"""What a policy would be for a caller, and why, from the same files a proxy reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from guardproxy.cli.main import app
+from guardproxy.core.conditions import Facts
+from guardproxy.policyfile.catalogue import Wanted, load_policies
+from tests.policyfile.workshop import rule, write
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("GUARDPROXY_CONFIG", "GUARDPROXY_POLICY", "GUARDPROXY_KEYS"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "policies").mkdir()
+    rules = [rule("own.one", "abc"), rule("own.two", "abd", when={"model": "mini-*"})]
+    write(tmp_path / "policies" / "default.yaml", {"version": 1, "name": "default", "rules": rules})
+    strict = {
+        "version": 1, "name": "strict", "extends": "./default.yaml", "tightens": ["default"],
+        "override": {"own.one": {"action": "block"}},
+        "when": [{"if": {"team": "research"}, "limits": {"messages": 3}}],
+    }  # fmt: skip
+    write(tmp_path / "policies" / "strict.yaml", strict)
+    settings = {"policies": {"files": ["policies"], "keys": {"widget": "strict"}}}
+    write(tmp_path / "guardproxy.yaml", settings)
+    return tmp_path
+
+
+def explained(*arguments: str) -> Any:
+    result = CliRunner().invoke(app, ["explain", *arguments, "--json"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_it_names_the_policy_the_reason_and_the_chain(folder: Path) -> None:
+    said = explained("--key", "widget")
+    assert said["policy"].startswith("strict@")
+    assert said["because"] == "policies.keys gives it to the key 'widget'"
+    assert said["extends"] == ["policies/default.yaml"]
+    assert said["may_choose"] == []
+    assert explained()["because"] == "it is the default"
+    assert explained()["may_choose"] == ["strict"]
+
+
+def test_the_revision_is_the_one_an_exchange_would_have(folder: Path) -> None:
+    policies = load_policies(Wanted((folder / "policies",))).policies
+    form = policies.named["strict"].among(Facts("widget", "research", "chat_completions", "mini-1"))
+    said = explained("--key", "widget", "--team", "research", "--model", "mini-1")
+    assert said["policy"] == f"strict@{form.revision}"
+
+
+def test_each_condition_is_told_with_its_place_and_what_is_missing(folder: Path) -> None:
+    (block, on_rule) = explained("--key", "widget", "--team", "sales", "--model", "mini-1")["when"]
+    assert (block["holds"], block["why_not"]) == (False, "team is 'sales'")
+    assert (on_rule["holds"], on_rule["if"]) == (True, "model is mini-*")
+    assert block["at"].startswith("policies/strict.yaml:")
+    assert on_rule["at"].startswith("policies/default.yaml:")
+
+
+def test_every_section_says_where_it_was_written(folder: Path) -> None:
+    said = explained("--key", "widget", "--team", "research")
+    assert said["sections"]["limits"]["value"]["messages"] == 3
+    assert said["sections"]["limits"]["at"].startswith("policies/strict.yaml:")
+    assert said["overrides"]["own.one"]["at"].startswith("policies/strict.yaml:")
+
+
+def test_one_rule_in_full(folder: Path) -> None:
+    said = explained("--key", "widget", "--rule", "own.one")["rule"]
+    assert (said["action"], said["written_action"], said["applies_to"]) == ("block", "redact", ["tool", "user"])
+    assert "its condition does not hold" in explained("--rule", "own.two")["rule"]["action"]
+
+
+def test_a_stricter_policy_may_be_asked_for_and_no_other(folder: Path) -> None:
+    assert explained("--use-policy", "strict")["policy"].startswith("strict@")
+    result = CliRunner().invoke(app, ["explain", "--key", "widget", "--use-policy", "default"])
+    assert "may not choose 'default'" in str(result.exception)
+
+
+def test_for_people_it_is_a_few_lines(folder: Path) -> None:
+    result = CliRunner().invoke(app, ["explain", "--key", "widget", "--model", "x"], catch_exceptions=False)
+    assert "because   policies.keys gives it to the key 'widget'" in result.stdout
+    assert "does not hold: model is 'x'" in result.stdout
+    assert "own: 1 block" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["--rule", "own.on"], "did you mean 'own.one'?"), (["--metadata", "gold"], "NAME=VALUE")],
+)
+def test_what_cannot_be_explained_is_told(folder: Path, arguments: list[str], said: str) -> None:
+    result = CliRunner().invoke(app, ["explain", *arguments])
+    assert said in str(result.exception)
