@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
 
+from guardproxy.match.escapes import has_escapes, seen_in_steps
 from guardproxy.match.hidden_text import hidden_texts, is_hiding
 from guardproxy.match.pattern_set import SLICE, PatternSet
 from guardproxy.match.readings_scanner import ReadingsScanner
 from guardproxy.match.scanner import Span
-from guardproxy.match.view import SourceMap, View, fold_onto, view
 
 
 class Readings:
@@ -39,16 +39,16 @@ class Readings:
         """
         if self._patterns.may_match(text):
             return True
-        if text.isascii():
+        if _has_one_reading(text):
             return False
-        seen = view(text).text
-        if seen is text:
+        seen = _seen(text)
+        if seen == text:
             return False
         return self._patterns.may_match(seen) or is_hiding(text)
 
     def scan(self, text: str) -> Sequence[Span]:
         """All spans of a whole text: those of `scanner()`, and where several begin with one character, in its order."""
-        if text.isascii():
+        if _has_one_reading(text):
             return self._patterns.scan(text)
         steps = self._all_in_steps(text)
         while True:
@@ -60,32 +60,35 @@ class Readings:
 
     def scan_in_steps(self, text: str) -> Generator[None, None, Sequence[Span]]:
         """`scan` that stops after each slice of a long text, and after so much work."""
-        return self._patterns.scan_in_steps(text) if text.isascii() else self._all_in_steps(text)
+        return self._patterns.scan_in_steps(text) if _has_one_reading(text) else self._all_in_steps(text)
 
     def _all_in_steps(self, text: str) -> Generator[None, None, Sequence[Span]]:
         found = yield from self._patterns.scan_in_steps(text)
-        seen = yield from _seen_in_steps(text)
+        seen, reading = yield from seen_in_steps(text, SLICE)
         if seen.text == text:
             return found
         found = [*found, *seen.spans((yield from self._patterns.scan_in_steps(seen.text)))]
         for hidden in hidden_texts(text):
             found += hidden.spans((yield from self._patterns.scan_in_steps(hidden.text)))
-        return _once(found)
+        return _once(map(reading.whole, found))
 
     def scanner(self) -> ReadingsScanner:
         """A fresh scanner for a text that arrives in pieces."""
         return ReadingsScanner(self._patterns.scanner)
 
 
-def _seen_in_steps(text: str) -> Generator[None, None, View]:
-    """The folded view of a text, a slice at a time."""
-    source = SourceMap()
-    pieces = []
-    for at in range(0, len(text), SLICE):
-        pieces.append(fold_onto(source, text[at : at + SLICE]))
-        if len(text) > SLICE:
-            yield
-    return View("".join(pieces), source)
+def _has_one_reading(text: str) -> bool:
+    return text.isascii() and not has_escapes(text)
+
+
+def _seen(text: str) -> str:
+    steps = seen_in_steps(text, len(text))
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            seen: str = end.value[0].text
+            return seen
 
 
 def _once(spans: Iterable[Span]) -> list[Span]:

@@ -1,10 +1,13 @@
 """The scanner of a text that can be read in several ways (`guardproxy.match.readings`), as it arrives.
 
 Up to the first character that does not stay what it is, all readings are one: a single scanner reads. There it is
-forked: one copy goes on with the text as written, one reads it folded, and a third scanner reads what is hidden. The
-fork ends when the copies stand alike, and everything alive in them began behind the last character that did not stay:
-whatever comes, both would find the same in it. So an accent or an emoji costs something up to the end of its word, not
-for the rest of the stream.
+forked: one copy goes on with the text as written, one reads it as it is seen, and a third scanner reads what is hidden.
+The fork ends when the copies stand alike, and everything alive in them began behind the last character that did not
+stay: whatever comes, both would find the same in it. So an accent or an emoji costs something up to the end of its
+word, not for the rest of the stream.
+
+An escape of JSON does not stay what it is either (`guardproxy.match.escapes`). A span takes all of an escape that it
+begins or ends in, so nothing is sure inside of one, and a span whose end may yet be inside of one waits.
 
 Text is sure where it is sure in every reading. A span of one reading may begin where another reading is not sure yet,
 and what that one finds would have to come first; so while several read, a span is reported once its start is sure. It
@@ -17,6 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Final
 
+from guardproxy.match.escapes import Unescaping, has_escapes
 from guardproxy.match.hidden_scanner import HiddenScanner
 from guardproxy.match.hidden_text import is_hiding
 from guardproxy.match.scanner import Span
@@ -33,13 +37,14 @@ _WRITTEN, _SEEN, _HIDDEN = range(3)
 class _Fork:
     """The other readings. `seen` is read by `copy`; `alike` characters were read since the last that did not stay."""
 
-    __slots__ = ("alike", "copy", "hidden", "seen")
+    __slots__ = ("alike", "copy", "hidden", "reading", "seen")
 
     def __init__(self, copy: SetScanner, growing: Growing) -> None:
         read = SourceMap()
         read.keep(copy.position)
         self.copy = copy
-        self.seen = ViewScanner(copy, source=read, growing=growing)
+        self.reading = Unescaping()
+        self.seen = ViewScanner(copy, self.reading, source=read, growing=growing)
         self.hidden: HiddenScanner | None = None
         self.alike = 0
 
@@ -63,8 +68,15 @@ class ReadingsScanner:
 
     @property
     def safe(self) -> int:
-        safe = self._written.safe
-        return safe if self._fork is None else min(safe, self._fork.safe)
+        fork = self._fork
+        if fork is None:
+            return self._written.safe
+        reading = fork.reading
+        safe = reading.begin_at(min(self._written.safe, fork.safe))
+        if reading.begun:  # a span may end in it, and then covers all of it
+            known = self._written.position - len(reading.begun)
+            return min(safe, *(reading.begin_at(start) for start, _, span in self._pending if span.end > known), known)
+        return safe
 
     @property
     def work(self) -> int:
@@ -77,7 +89,7 @@ class ReadingsScanner:
         return self._fork is not None
 
     def feed(self, text: str) -> Sequence[Span]:
-        if self._fork is None and text.isascii():
+        if self._fork is None and text.isascii() and not has_escapes(text):
             return self._feed_alone(text)
         found: list[Span] = []
         at = 0
@@ -85,6 +97,8 @@ class ReadingsScanner:
             if self._fork is None:
                 stretch = text[at : at + _AT_A_STRETCH]
                 stays = stays_at_first(stretch)
+                if has_escapes(stretch):
+                    stays = min(stays, stretch.index("\\"))
                 if stays == len(stretch) or stays >= _FORKED:
                     found += self._feed_alone(stretch[:stays])
                     at += stays
@@ -100,10 +114,12 @@ class ReadingsScanner:
             return self._written.finish()
         self._note(_WRITTEN, self._written.finish())
         before = self._written.done
+        fork.reading.end()
+        self._note(_SEEN, fork.seen.feed(""))
         self._note(_SEEN, fork.seen.finish())
         self._note(_HIDDEN, fork.hidden.finish() if fork.hidden else ())
         self._beside += self._written.done - before
-        return self._decided(self._written.position)
+        return self._decided(fork.reading, self._written.position)
 
     def _feed_alone(self, text: str) -> Sequence[Span]:
         spans = self._written.feed(text)
@@ -120,17 +136,17 @@ class ReadingsScanner:
         self._note(_WRITTEN, self._written.feed(piece))
         before = self._written.done
         self._note(_SEEN, fork.seen.feed(piece))
-        alike = stays_at_last(piece)
-        if alike < len(piece):
-            fork.alike = alike
-            if fork.hidden is None and is_hiding(piece):
-                fork.hidden = HiddenScanner(self._begin, begin)
-        else:
-            fork.alike += alike
+        stays = stays_at_last(piece)
+        if stays < len(piece) and fork.hidden is None and is_hiding(piece):
+            fork.hidden = HiddenScanner(self._begin, begin)
+        alike = 0 if fork.reading.begun else min(stays, self._written.position - fork.reading.last_end)
+        fork.alike = alike if alike < len(piece) else fork.alike + alike
         if fork.hidden is not None:
             self._note(_HIDDEN, fork.hidden.feed(piece))
         self._beside += self._written.done - before
-        spans = self._decided(self.safe) if self._pending else ()
+        safe = self.safe
+        spans = self._decided(fork.reading, safe) if self._pending else ()
+        fork.reading.forget(min(safe, *(start for start, _, _ in self._pending)) if self._pending else safe)
         if fork.alike and self._is_over(fork):
             self._fork = None
         return spans
@@ -145,9 +161,17 @@ class ReadingsScanner:
         for span in spans:
             self._pending.append((span.start, reading, span))
 
-    def _decided(self, safe: int) -> Sequence[Span]:
-        """Those of the pending spans that begin before `safe`, by start, then reading, then as they were found."""
-        decided = sorted((entry for entry in self._pending if entry[0] < safe), key=itemgetter(0, 1))
-        if decided:
-            self._pending = [entry for entry in self._pending if entry[0] >= safe]
-        return list(dict.fromkeys(span for _, _, span in decided))
+    def _decided(self, reading: Unescaping, safe: int) -> Sequence[Span]:
+        """Those of the pending spans that begin before `safe`, with whole escapes: by start, then reading, then as they
+        were found.
+        """
+        decided, pending = [], []
+        for entry in self._pending:
+            _, number, span = entry
+            whole = reading.whole(span)
+            if whole.start < safe:
+                decided.append((whole.start, number, whole))
+            else:
+                pending.append(entry)
+        self._pending = pending
+        return list(dict.fromkeys(span for _, _, span in sorted(decided, key=itemgetter(0, 1))))

@@ -1,0 +1,138 @@
+r"""Escapes of JSON strings in a text: `\n`, `\"`, `\u0067`, and two of those for a character beyond U+FFFF.
+
+Models write JSON, and whoever parses it sees what its escapes stand for. So a text with a backslash is also read with
+its escapes undone, and folded like any other (`guardproxy.match.view`). What is found is replaced by whole escapes:
+half of one would change what stands beside it, or end the string.
+
+Where a text is cut, an escape may have begun and not ended; it waits for the rest, and is read as written if there is
+none.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Generator
+from typing import Final
+
+from guardproxy.match.scanner import Span
+from guardproxy.match.view import SourceMap, View, fold_onto
+
+_HEX: Final = "[0-9a-fA-F]"
+_HIGH: Final = f"u[dD][89abAB]{_HEX}{{2}}"
+_ESCAPE: Final = re.compile(rf'\\(?:{_HIGH}\\u[dD][c-fC-F]{_HEX}{{2}}|u{_HEX}{{4}}|["\\/bfnrt])')
+# A text that ends so may go on as an escape, or as a longer one.
+_BEGUN: Final = re.compile(rf"\\(?:u{_HEX}{{0,3}}|{_HIGH}(?:\\(?:u(?:[dD](?:[c-fC-F]{_HEX}?)?)?)?)?)?\Z")
+_LONGEST: Final = 12
+_SIMPLE: Final = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_UNPAIRED: Final = "\ufffd"
+
+
+class Unescaping:
+    """Reads the pieces of a source with their escapes undone, folded. `begun`: what waits for the next piece."""
+
+    __slots__ = ("_begins", "_ends", "_is_over", "begun")
+
+    def __init__(self) -> None:
+        self.begun = ""
+        self._begins: list[int] = []  # of the escapes, in offsets of the source
+        self._ends: list[int] = []
+        self._is_over = False
+
+    def __call__(self, source: SourceMap, text: str) -> str:
+        if self.begun:
+            text, self.begun = self.begun + text, ""
+        if "\\" not in text:
+            return fold_onto(source, text)
+        if not self._is_over:
+            text = self._without_begun(text)
+        read = []
+        at = 0
+        for found in _ESCAPE.finditer(text):
+            read.append(fold_onto(source, text[at : found.start()]))
+            at = found.end()
+            self._begins.append(source.written)
+            self._ends.append(source.written + at - found.start())
+            read.append(_read_escape(source, found[0]))
+        read.append(fold_onto(source, text[at:]))
+        return "".join(read)
+
+    def end(self) -> None:
+        """The source is over: what had begun is no escape."""
+        self._is_over = True
+
+    @property
+    def last_end(self) -> int:
+        """Where the last escape ended; 0 if there was none."""
+        return self._ends[-1] if self._ends else 0
+
+    def begin_at(self, offset: int) -> int:
+        """The offset; or that of the escape it lies inside of."""
+        at = bisect_right(self._begins, offset) - 1
+        return self._begins[at] if at >= 0 and offset < self._ends[at] else offset
+
+    def end_at(self, offset: int) -> int:
+        """The offset; or that behind the escape it lies inside of."""
+        at = bisect_right(self._begins, offset) - 1
+        return self._ends[at] if at >= 0 and self._begins[at] < offset < self._ends[at] else offset
+
+    def whole(self, span: Span) -> Span:
+        """The span with the whole of the escapes that it begins or ends in."""
+        return Span(self.begin_at(span.start), self.end_at(span.end), span.rule)
+
+    def forget(self, offset: int) -> None:
+        """Nothing before `offset` will be asked for any more."""
+        passed = bisect_right(self._ends, offset) - 1  # the last one stays: it is asked for its end
+        if passed > 0:
+            del self._begins[:passed]
+            del self._ends[:passed]
+
+    def _without_begun(self, text: str) -> str:
+        """The text up to an escape that has begun and not ended, which waits."""
+        first = max(len(text) - _LONGEST, 0)
+        tail = text[first:]
+        # Behind an even number of backslashes none of them begins anything; escapes are told from the left.
+        at = 0
+        while (at := tail.find("\\", at)) >= 0:
+            if self._is_beginning(text, first + at) and _BEGUN.match(tail, at):
+                self.begun = text[first + at :]
+                return text[: first + at]
+            at += 1
+        return text
+
+    @staticmethod
+    def _is_beginning(text: str, at: int) -> bool:
+        before = len(text[:at]) - len(text[:at].rstrip("\\"))
+        return before % 2 == 0
+
+
+def has_escapes(text: str) -> bool:
+    return "\\" in text
+
+
+def seen_in_steps(text: str, size: int) -> Generator[None, None, tuple[View, Unescaping]]:
+    """A whole text with its escapes undone, folded, so many characters at a time; and where the escapes are."""
+    source, reading = SourceMap(), Unescaping()
+    pieces = []
+    for at in range(0, len(text), size):
+        pieces.append(reading(source, text[at : at + size]))
+        if len(text) > size:
+            yield
+    reading.end()
+    pieces.append(reading(source, ""))
+    return View("".join(pieces), source), reading
+
+
+def _read_escape(source: SourceMap, escape: str) -> str:
+    """What an escape stands for. It stands at the last of its characters."""
+    source.drop(len(escape) - 1)
+    return fold_onto(source, _meaning(escape))
+
+
+def _meaning(escape: str) -> str:
+    if escape[1] != "u":
+        return _SIMPLE[escape[1]]
+    code = int(escape[2:6], 16)
+    if len(escape) > 6:
+        return chr(0x10000 + ((code & 0x3FF) << 10) + (int(escape[8:12], 16) & 0x3FF))
+    return _UNPAIRED if 0xD800 <= code <= 0xDFFF else chr(code)
