@@ -1,4 +1,4 @@
-r"""Escapes of JSON strings in a text: `\n`, `\"`, `\u0067`, and two of those for a character beyond U+FFFF.
+"""Escapes of JSON strings in a text: `\\n`, `\\"`, `\\u0067`, and two of those for a character beyond U+FFFF.
 
 Models write JSON, and whoever parses it sees what its escapes stand for. So a text with a backslash is also read with
 its escapes undone, and folded like any other (`guardproxy.match.view`). What is found is replaced by whole escapes:
