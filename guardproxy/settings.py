@@ -96,6 +96,7 @@ class QuotaSettings(Written):
     lease: Annotated[float, Field(ge=3, le=3600, strict=False)] = 60.0
     replicas: Annotated[int, Field(gt=0)] = 1
     factor: Annotated[float, Field(gt=0, le=100, strict=False)] = 1.0
+    tokenizer: Literal["estimate", "tiktoken"] = "estimate"
     prices: tuple[WrittenPrice, ...] = ()
 
 

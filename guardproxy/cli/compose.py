@@ -14,7 +14,7 @@ from guardproxy.audit.comparisons import ComparisonFile
 from guardproxy.audit.events import Event
 from guardproxy.audit.incidents import IncidentFile
 from guardproxy.audit.sinks import EventLog, Recorder
-from guardproxy.cli.compose_quota import check_prices, make_ledger, make_planner
+from guardproxy.cli.compose_quota import check_prices, make_ledger, make_planner, make_tokenizer
 from guardproxy.core.memo import Memo
 from guardproxy.credentials import upstream_key
 from guardproxy.errors import ConfigurationError
@@ -81,6 +81,7 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         policies=Policies(policies),
         keyring=keyring,
         planner=make_planner(settings),
+        tokenizer=make_tokenizer(settings),
         ledger=make_ledger(settings, log, environ),
         upstream=HttpUpstream(
             upstream.base_url,

@@ -16,6 +16,7 @@ from guardproxy.quota.ledger import MemoryLedger
 from guardproxy.quota.model import Ledger
 from guardproxy.quota.plan import Planner
 from guardproxy.quota.price import NANO, Price, PriceTable
+from guardproxy.quota.tokenizer import EstimatingTokenizer, TiktokenTokenizer, Tokenizer
 from guardproxy.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,6 +54,15 @@ def check_prices(settings: Settings, policies: PolicySet) -> None:
             f"{', '.join(sorted(limiting))}: the policy limits cost: write what models cost under quota.prices in "
             "guardproxy.yaml"
         )
+
+
+def make_tokenizer(settings: Settings) -> Tokenizer:
+    """What counts texts before they go out. Raises `ConfigurationError` where a package or a vocabulary is missing."""
+    if settings.quota.tokenizer == "estimate":
+        return EstimatingTokenizer()
+    from guardproxy.quota.vocabulary import load_encodings
+
+    return TiktokenTokenizer(load_encodings())
 
 
 def make_ledger(settings: Settings, log: EventLog, environ: Mapping[str, str]) -> Ledger:

@@ -47,7 +47,7 @@ def doctor(
     import asyncio
     import os
 
-    from guardproxy.cli.compose_quota import check_prices
+    from guardproxy.cli.compose_quota import check_prices, make_tokenizer
     from guardproxy.policyfile.catalogue import load_policies
     from guardproxy.settings import load_settings, wanted_policies
 
@@ -57,9 +57,11 @@ def doctor(
     settings = load_settings(config, os.environ)
     policies = load_policies(wanted_policies(settings)).policies
     check_prices(settings, policies)
+    make_tokenizer(settings)
     found = Findings()
     tags = [f"{choice.policy.name}@{choice.policy.revision}" for choice in policies.named.values()]
     found.good(f"settings and {'policy' if len(tags) == 1 else 'policies'} {', '.join(tags)} can be used")
+    found.good(f"tokens are told before a call by: {settings.quota.tokenizer}")
     if settings.quota.redis.url is None:
         found.good("no store of quotas is named: each process counts by itself, and forgets when it stops")
     else:

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Final, NamedTuple, Protocol
 
 from guardproxy.core.exchange import OpaqueKind, Provenance
-from guardproxy.core.quota import Quota
+from guardproxy.core.quota import Charging, Quota
 from guardproxy.core.separation.terms import Separation
 from guardproxy.core.tools.rules import ToolRules
 from guardproxy.core.verdict import Action, Severity
@@ -208,6 +208,7 @@ class Policy:
     tools: ToolRules | None = None
     on_limit: OnBlock = OnBlock.FINISH
     shadow: bool = False
+    charging: Charging = field(default_factory=Charging)
     redacts_answers: bool = field(init=False)
     watched: frozenset[Provenance] = field(init=False)
     recording: Policy = field(init=False, repr=False, compare=False)

@@ -53,6 +53,22 @@ class OnStoreError(StrEnum):
     OPEN = "open"
 
 
+class OnFailure(StrEnum):
+    """What a request is charged that the upstream did not answer, so that nobody knows what it used."""
+
+    INPUT = "input"
+    RESERVED = "reserved"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Charging:
+    """What exchanges cost that did not run to their end. `blocked`: a request that a rule refused counts as one."""
+
+    blocked: bool = True
+    failed: OnFailure = OnFailure.INPUT
+
+
 # Metrics that a request without text cannot use.
 OF_TEXT = frozenset({Metric.TOKENS, Metric.INPUT_TOKENS, Metric.OUTPUT_TOKENS, Metric.COST})
 

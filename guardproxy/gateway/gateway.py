@@ -13,13 +13,16 @@ from guardproxy.core.memo import Memo
 from guardproxy.core.policy import Policy
 from guardproxy.core.quota import OnStoreError
 from guardproxy.core.separation.history import SeenAnswers
+from guardproxy.gateway.asking import Asking
 from guardproxy.gateway.keyring import Keyring
 from guardproxy.gateway.lifecycle import Lifecycle
 from guardproxy.gateway.ownership import MemoryOwnership, Ownership
 from guardproxy.gateway.policies import Policies
 from guardproxy.gateway.upstream import Upstream
+from guardproxy.quota.expectations import Expectations
 from guardproxy.quota.model import Ledger
 from guardproxy.quota.plan import Planner
+from guardproxy.quota.tokenizer import EstimatingTokenizer, Tokenizer
 
 if TYPE_CHECKING:
     from guardproxy.gateway.candidate import Candidate
@@ -60,6 +63,9 @@ class Gateway:
     ownership: Ownership = field(default_factory=MemoryOwnership)
     planner: Planner = field(default_factory=Planner)
     candidate: Candidate | None = None
+    tokenizer: Tokenizer = field(default_factory=EstimatingTokenizer)
+    expectations: Expectations = field(default_factory=Expectations)
+    asking: Asking = field(default_factory=Asking)
     upstream_secret: str | None = field(default=None, repr=False)
     now_ms: Callable[[], int] = epoch_ms
     separation_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)

@@ -21,7 +21,15 @@ from guardproxy.core.policy import Policy, ServerState
 from guardproxy.core.principal import Principal
 from guardproxy.core.separation.documents import with_documents
 from guardproxy.core.verdict import Action, Finding, Verdict
-from guardproxy.errors import InternalError, RequestError, RouteNotFound, ShuttingDown
+from guardproxy.errors import (
+    InternalError,
+    PolicyBlocked,
+    RequestError,
+    RouteNotFound,
+    ShuttingDown,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
 from guardproxy.gateway.answers import error_answer
 from guardproxy.gateway.auth import authenticate
 from guardproxy.gateway.body import read_body
@@ -60,13 +68,14 @@ def new_request_id() -> str:
 async def answer(gateway: Gateway, request: web.BaseRequest) -> web.StreamResponse:
     """Answer one HTTP request of the data plane. Raises nothing but cancellation (the caller has left)."""
     draft = Draft(new_request_id())
-    reservation = Reservation(gateway.ledger, draft.request_id, gateway.now_ms)
+    reservation = Reservation(gateway.ledger, draft.request_id, gateway.now_ms, gateway.tokenizer)
     deadline = asyncio.get_running_loop().time() + gateway.bounds.exchange_s
     running = Running(gateway, request, draft, reservation, deadline)
     gateway.lifecycle.begin()
     try:
         return await handle_exchange(running)
     except RequestError as error:
+        _charge_refused(error, draft, reservation)
         return _refuse(error, draft, reservation)
     except (asyncio.CancelledError, ConnectionResetError):
         draft.abandoned()
@@ -136,7 +145,8 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
     labels = labels_of(request.headers, reading)
     if apart:
         check_speakers(gateway, draft, surface, document, reading, request.headers)
-    await reservation.admit(gateway.planner.plan(policy, principal, reading.model, True), reading)
+    plan = gateway.planner.plan(policy, principal, reading.model, True)
+    await reservation.admit(plan, reading, gateway.expectations.usual(principal.key_id, draft.model))
     with guarding():
         skipped = [item.kind.value for item in reading.opaque]
         segments = with_documents(reading.segments, labels) if labels else reading.segments
@@ -153,6 +163,7 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
         surface.edit(document, verdict.edits)
     if reservation.output_cap is not None and surface.open_stream is not None:
         document[surface.members.output_tokens] = reservation.output_cap
+    reservation.asks_usage = plan.of_text and gateway.asking.ask(surface, document, reading)
     return await relay(running, route, encode(document), reading, tools)
 
 
@@ -221,6 +232,16 @@ def _separate(
         coverage = Coverage.of((), [item.kind.value for item in reading.opaque])
         verdict = running.draft.request = Verdict(Action.BLOCK, tuple(findings), coverage=coverage)
         raise refusal(running.gateway, running.draft, verdict)
+
+
+def _charge_refused(error: RequestError, draft: Draft, reservation: Reservation) -> None:
+    """What the policy says of requests that a rule blocked, and of those that the upstream did not answer."""
+    if draft.policy is None:
+        return
+    if isinstance(error, (UpstreamUnavailable, UpstreamTimeout)) and reservation.running:
+        reservation.failed(draft.policy.charging.failed)
+    elif isinstance(error, PolicyBlocked) and not reservation.running and not draft.policy.charging.blocked:
+        reservation.forgive()
 
 
 def _refuse(error: RequestError, draft: Draft, reservation: Reservation) -> web.Response:

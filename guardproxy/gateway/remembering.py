@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from guardproxy.core.separation.speech import AnswerCollector
@@ -33,3 +34,12 @@ def remember_stream(running: Running, collected: AnswerCollector | None) -> None
     """What went out of a streamed answer, also of one that broke off: the caller has it."""
     if collected is not None and running.draft.principal is not None:
         running.gateway.seen.remember(running.draft.principal.key_id, collected.pieces())
+
+
+def spoken(surface: Surface, frames: Sequence[bytes]) -> str:
+    """The text of frames that went out; nothing where the surface cannot tell."""
+    if surface.speaking is None:
+        return ""
+    collected = surface.speaking.collector()
+    collected.feed(frames)
+    return "".join(piece.text for piece in collected.pieces())

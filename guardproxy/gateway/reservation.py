@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final, assert_never
 
 from guardproxy.core.exchange import RequestReading
-from guardproxy.core.quota import Quota
+from guardproxy.core.quota import OnFailure, Quota
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.exceeded import exceeded
-from guardproxy.quota.estimate import Usage, estimate_input_tokens, most_input_tokens, probable_output
+from guardproxy.quota.estimate import Usage, most_input_tokens, probable_output
 from guardproxy.quota.headers import DEGRADED, rate_limit_headers
 from guardproxy.quota.model import Ledger
 from guardproxy.quota.plan import NO_PLAN, Plan
+from guardproxy.quota.tokenizer import EstimatingTokenizer, Tokenizer
 
 _NOTHING: Final = Usage(0, 0, 0)
+_ESTIMATING: Final = EstimatingTokenizer()
+# Tokens and their characters, of an answer of which no text is at hand.
+_USUAL_SIZE: Final = (1, 4)
+# Characters of an answer that tell how many tokens all of it takes.
+_SAMPLE: Final = 2000
 # Characters that no ordinary text needs for one token: more of them than so many for each token that may be written
 # means that the upstream does not keep to the cap it was given.
 _MOST_CHARACTERS_PER_TOKEN: Final = 8
@@ -25,21 +32,32 @@ class Reservation:
 
     `metered`: what the answer holds is charged; it is not where it was charged before. `output_cap`: tokens for each
     choice that have to be written into the request, None if the client's own cap holds or no limit is hard.
-    `shadowed`: quotas in shadow mode that would have refused.
+    `shadowed`: quotas in shadow mode that would have refused. `asks_usage`: the request asks the upstream for its
+    usage, which the client did not. `running`: it went to the upstream. `sample`: text of the answer, as far as known.
     """
 
     __slots__ = (
-        "_expected", "_ledger", "_now_ms", "_plan", "_request_id", "_reserved", "headers", "input_tokens", "metered",
-        "most_characters", "output_cap", "shadowed", "used",
+        "_answers", "_expected", "_free", "_ledger", "_model", "_now_ms", "_plan", "_request_id", "_reserved",
+        "_tokenizer", "_told", "asks_usage", "headers", "input_tokens", "metered", "most_characters", "output_cap",
+        "running", "sample", "shadowed", "used",
     )  # fmt: skip
 
-    def __init__(self, ledger: Ledger, request_id: str, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, ledger: Ledger, request_id: str, now_ms: Callable[[], int], tokenizer: Tokenizer = _ESTIMATING
+    ) -> None:
         self._ledger = ledger
         self._request_id = request_id
         self._now_ms = now_ms
         self._reserved = False
         self._plan = NO_PLAN
         self._expected = _NOTHING
+        self._free = False
+        self._tokenizer = tokenizer
+        self._model = ""
+        self._answers = 1
+        self._told: int | None = None
+        self.asks_usage = self.running = False
+        self.sample: Callable[[], str] = str
         self.metered = True
         self.input_tokens = 0
         self.used = _NOTHING
@@ -48,15 +66,24 @@ class Reservation:
         self.most_characters: int | None = None
         self.shadowed: tuple[Quota, ...] = ()
 
-    async def admit(self, plan: Plan, reading: RequestReading | None) -> None:
-        """Reserve one request and its probable tokens.
+    async def admit(self, plan: Plan, reading: RequestReading | None, usual: int | None = None) -> None:
+        """Reserve one request and its probable tokens. `usual`: how long the key's answers are, where that is known.
 
         Raises `QuotaExceeded` with the exact time to wait, and `QuotaStoreUnavailable`.
         """
         if not plan.accounts:
             return
         self._plan = plan
-        amounts, orphan = self._probable(plan, reading)
+        if reading is not None and plan.of_text:
+            texts = [segment.text for segment in reading.segments]
+            count = self._tokenizer.count
+            if self._tokenizer.is_long(reading.model, texts):
+                self.input_tokens = await asyncio.to_thread(count, reading.model, texts)
+            else:
+                self.input_tokens = count(reading.model, texts)
+            amounts, orphan = self._probable(plan, reading, texts, usual)
+        else:
+            amounts, orphan = plan.charge(0, 0), None
         admission = await self._ledger.admit(self._request_id, plan.accounts, amounts, orphan)
         self.headers = rate_limit_headers(admission.states)
         if not admission.admitted:
@@ -68,7 +95,44 @@ class Reservation:
 
     def begun(self) -> None:
         """The request goes to the upstream. From here on its input counts, also if no answer comes."""
+        self.running = True
         self.used = Usage(self.input_tokens, 0, self.input_tokens)
+
+    @property
+    def of_text(self) -> bool:
+        """Whether a quota counts what only texts use."""
+        return self._plan.of_text
+
+    @property
+    def answers(self) -> int:
+        """How many answers the request asks for, of which each has its own length."""
+        return self._answers
+
+    def failed(self, charged: OnFailure) -> None:
+        """No answer came, and nobody knows whether one was made. What is known by now stands."""
+        if self.used != Usage(self.input_tokens, 0, self.input_tokens):
+            return
+        match charged:
+            case OnFailure.INPUT:
+                pass
+            case OnFailure.RESERVED:
+                self.used = self._expected
+            case OnFailure.NOTHING:
+                self.used = _NOTHING
+            case _:
+                assert_never(charged)
+
+    def forgive(self) -> None:
+        """The request was blocked, and the policy does not count such."""
+        self._free = True
+
+    def written_tokens(self, characters: int) -> int:
+        """Tokens of so many characters of the answer, told from the `sample` of it: once, for caller and account."""
+        if self._told is None:
+            sample = self.sample()[:_SAMPLE]
+            tokens, of = (self._tokenizer.count(self._model, [sample]), len(sample)) if sample else _USUAL_SIZE
+            self._told = -(-tokens * characters // of)
+        return self._told
 
     def refused(self) -> None:
         """The upstream refused the request before it read it."""
@@ -79,6 +143,9 @@ class Reservation:
         if not self._reserved:
             return
         self._reserved = False
+        if self._free:
+            self._ledger.cancel(self._request_id)
+            return
         charged = self.charged()
         self._ledger.settle(self._request_id, charged)
         if self._plan.budget:
@@ -95,21 +162,20 @@ class Reservation:
         read, written, total = self.used
         return self._plan.charge(read, written, total)
 
-    def _probable(self, plan: Plan, reading: RequestReading | None) -> tuple[dict[str, int], dict[str, int] | None]:
+    def _probable(
+        self, plan: Plan, reading: RequestReading, texts: Sequence[str], usual: int | None
+    ) -> tuple[dict[str, int], dict[str, int]]:
         """What to reserve, and what to charge if this process dies."""
-        if reading is None or not plan.of_text:
-            return plan.charge(0, 0), None
-        texts = [segment.text for segment in reading.segments]
-        self.input_tokens = estimate_input_tokens(texts)
+        self._model = reading.model
+        self._answers = max(1, reading.inputs * reading.choices)
         reserved_input = most_input_tokens(texts) if plan.hard else self.input_tokens
-        output = probable_output(plan, reserved_input, reading.output_tokens, reading.inputs * reading.choices)
+        output = probable_output(plan, reserved_input, reading.output_tokens, self._answers, usual)
         self._expected = Usage(self.input_tokens, output, self.input_tokens + output)
         if plan.hard:
             self._cap(output, reading)
         return plan.charge(reserved_input, output), plan.charge(self.input_tokens, 0)
 
     def _cap(self, output: int, reading: RequestReading) -> None:
-        choices = max(1, reading.inputs * reading.choices)
         if reading.output_tokens is None:
-            self.output_cap = max(1, output // choices)
+            self.output_cap = max(1, output // self._answers)
         self.most_characters = output * _MOST_CHARACTERS_PER_TOKEN

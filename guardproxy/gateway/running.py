@@ -18,8 +18,6 @@ from guardproxy.quota.estimate import Usage, reported_usage
 
 # What the upstream says of itself in headers: a name, a date, a number.
 _HEADER = re.compile(r"[\w.:, +-]{1,64}", re.ASCII)
-# A token of released text, where the upstream does not report its usage.
-_CHARACTERS_PER_TOKEN = 3
 
 
 class Running(NamedTuple):
@@ -40,7 +38,7 @@ class Running(NamedTuple):
 
     def estimated_usage(self, characters: int) -> dict[str, int]:
         """The usage of an answer of so many characters, as OpenAI writes it: what `charge` assumes without a report."""
-        prompt, completion = self.reservation.input_tokens, characters // _CHARACTERS_PER_TOKEN
+        prompt, completion = self.reservation.input_tokens, self.reservation.written_tokens(characters)
         return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
     def charge(self, usage: Any, characters: int) -> None:
@@ -54,6 +52,10 @@ class Running(NamedTuple):
         if used is None:
             own = self.estimated_usage(characters)
             used, source = Usage(own["prompt_tokens"], own["completion_tokens"], own["total_tokens"]), "estimated"
+        elif self.reservation.of_text and self.draft.principal is not None and self.draft.model is not None:
+            # A name the policy hides is one that nobody should learn from.
+            length = used.output // self.reservation.answers
+            self.gateway.expectations.learn(self.draft.principal.key_id, self.draft.model, length)
         self.reservation.used = used
         self.draft.tokens = {source: used.total}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
@@ -21,14 +21,16 @@ from guardproxy.gateway.answers import COVERAGE, Scrub
 from guardproxy.gateway.exceeded import over_limit
 from guardproxy.gateway.http1 import TOO_LONG
 from guardproxy.gateway.refusals import could_not_run, guarding, open_incident, refusal
-from guardproxy.gateway.remembering import collector, remember_stream
+from guardproxy.gateway.remembering import collector, remember_stream, spoken
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.upstream import UpstreamReply
-from guardproxy.surfaces import EndsEarly, MakesState, StreamEditor, Surface
+from guardproxy.surfaces import EndsEarly, HidesUsage, MakesState, StreamEditor, Surface
 from guardproxy.wire.sse import SseDecoder, SseError, SseEvent, SseItem, encode_comment
 
 EVENT_STREAM = "text/event-stream"
 _KEEP_ALIVE = encode_comment("")
+# Frames that are kept, to tell how many tokens the text of a stream takes whose upstream does not.
+_SAMPLED = 100
 FAILED = "guardproxy failed to handle this answer; its log names the place"
 
 
@@ -40,6 +42,7 @@ async def relay_stream(
     editor = _open_editor(running, surface, reading, guard)
     headers = running.headers(reply, {"cache-control": "no-cache", COVERAGE: running.draft.extent})
     response = _EventStream(running.request, headers, running.gateway.scrub, collector(running, surface))
+    running.reservation.sample = lambda: spoken(surface, response.beginning)
     try:
         async with asyncio.timeout_at(running.deadline):
             await _pump(running, reply, editor, guard, response)
@@ -61,7 +64,7 @@ async def relay_stream(
     finally:
         running.draft.status = 200
         running.draft.response = guard.verdict()
-        running.charge(editor.usage, editor.characters)
+        running.charge(editor.usage, editor.characters + guard.held)
         running.draft.bytes_out = response.size
         remember_stream(running, response.collected)
     return await response.end()
@@ -73,7 +76,13 @@ def _open_editor(running: Running, surface: Surface, reading: RequestReading, gu
         raise UpstreamUnavailable("the upstream streams an answer that is not a stream", reason="bad_answer")
     if reading.starting_after is not None and surface.resume_stream is not None:
         return surface.resume_stream(guard, starting_after=reading.starting_after)
-    editor = surface.open_stream(guard, running.estimated_usage if reading.stream_usage else None)
+
+    def usage_for(characters: int) -> Mapping[str, int]:
+        return running.estimated_usage(characters + guard.held)
+
+    editor = surface.open_stream(guard, usage_for if reading.stream_usage else None)
+    if running.reservation.asks_usage and isinstance(editor, HidesUsage):
+        editor.hides_usage = True
     owned = surface.made is not None and running.policy.server_state is ServerState.OWN
     if owned and isinstance(editor, MakesState):
         editor.tell_made(running.own)
@@ -211,6 +220,7 @@ class _EventStream:
         self._response.content_type = EVENT_STREAM
         self.started = False
         self.size = 0
+        self.beginning: list[bytes] = []
 
     async def write(self, frames: list[bytes]) -> None:
         if not self.started:
@@ -219,6 +229,8 @@ class _EventStream:
         if frames:
             if self.collected is not None:
                 self.collected.feed(frames)
+            if len(self.beginning) < _SAMPLED:
+                self.beginning += frames
             data = self._scrub(frames[0] if len(frames) == 1 else b"".join(frames))
             self.size += len(data)
             await self._request.writer.write(data)  # what `StreamResponse.write` does, without asking again

@@ -57,6 +57,7 @@ async def relay_whole(
     if reading.background and answer.usage is None:
         running.reservation.keep()  # what it will use is not told here
     else:
+        running.reservation.sample = lambda: "\n".join(segment.text for segment in answer.segments)
         running.charge(answer.usage, sum(len(segment.text) for segment in answer.segments))
     if surface.made is not None and policy.server_state is ServerState.OWN:
         running.own(surface.made(document))
@@ -76,6 +77,8 @@ async def relay_failure(running: Running, route: Route, reply: UpstreamReply, ra
     """An error of the upstream. It is passed on in its own words if they are the API's, looked at like an answer."""
     if reply.status < 500:
         running.reservation.refused()
+    else:
+        running.reservation.failed(running.policy.charging.failed)
     if reply.status in (401, 403):
         raise UpstreamUnavailable(
             "the upstream refused guardproxy's own credentials; its operator has to mend the upstream key",

@@ -32,6 +32,7 @@ from guardproxy.core.policy import (
     SurfaceRules,
     UnknownParameters,
 )
+from guardproxy.core.quota import Charging, OnFailure
 from guardproxy.core.verdict import Action, Severity
 from guardproxy.detectors import DETECTORS
 from guardproxy.errors import ConfigurationError, RuleError
@@ -129,6 +130,7 @@ def compile_form(document: PolicyDocument, sets: Sets, holding: frozenset[Condit
         tools=tools,
         on_limit=OnBlock(written.answers.on_limit),
         shadow=written.mode == "shadow",
+        charging=Charging(written.charging.blocked == "request", OnFailure(written.charging.failed)),
     )
 
 

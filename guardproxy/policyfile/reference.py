@@ -24,6 +24,7 @@ from guardproxy.policyfile.context_schema import WrittenContext
 from guardproxy.policyfile.quota_schema import WrittenQuota
 from guardproxy.policyfile.schema import (
     WrittenAnswers,
+    WrittenCharging,
     WrittenExamples,
     WrittenLimits,
     WrittenOpaque,
@@ -49,6 +50,7 @@ TABLES: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
         "limits": WrittenLimits,
         "quotas": WrittenQuota,
         "answers": WrittenAnswers,
+        "charging": WrittenCharging,
         "rule": WrittenRule,
         "examples": WrittenExamples,
         "case": WrittenCase,

@@ -114,6 +114,21 @@ class WrittenAnswers(Written):
     )
 
 
+class WrittenCharging(Written):
+    """What exchanges cost that did not run to their end."""
+
+    blocked: Literal["request", "nothing"] = Field(
+        "request",
+        description="a request that a rule blocks before it goes out: `request` counts it, without tokens; `nothing` "
+        "gives all back. A blocked answer costs what it took: it was made",
+    )
+    failed: Literal["input", "reserved", "nothing"] = Field(
+        "input",
+        description="a request the upstream did not answer, or with a 5xx, so that nobody knows what it used: "
+        "its `input`, all that was `reserved`, or `nothing`",
+    )
+
+
 class WrittenLimits(Written):
     """The size of one request. A limit that is not written does not apply, but those with a default."""
 
@@ -174,6 +189,7 @@ class WrittenSections(Written):
     limits: WrittenLimits = Field(WrittenLimits(), description="the size of one request")
     quotas: tuple[WrittenQuota, ...] = Field((), description="how much may be used, and by whom")
     answers: WrittenAnswers = Field(WrittenAnswers(), description="how answers are treated")
+    charging: WrittenCharging = Field(WrittenCharging(), description="what blocked and failed requests cost")
     tools: WrittenTools | None = Field(None, description="what agents may do with tools")
 
 

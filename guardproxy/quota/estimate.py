@@ -1,9 +1,7 @@
 """How many tokens a request will probably use, and how many it did use.
 
-The estimate needs no tokenizer: it counts UTF-8 bytes. English prose has about four bytes to a token, source code and
-JSON about three, Chinese, Japanese or Cyrillic text between two and four; we divide by three where nearly all is ASCII
-and by two elsewhere, so that ordinary text is rather over- than underestimated. It is not a bound (random letters can
-take more); the settlement corrects it with what the upstream reports.
+What a text takes is estimated from its characters (`characters`), or counted where the settings name a tokenizer
+(`tokenizer`). Neither is a bound; the settlement corrects it with what the upstream reports.
 
 Where a limit is hard a bound is needed: a token has at least one byte, and what stands around a text takes a few more.
 """
@@ -15,11 +13,6 @@ from typing import Any, Final, NamedTuple
 
 from guardproxy.core.quota import Metric
 from guardproxy.quota.plan import Plan
-
-BYTES_PER_TOKEN_PROSE: Final = 3
-BYTES_PER_TOKEN_OTHER: Final = 2
-PROSE_FOREIGN_SHARE: Final = 8
-"""Prose has at most one byte beyond ASCII to so many characters: accents and curly quotes do not make it other."""
 
 DEFAULT_OUTPUT_TOKENS: Final = 256
 """What an answer is expected to take when the client sets no cap, per choice."""
@@ -41,11 +34,6 @@ class Usage(NamedTuple):
     total: int
 
 
-def estimate_input_tokens(texts: Iterable[str]) -> int:
-    """Tokens the texts will probably take, rounded up per text, so the structure between them is counted a little."""
-    return sum(map(_estimate, texts))
-
-
 def most_input_tokens(texts: Iterable[str]) -> int:
     """Tokens the texts cannot exceed."""
     return sum(_size(text) + TOKENS_AROUND_A_TEXT for text in texts)
@@ -55,15 +43,12 @@ def _size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
-def _estimate(text: str) -> int:
-    characters = len(text)
-    size = _size(text)
-    prose = (size - characters) * PROSE_FOREIGN_SHARE <= characters
-    return -(-size // (BYTES_PER_TOKEN_PROSE if prose else BYTES_PER_TOKEN_OTHER))
-
-
-def probable_output(plan: Plan, input_tokens: int, requested: int | None, choices: int) -> int:
+def probable_output(
+    plan: Plan, input_tokens: int, requested: int | None, choices: int, usual: int | None = None
+) -> int:
     """Tokens to reserve for what the model writes, over all choices.
+
+    `usual` is how long such answers are, where that is known; without it an answer is supposed to be short.
 
     What the client allows the model to write (`requested`, for each choice) is reserved in full. If it sets no cap, our
     guess takes at most a quarter of any limit, and never more than the input leaves of it: a request must not be
@@ -72,7 +57,8 @@ def probable_output(plan: Plan, input_tokens: int, requested: int | None, choice
     choices = max(1, choices)
     if requested is not None:
         return max(0, requested) * choices
-    guess = (HARD_OUTPUT_TOKENS if plan.hard else DEFAULT_OUTPUT_TOKENS) * choices
+    supposed = DEFAULT_OUTPUT_TOKENS if usual is None else usual
+    guess = (HARD_OUTPUT_TOKENS if plan.hard else supposed) * choices
     for metric, limit in plan.tightest.items():
         if metric is _TOKENS:
             guess = min(guess, limit // 4, limit - input_tokens)

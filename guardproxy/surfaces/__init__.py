@@ -16,6 +16,7 @@ from guardproxy.core.separation.speech import Speaking
 from guardproxy.core.tools.conversation import Conversation, ToolCall, ToolResult
 from guardproxy.errors import RequestError
 from guardproxy.surfaces import chat_completions, completions, embeddings, messages, models, moderations, responses
+from guardproxy.surfaces.hidden_usage import ask_for_usage
 from guardproxy.surfaces.query import Query, QueryMember
 from guardproxy.wire.document import decode, replace
 from guardproxy.wire.path import Path
@@ -53,6 +54,16 @@ class EndsEarly(Protocol):
 
     def cut(self) -> list[bytes]:
         """The proxy ends the answer here, as if the model had reached its cap; nothing that comes later is fed."""
+
+
+@runtime_checkable
+class HidesUsage(Protocol):
+    """An editor whose API tells the usage of a stream only when asked to.
+
+    `hides_usage`: the proxy asked for it, the client did not, so what is told stays here.
+    """
+
+    hides_usage: bool
 
 
 class OpenStream(Protocol):
@@ -99,6 +110,8 @@ class Surface(NamedTuple):
     `speaking`: where operator text stands; None where the API has no such place.
 
     `read_conversation` and `read_calls` are asked for policies with rules about tools; None where there are no calls.
+
+    `ask_for_usage` makes a streaming request ask for the tokens it uses; None where every stream tells them.
     """
 
     name: str
@@ -118,6 +131,7 @@ class Surface(NamedTuple):
     read_conversation: ReadConversation | None = None
     read_calls: Callable[[Any], Sequence[ToolCall | ToolResult]] | None = None
     speaking: Speaking | None = None
+    ask_for_usage: Callable[[dict[str, Any]], None] | None = None
 
 
 CHAT_COMPLETIONS: Final = Surface(
@@ -130,6 +144,7 @@ CHAT_COMPLETIONS: Final = Surface(
     read_conversation=chat_completions.read_conversation,
     read_calls=chat_completions.read_calls,
     speaking=chat_completions.SPEAKING,
+    ask_for_usage=ask_for_usage,
 )
 COMPLETIONS: Final = Surface(
     "completions",
@@ -139,6 +154,7 @@ COMPLETIONS: Final = Surface(
     replace,
     completions.CompletionStream,
     members=MemberNames(text="prompt", inputs="prompt", output_tokens="max_tokens"),
+    ask_for_usage=ask_for_usage,
 )
 EMBEDDINGS: Final = Surface(
     "embeddings",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
+
 import pytest
 
 from guardproxy.core.exchange import Provenance, RequestReading, Segment
 from guardproxy.core.policy import Policy
 from guardproxy.core.principal import Principal
-from guardproxy.core.quota import Metric, Period, Quota
+from guardproxy.core.quota import Metric, OnFailure, Period, Quota
 from guardproxy.errors import QuotaExceeded
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.reservation import Reservation
@@ -33,8 +36,22 @@ def planned(*quotas: Quota, prices: PriceTable | None = None) -> Plan:
     return Planner(prices).plan(policy, Principal("k1", "ada"), "m", True)
 
 
-def make(ledger: MemoryLedger, number: int = 1) -> Reservation:
-    return Reservation(ledger, f"req_{number}", lambda: NOON_MS)
+class Thirds:
+    """A tokenizer whose tokens have three characters; from a thousand on it must not be asked on the loop."""
+
+    def __init__(self) -> None:
+        self.threads: list[int] = []
+
+    def count(self, model: str, texts: Sequence[str]) -> int:
+        self.threads.append(threading.get_ident())
+        return sum(len(text) // 3 for text in texts)
+
+    def is_long(self, model: str, texts: Sequence[str]) -> bool:
+        return sum(map(len, texts)) >= 1000
+
+
+def make(ledger: MemoryLedger, number: int = 1, tokenizer: Thirds | None = None) -> Reservation:
+    return Reservation(ledger, f"req_{number}", lambda: NOON_MS, tokenizer or Thirds())
 
 
 async def left(ledger: MemoryLedger, quota: Quota) -> int:
@@ -184,3 +201,62 @@ async def test_a_shadowed_quota_lets_through_and_is_told() -> None:
         await reservation.admit(planned(shadow), reading())
     assert reservation.shadowed == (shadow,)
     assert reservation.headers == {}
+
+
+async def test_long_texts_are_counted_in_another_thread_and_short_ones_at_once() -> None:
+    tokenizer = Thirds()
+    await make(MemoryLedger(lambda: 0), 1, tokenizer).admit(planned(*BOTH), reading(30))
+    long = make(MemoryLedger(lambda: 0), 2, tokenizer)
+    await long.admit(planned(Quota(Metric.TOKENS, 60, 10**6)), reading(3000))
+    assert long.input_tokens == 1000
+    here = threading.get_ident()
+    assert [thread == here for thread in tokenizer.threads] == [True, False]
+
+
+async def test_what_answers_usually_take_is_reserved_where_the_client_sets_no_cap() -> None:
+    plan = planned(Quota(Metric.TOKENS, 60, 100_000))
+    for usual, output in ((None, 256), (700, 700)):
+        ledger = MemoryLedger(lambda: 0)
+        await make(ledger).admit(plan, reading(30, None), usual)
+        assert (await ledger.look(plan.accounts))[0].used == 10 + output
+
+
+@pytest.mark.parametrize(("charged", "used"), [(OnFailure.INPUT, 10), (OnFailure.RESERVED, 60), (OnFailure.NOTHING, 0)])
+async def test_a_request_without_an_answer_is_charged_as_the_policy_says(charged: OnFailure, used: int) -> None:
+    ledger = MemoryLedger(lambda: 0)
+    reservation = make(ledger)
+    await reservation.admit(planned(*BOTH), reading(30, 50))
+    reservation.begun()
+    reservation.failed(charged)
+    reservation.settle(Draft("req_1"))
+    assert await left(ledger, TOKENS) == 1000 - used
+    assert await left(ledger, REQUESTS) == 1
+
+
+async def test_what_is_known_stands_whatever_the_policy_says_of_failures() -> None:
+    reservation = make(MemoryLedger(lambda: 0))
+    await reservation.admit(planned(*BOTH), reading(30, 50))
+    reservation.begun()
+    reservation.used = Usage(12, 8, 20)
+    reservation.failed(OnFailure.NOTHING)
+    assert reservation.used == Usage(12, 8, 20)
+    reservation.refused()
+    reservation.failed(OnFailure.RESERVED)
+    assert reservation.used == Usage(0, 0, 0)
+
+
+async def test_what_is_forgiven_costs_nothing_at_all() -> None:
+    ledger = MemoryLedger(lambda: 0)
+    reservation = make(ledger)
+    await reservation.admit(planned(*BOTH), reading())
+    reservation.forgive()
+    reservation.settle(Draft("req_1"))
+    assert (await left(ledger, TOKENS), await left(ledger, REQUESTS), ledger.unsettled) == (1000, 2, 0)
+
+
+def test_tokens_of_an_answer_follow_from_the_part_of_it_that_is_known_and_are_told_once() -> None:
+    reservation = make(MemoryLedger(lambda: 0))
+    reservation.sample = lambda: "x" * 300
+    assert reservation.written_tokens(900) == 300
+    assert reservation.written_tokens(1200) == 300
+    assert make(MemoryLedger(lambda: 0)).written_tokens(10) == 3

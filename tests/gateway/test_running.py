@@ -6,6 +6,10 @@ from typing import cast
 
 from aiohttp import web
 
+from guardproxy.core.exchange import RequestReading
+from guardproxy.core.policy import Policy
+from guardproxy.core.principal import Principal
+from guardproxy.core.quota import Metric, Quota
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.reservation import Reservation
 from guardproxy.gateway.running import Running
@@ -32,7 +36,7 @@ def test_without_a_believable_report_they_are_estimated_from_the_text_that_went_
     for usage in (None, {}, {"total_tokens": "77"}, {"total_tokens": -1}, [77]):
         one = running()
         one.charge(usage, 300)
-        assert (one.reservation.used.total, one.draft.tokens) == (110, {"estimated": 110})
+        assert (one.reservation.used.total, one.draft.tokens) == (85, {"estimated": 85})
 
 
 def test_only_listed_headers_of_the_upstream_go_back() -> None:
@@ -46,3 +50,16 @@ def test_only_listed_headers_of_the_upstream_go_back() -> None:
         "openai-version": "2020",
         "retry-after-ms": "5",
     }
+
+
+async def test_what_the_upstream_reports_is_learned_of_the_key_and_model_where_tokens_count() -> None:
+    policy = Policy("p", "r", quotas=(Quota(Metric.TOKENS, 60, 10**6),))
+    counted = make_gateway(policy)[0]
+    principal = Principal("k1", "ada")
+    plan = counted.planner.plan(policy, principal, "m", True)
+    for _ in range(10):
+        one = running()._replace(gateway=counted)
+        await one.reservation.admit(plan, RequestReading("m", False, (), choices=2))
+        one.draft.principal, one.draft.model = principal, "m"
+        one.charge({"prompt_tokens": 5, "completion_tokens": 400, "total_tokens": 405}, 9)
+    assert counted.expectations.usual("k1", "m") == 200

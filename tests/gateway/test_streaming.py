@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 
 import pytest
 
 from guardproxy.core.exchange import Provenance
 from guardproxy.core.policy import OnBlock
-from guardproxy.core.quota import Metric, Quota
+from guardproxy.core.quota import Charging, Metric, Quota
 from guardproxy.detectors import DETECTORS
 from guardproxy.errors import UpstreamTimeout, UpstreamUnavailable
 from guardproxy.gateway.gateway import Bounds
 from tests.support.caller import Answer
-from tests.support.gateway import BrokenDetector, Reply, data_plane, streamed
+from tests.support.gateway import CHAT, KEY, BrokenDetector, Reply, data_plane, streamed
 from tests.support.policies import FORBIDDEN, PLACEHOLDER, SMALL, small
+from tests.support.rest import until
 from tests.support.upstream import DONE, chunk, event
 
 END = event(chunk({}, finish_reason="stop")) + DONE
@@ -198,7 +200,7 @@ async def test_tokens_are_the_reported_ones_or_follow_the_text_that_went_out() -
         assert on.record["tokens"] == {"reported": 130}
     async with data_plane(lambda: streamed(*said("x" * 300)), SMALL) as on:
         await on.chat(stream=True)
-        assert on.record["tokens"] == {"estimated": 100}
+        assert on.record["tokens"] == {"estimated": 38}
 
 
 async def test_an_error_object_of_the_upstream_is_its_failure_though_the_status_is_200() -> None:
@@ -233,3 +235,43 @@ async def test_an_answer_within_its_hard_limit_is_left_alone() -> None:
         answer = await on.chat(stream=True, max_tokens=20)
         assert text(answer) == "word " * 20
         assert on.record["event"] == "exchange_completed"
+
+
+async def test_a_caller_who_leaves_is_charged_what_was_produced_by_then() -> None:
+    words = "the ferry leaves the harbour a little after sunrise and the water is calm "
+
+    class Silent(Reply):
+        async def read(self) -> bytes:
+            return await super().read() or await _never()
+
+    def endless() -> Reply:
+        return Silent(*said(*[words] * 20, "end, codeword-"), content_type="text/event-stream")
+
+    policy = small(quotas=(Quota(Metric.TOKENS, 3600, 10**6),))
+    async with data_plane(endless, policy) as on:
+        body = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+        reader, writer = await asyncio.open_connection("127.0.0.1", on.listeners.port)
+        data = json.dumps(body).encode()
+        head = [f"POST {CHAT} HTTP/1.1", "host: x", f"authorization: Bearer {KEY}", f"content-length: {len(data)}"]
+        writer.write("\r\n".join([*head, "", ""]).encode() + data)
+        await reader.readuntil(b"end, ")
+        writer.close()
+        await until(lambda: bool(on.events("client_disconnected")))
+        tokens = on.record["tokens"]["estimated"]
+        assert 0.8 < tokens / (20 * 15) < 1.3  # each piece is fifteen tokens
+
+
+@pytest.mark.parametrize(("counted", "used"), [(True, 2), (False, 1)])
+async def test_a_blocked_request_counts_as_the_policy_says(counted: bool, used: int) -> None:
+    policy = small(quotas=(Quota(Metric.REQUESTS, 3600, 10),), charging=Charging(blocked=counted))
+    async with data_plane(lambda: streamed(*said("hi"), END), policy) as on:
+        assert (await on.chat("a forbidden phrase", stream=True)).status == 400
+        answer = await on.chat("hi", stream=True)
+        assert answer.headers["x-ratelimit-remaining-requests"] == str(10 - used)
+
+
+async def test_an_answer_that_is_blocked_counts_all_the_same() -> None:
+    policy = small(quotas=(Quota(Metric.REQUESTS, 3600, 10),), charging=Charging(blocked=False))
+    async with data_plane(lambda: streamed(*said("a forbidden phrase"), END), policy) as on:
+        assert (await on.chat("hi", stream=True)).status == 400
+        assert (await on.chat("hi", stream=True)).headers["x-ratelimit-remaining-requests"] == "8"

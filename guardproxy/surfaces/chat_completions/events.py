@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -10,17 +11,23 @@ from guardproxy.wire.document import decode, encode, repeats_names
 from guardproxy.wire.path import Path
 from guardproxy.wire.sse import SseEvent, encode_event
 
+_NAME: Final = re.compile("[a-z._]{0,40}")
 CHUNK_OBJECT: Final = "chat.completion.chunk"
 # What a frame made by us takes over from the upstream's.
 _SKELETON: Final = ("id", "object", "created", "model", "service_tier", "system_fingerprint")
 
 
-def forwarded(document: dict[str, Any], event: SseEvent, name: str) -> bytes:
+def name_of(event: SseEvent) -> str:
+    """The events of a chat have no names; some servers give them one all the same."""
+    return event.event if not event.event or _NAME.fullmatch(event.event) else ""
+
+
+def forwarded(document: dict[str, Any], event: SseEvent) -> bytes:
     """An event of the upstream after it was edited: as it came, unless something was, or its bytes hold more than was
     looked at.
     """
     untouched = decode(event.data) == document and not repeats_names(event.data)
-    return encode_event(event.data if untouched else encode(document), name)
+    return encode_event(event.data if untouched else encode(document), name_of(event))
 
 
 def own_event(last: Mapping[str, Any], index: int, parts: dict[str, Any], finish_reason: str | None = None) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from guardproxy.core.stream import StreamGuard
 from guardproxy.surfaces.chat_completions.calls import PendingCalls
-from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT
+from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT, name_of
 from guardproxy.surfaces.chat_completions.template import Template, is_literal, template_of
 from guardproxy.wire.document import encode, repeats_names
 from guardproxy.wire.path import Path
@@ -51,7 +51,10 @@ class PlainEvent(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """A plain event that was looked at, of which others may differ in their text only; `head`, `tail`: of its frame."""
+    """A plain event that was looked at, of which others may differ in their text only; `head`, `tail`: of its frame.
+
+    `shown`: what goes out around the text. It is another thing than what came in where usage is hidden (`rewritten`).
+    """
 
     template: Template
     choice: OpenChoice
@@ -59,6 +62,8 @@ class _Known(NamedTuple):
     document: dict[str, Any]
     head: bytes
     tail: bytes
+    shown: tuple[bytes, bytes]
+    rewritten: bool
 
 
 class ShortWay:
@@ -74,14 +79,14 @@ class ShortWay:
         known = self._known
         if known is None or event.event or known.choice.finished:
             return None
-        template, _, channel, document, _, _ = known
+        template, _, channel, document, _, _, shown, rewritten = known
         data = event.data
         text = template.text_of(data)
         if text is None:
             return None
         released = channel.feed(text)
-        if released != text:
-            data = encode(released).decode()[1:-1].join(template)
+        if rewritten or released != text:
+            return PlainEvent(encode(released)[1:-1].join(shown), len(released), document)
         return PlainEvent(encode_event(data), len(released), document)
 
     def pass_on(self, piece: bytes) -> PlainEvent | None:
@@ -89,7 +94,7 @@ class ShortWay:
         known = self._known
         if known is None or known.choice.finished:
             return None
-        _, _, channel, document, head, tail = known
+        _, _, channel, document, head, tail, shown, rewritten = known
         if not (piece.startswith(head) and piece.endswith(tail)):
             return None
         try:
@@ -99,12 +104,12 @@ class ShortWay:
         if not is_literal(text) or len(piece) < len(head) + len(tail):
             return None
         released = channel.feed(text)
-        if released != text:
-            piece = encode(released)[1:-1].join((head, tail))
+        if rewritten or released != text:
+            piece = encode(released)[1:-1].join(shown)
         return PlainEvent(piece, len(released), document)
 
-    def edit(self, document: dict[str, Any], event: SseEvent, name: str) -> PlainEvent | None:
-        """A parsed event. None, and nothing done, if it is not plain."""
+    def edit(self, document: dict[str, Any], event: SseEvent, came: str | None = None) -> PlainEvent | None:
+        """A parsed event. None, and nothing done, if it is not plain. `came`: its data, if some of it is hidden."""
         choices = document.get("choices")
         if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
             return None
@@ -118,12 +123,20 @@ class ShortWay:
             return None
         template = template_of(event.data, text)
         if template is not None:  # otherwise what is known stays true
-            head, tail = f"data: {template.head}".encode(), f"{template.tail}\n\n".encode()
-            self._known = _Known(template, known, channel, document, head, tail)
+            shown = _frame(template)
+            if came is None or came == event.data:
+                self._known = _Known(template, known, channel, document, *shown, shown, False)
+            elif (arrives := template_of(came, text)) is not None:
+                self._known = _Known(arrives, known, channel, document, *_frame(arrives), shown, True)
         delta["content"] = released = channel.feed(text)
         untouched = released == text and (template is not None or not repeats_names(event.data))
-        frame = encode_event(event.data if untouched else encode(document), name)
+        frame = encode_event(event.data if untouched else encode(document), name_of(event))
         return PlainEvent(frame, len(released), document)
+
+
+def _frame(template: Template) -> tuple[bytes, bytes]:
+    """What stands before and behind the text in the whole frame."""
+    return f"data: {template.head}".encode(), f"{template.tail}\n\n".encode()
 
 
 def is_plain(document: dict[str, Any], choice: dict[str, Any], labels: Mapping[str, str]) -> bool:

@@ -14,7 +14,6 @@ it is not believed any more.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -27,6 +26,7 @@ from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT, forwarded,
 from guardproxy.surfaces.chat_completions.plain import DELTA_LABELS, LABELS, REASONS, OpenChoice, PlainEvent, ShortWay
 from guardproxy.surfaces.chat_completions.response import strip_choice_copies, strip_tokens
 from guardproxy.surfaces.chat_completions.signed import SIGNATURE, signature_holds
+from guardproxy.surfaces.hidden_usage import hide_usage
 from guardproxy.surfaces.openai_errors import error_event
 from guardproxy.wire.document import UndecodableJson, decode, get, replace, walk_strings
 from guardproxy.wire.path import Key, Path, is_word
@@ -34,8 +34,6 @@ from guardproxy.wire.sse import DONE, SseEvent
 
 _DONE_FRAME: Final = b"data: [DONE]\n\n"
 _REFUSAL: Final = "This answer was stopped by a policy of the proxy."
-# The events of a chat have no names; some servers give them one all the same.
-_EVENT_NAME: Final = re.compile("[a-z._]{0,40}")
 
 
 class ChatStream:
@@ -46,7 +44,7 @@ class ChatStream:
         self._usage_for = usage_for
         self._choices: dict[int, OpenChoice] = {}
         self._last: dict[str, Any] = {"object": CHUNK_OBJECT}
-        self._done = False
+        self._done = self.hides_usage = False
         self._labels: dict[str, str] = {}
         self._short_way = ShortWay(self._choices, self._labels)
         self.usage: Any = None
@@ -69,13 +67,16 @@ class ChatStream:
             raise UpstreamUnavailable("the upstream sent an event that is not JSON", reason="bad_event") from error
         if not isinstance(document, dict):
             raise UpstreamUnavailable("the upstream sent an event that is not an object", reason="bad_event")
-        name = event.event
-        if name and not _EVENT_NAME.fullmatch(name):
-            name = ""
-        plain = self._short_way.edit(document, event, name)
+        came = event.data
+        if self.hides_usage and "usage" in document:
+            self.usage, left = hide_usage(document, event, self.usage)
+            if left is None:
+                return []
+            event = left
+        plain = self._short_way.edit(document, event, came)
         if plain is not None:
             return self._sent(plain)
-        frames = [*self._edit(document), forwarded(document, event, name)]
+        frames = [*self._edit(document), forwarded(document, event)]
         return self._blocked(frames) if self._guard.blocked else frames
 
     def pass_on(self, piece: bytes) -> list[bytes] | None:

@@ -10,7 +10,6 @@ are there messages: a server that sends some in these events is not believed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from guardproxy.core.stream import StreamGuard
 from guardproxy.errors import RequestError, UpstreamUnavailable
 from guardproxy.surfaces.chat_completions.events import forwarded, usage_event
 from guardproxy.surfaces.completions.response import strip_choice_copies
+from guardproxy.surfaces.hidden_usage import hide_usage
 from guardproxy.surfaces.openai_errors import error_event
 from guardproxy.wire.document import UndecodableJson, decode, encode, replace, walk_strings
 from guardproxy.wire.path import Key, Path, is_word
@@ -34,7 +34,6 @@ _LABELS: Final = frozenset({"id", "object", "model", "system_fingerprint", "serv
 _REASONS: Final = frozenset({"stop", "length", "content_filter", "abort", ""})
 # A chat's members: whose text is not told apart here.
 _MESSAGES: Final = ("delta", "message")
-_EVENT_NAME: Final = re.compile("[a-z._]{0,40}")
 
 
 class _OpenChoice:
@@ -57,6 +56,7 @@ class CompletionStream:
         self._last: dict[str, Any] = {"object": _OBJECT}
         self._labels: dict[str, str] = {"object": _OBJECT}  # the API's own word, which no rule is about
         self._done = False
+        self.hides_usage = False
         self.usage: Any = None
         self.failed = False  # the upstream sent an error object, with HTTP 200 as streams do
         self.characters = 0  # of text released, for a token estimate when the upstream reports no usage
@@ -72,8 +72,12 @@ class CompletionStream:
             frames = self.finish()
             return frames if self._guard.blocked else [*frames, _DONE_FRAME]
         document = _decoded(event.data)
-        name = event.event if _EVENT_NAME.fullmatch(event.event) else ""
-        frames = [*self._edit(document), forwarded(document, event, name)]
+        if self.hides_usage and "usage" in document:
+            self.usage, left = hide_usage(document, event, self.usage)
+            if left is None:
+                return []
+            event = left
+        frames = [*self._edit(document), forwarded(document, event)]
         return self._blocked(frames) if self._guard.blocked else frames
 
     def finish(self) -> list[bytes]:

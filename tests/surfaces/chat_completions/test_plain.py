@@ -44,8 +44,8 @@ def test_a_repeated_event_is_what_parsing_it_gives(pieces: list[str]) -> None:
     with_template, parsing = short_way(), short_way()
     for piece in pieces:
         event = sent(piece)
-        short = with_template.repeat(event) or with_template.edit(json.loads(event.data), event, "")
-        long = parsing.edit(json.loads(event.data), event, "")
+        short = with_template.repeat(event) or with_template.edit(json.loads(event.data), event)
+        long = parsing.edit(json.loads(event.data), event)
         assert short and long
         assert (text_of(short.frame), short.released) == (text_of(long.frame), long.released)
 
@@ -54,11 +54,11 @@ def test_a_repeated_event_is_what_parsing_it_gives(pieces: list[str]) -> None:
 def test_bytes_that_are_one_event_are_what_taking_it_apart_gives(pieces: list[str]) -> None:
     whole, apart = short_way(), short_way()
     for way in (whole, apart):
-        way.edit(json.loads(sent("").data), sent(""), "")
+        way.edit(json.loads(sent("").data), sent(""))
     for piece in pieces:
         event = sent(piece)
-        passed = whole.pass_on(encode_event(event.data)) or whole.edit(json.loads(event.data), event, "")
-        assert passed == (apart.repeat(event) or apart.edit(json.loads(event.data), event, ""))
+        passed = whole.pass_on(encode_event(event.data)) or whole.edit(json.loads(event.data), event)
+        assert passed == (apart.repeat(event) or apart.edit(json.loads(event.data), event))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_bytes_that_are_one_event_are_what_taking_it_apart_gives(pieces: list[st
 )
 def test_other_bytes_are_left_alone(change: Callable[[bytes], bytes]) -> None:
     way = short_way()
-    way.edit(json.loads(sent("a").data), sent("a"), "")
+    way.edit(json.loads(sent("a").data), sent("a"))
     frame = encode_event(sent("hello").data)
     assert way.pass_on(frame)
     assert way.pass_on(change(frame)) is None
@@ -85,7 +85,7 @@ def test_other_bytes_are_left_alone(change: Callable[[bytes], bytes]) -> None:
 
 def test_a_repeated_event_without_a_match_goes_out_byte_for_byte() -> None:
     way = short_way()
-    way.edit(json.loads(sent("a").data), sent("a"), "")
+    way.edit(json.loads(sent("a").data), sent("a"))
     again = way.repeat(sent("Grüße"))
     assert again
     assert again.frame.decode() == f"data: {sent('Grüße').data}\n\n"
@@ -93,7 +93,7 @@ def test_a_repeated_event_without_a_match_goes_out_byte_for_byte() -> None:
 
 def test_a_repeated_event_with_a_match_goes_out_with_the_rest_of_its_text() -> None:
     way = short_way()
-    way.edit(json.loads(sent("a").data), sent("a"), "")
+    way.edit(json.loads(sent("a").data), sent("a"))
     again = way.repeat(sent("a secret b"))
     assert again
     assert text_of(again.frame) == "a [WORD] b"
@@ -101,23 +101,23 @@ def test_a_repeated_event_with_a_match_goes_out_with_the_rest_of_its_text() -> N
 
 def test_an_event_with_escapes_leaves_the_known_form_known() -> None:
     way = short_way()
-    way.edit(json.loads(sent("a").data), sent("a"), "")
+    way.edit(json.loads(sent("a").data), sent("a"))
     assert way.repeat(sent("\n")) is None
-    assert way.edit(json.loads(sent("\n").data), sent("\n"), "")
+    assert way.edit(json.loads(sent("\n").data), sent("\n"))
     assert way.repeat(sent("b"))
 
 
 @pytest.mark.parametrize("more", [{"model": "other"}, {"created": 2}, {"note": "x"}])
 def test_an_event_with_another_frame_is_no_repeat(more: dict[str, Any]) -> None:
     way = short_way()
-    way.edit(json.loads(sent("a").data), sent("a"), "")
+    way.edit(json.loads(sent("a").data), sent("a"))
     assert way.repeat(sent("b"))
     assert way.repeat(sent("b", **more)) is None
 
 
 def test_a_named_event_is_no_repeat() -> None:
     way = short_way()
-    way.edit(json.loads(sent("a").data), sent("a"), "")
+    way.edit(json.loads(sent("a").data), sent("a"))
     assert way.repeat(SseEvent(sent("b").data, "note")) is None
 
 
@@ -125,7 +125,7 @@ def test_nothing_repeats_in_a_finished_choice() -> None:
     choice = OpenChoice()
     choice.channels["delta", "content"] = OutputGuard(WORDS.policy()).open(("choices", 0, "delta", "content"))
     way = ShortWay({0: choice}, LABELS)
-    way.edit(json.loads(sent("a").data), sent("a"), "")
+    way.edit(json.loads(sent("a").data), sent("a"))
     choice.finished = True
     assert way.repeat(sent("b")) is None
 

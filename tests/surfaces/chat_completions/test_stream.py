@@ -80,7 +80,7 @@ class NoShortWay(ShortWay):
     def pass_on(self, piece: bytes) -> None:
         return None
 
-    def edit(self, document: dict[str, Any], event: SseEvent, name: str) -> None:
+    def edit(self, document: dict[str, Any], event: SseEvent, came: str | None = None) -> None:
         return None
 
 
