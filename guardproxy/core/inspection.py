@@ -193,7 +193,7 @@ class OutputGuard:
         self.would = Action.ALLOW
         self.blocked: Rule | None = None
         self.inspected = 0
-        self._opened: list[StreamGuard] = []
+        self.opened: list[StreamGuard] = []
         self._unread: dict[Opaque, None] = {}
         self._too_dear = 0
         self.redacts = policy.redacts_answers
@@ -208,13 +208,8 @@ class OutputGuard:
 
         scanners = [detector.scanner() for detector in self._detectors]
         guard = StreamGuard(scanners, self._policy.rules, on_hit, self._allowance)
-        self._opened.append(guard)
+        self.opened.append(guard)
         return guard
-
-    @property
-    def held(self) -> int:
-        """Characters of all channels that have come and not gone out."""
-        return sum(guard.held for guard in self._opened)
 
     def _excerpt(self, hit: Hit) -> str:
         """What is shown of a match. It costs work as well; when that is used up nothing is shown."""

@@ -64,7 +64,7 @@ async def relay_stream(
     finally:
         running.draft.status = 200
         running.draft.response = guard.verdict()
-        running.charge(editor.usage, editor.characters + guard.held)
+        running.charge(editor.usage, editor.characters + _held(guard))
         running.draft.bytes_out = response.size
         remember_stream(running, response.collected)
     return await response.end()
@@ -78,7 +78,7 @@ def _open_editor(running: Running, surface: Surface, reading: RequestReading, gu
         return surface.resume_stream(guard, starting_after=reading.starting_after)
 
     def usage_for(characters: int) -> Mapping[str, int]:
-        return running.estimated_usage(characters + guard.held)
+        return running.estimated_usage(characters + _held(guard))
 
     editor = surface.open_stream(guard, usage_for if reading.stream_usage else None)
     if running.reservation.asks_usage and isinstance(editor, HidesUsage):
@@ -87,6 +87,11 @@ def _open_editor(running: Running, surface: Surface, reading: RequestReading, gu
     if owned and isinstance(editor, MakesState):
         editor.tell_made(running.own)
     return editor
+
+
+def _held(guard: OutputGuard) -> int:
+    """Characters that the model has written and that have not gone out."""
+    return sum(channel.held for channel in guard.opened)
 
 
 def _told(cause: Exception) -> RequestError:

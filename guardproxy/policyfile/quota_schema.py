@@ -67,3 +67,18 @@ class WrittenQuota(Strict):
         description="while a shared store is away. `degraded`: each process up to its part; `closed`: refuse with 503. "
         "Not said: `closed` if `hard`, else `degraded`",
     )
+
+
+class WrittenCharging(Strict):
+    """What exchanges cost that did not run to their end."""
+
+    blocked: Literal["request", "nothing"] = Field(
+        "request",
+        description="a request that a rule blocks before it goes out: `request` counts it, without tokens; `nothing` "
+        "gives all back. A blocked answer costs what it took: it was made",
+    )
+    failed: Literal["input", "reserved", "nothing"] = Field(
+        "input",
+        description="a request the upstream did not answer, or with a 5xx, so that nobody knows what it used: "
+        "its `input`, all that was `reserved`, or `nothing`",
+    )

@@ -21,10 +21,9 @@ from guardproxy.policyfile.cases import WrittenCaller, WrittenCase, WrittenCases
 from guardproxy.policyfile.compile import options_model
 from guardproxy.policyfile.condition_schema import WrittenCondition
 from guardproxy.policyfile.context_schema import WrittenContext
-from guardproxy.policyfile.quota_schema import WrittenQuota
+from guardproxy.policyfile.quota_schema import WrittenCharging, WrittenQuota
 from guardproxy.policyfile.schema import (
     WrittenAnswers,
-    WrittenCharging,
     WrittenExamples,
     WrittenLimits,
     WrittenOpaque,

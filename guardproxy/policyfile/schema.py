@@ -27,7 +27,7 @@ from guardproxy.errors import ConfigurationError
 from guardproxy.policyfile.condition_schema import WrittenCondition
 from guardproxy.policyfile.context_schema import PassWord, WrittenContext
 from guardproxy.policyfile.layers import Source
-from guardproxy.policyfile.quota_schema import ModeWord, WrittenQuota
+from guardproxy.policyfile.quota_schema import ModeWord, WrittenCharging, WrittenQuota
 from guardproxy.policyfile.tool_schema import WrittenTools
 from guardproxy.policyfile.yaml_nodes import Place
 
@@ -111,21 +111,6 @@ class WrittenAnswers(Written):
         "finish",
         description="the same for an answer that a hard quota ends; `finish`: with `finish_reason: length` where the "
         "surface has such words",
-    )
-
-
-class WrittenCharging(Written):
-    """What exchanges cost that did not run to their end."""
-
-    blocked: Literal["request", "nothing"] = Field(
-        "request",
-        description="a request that a rule blocks before it goes out: `request` counts it, without tokens; `nothing` "
-        "gives all back. A blocked answer costs what it took: it was made",
-    )
-    failed: Literal["input", "reserved", "nothing"] = Field(
-        "input",
-        description="a request the upstream did not answer, or with a 5xx, so that nobody knows what it used: "
-        "its `input`, all that was `reserved`, or `nothing`",
     )
 
 
