@@ -189,8 +189,7 @@ class OutputGuard:
         self._allowance = Allowance(policy.limits.matching_work, shadow=policy.shadow)
         self.findings: list[Finding] = []
         self.shadow: list[Finding] = []
-        self.action = Action.ALLOW
-        self.would = Action.ALLOW
+        self.action = self.would = Action.ALLOW
         self.blocked: Rule | None = None
         self.inspected = 0
         self.opened: list[StreamGuard] = []
@@ -207,9 +206,8 @@ class OutputGuard:
             self._found(hit.rule, path, hit.start, hit.end, self._excerpt(hit))
 
         scanners = [detector.scanner() for detector in self._detectors]
-        guard = StreamGuard(scanners, self._policy.rules, on_hit, self._allowance)
-        self.opened.append(guard)
-        return guard
+        self.opened.append(StreamGuard(scanners, self._policy.rules, on_hit, self._allowance))
+        return self.opened[-1]
 
     def _excerpt(self, hit: Hit) -> str:
         """What is shown of a match. It costs work as well; when that is used up nothing is shown."""
