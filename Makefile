@@ -42,7 +42,7 @@ reference: $(READY) ## the schemas for editors and the tables of the policy refe
 	@for kind in policy rule cases settings; do $(BIN)/guardproxy schema $$kind > policies/schema/$$kind.json; done
 	$(BIN)/guardproxy schema --update policies/README.md
 
-promises: $(READY) ## the thirteen promises, twenty times as deep
+promises: $(READY) ## the fourteen promises, twenty times as deep
 	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest tests/promises
 
 mutants: $(READY) ## mistakes put into the engine that the tests must notice

@@ -1,4 +1,4 @@
-"""The thirteen promises of the engine and of the streams built on it, and the tests that hold it to each.
+"""The fourteen promises of the engine, of the streams built on it and of what goes upstream, and the tests that hold it to each.
 
 A promise is tested three times: over patterns nobody would write and a tiny alphabet (`tests/match`), over random small
 policies (`tests/core`, `tests/surfaces`), and here over the packs that ship, with texts made of true credentials and
@@ -103,4 +103,8 @@ to account: small mistakes in the engine that it must notice.
     tests/match/test_pattern_set.py::test_adding_patterns_uncovers_nothing
     tests/core/test_stream.py::test_adding_a_rule_never_shows_more
     tests/promises/test_definition.py::test_a_larger_policy_never_shows_what_a_smaller_one_hides
+14. Separation: whatever a caller sends, no text below the operator's speaks for the operator, leaves its fence or
+   separates turns, also when the caller knows the nonce.
+    tests/promises/test_separation.py::test_whatever_a_caller_sends_operator_user_and_data_stay_apart
+    tests/promises/test_separation.py::test_without_fences_no_token_is_live_and_nothing_hidden_however_texts_are_cut
 """
