@@ -7,18 +7,17 @@ same rules of the same policy against the same provenance, so both decide the sa
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 
 from guardproxy.core.allowance import MATCHING_WORK, Allowance, run_through, scan_within, too_dear, work_of
 from guardproxy.core.context import refuse_opaque
-from guardproxy.core.excerpt import mask_excerpt
 from guardproxy.core.exchange import NO_RULE, Coverage, Opaque, OpaqueKind, Provenance, Segment
+from guardproxy.core.masking import masked, masks_of_runs
 from guardproxy.core.memo import Memo
 from guardproxy.core.policy import Policy, Rule
 from guardproxy.core.rewrite import hides, redact
-from guardproxy.core.scanning import Hits, runs_of, scan_group, scan_run
+from guardproxy.core.scanning import Hits, scan_group
 from guardproxy.core.stream import Hit, StreamGuard
 from guardproxy.core.tools.conversation import ToolCall, ToolResult
 from guardproxy.core.tools.judge import ToolFinding, ToolGuard
@@ -29,9 +28,6 @@ from guardproxy.wire.path import Path
 # A hostile text can hold a match every few characters. Beyond this many the findings are counted by the verdict's
 # action only: a log line has to stay a line.
 MAX_FINDINGS = 100
-
-# Characters shown on each side of a match.
-EXCERPT_CONTEXT = 40
 
 # A model's name, such as `org/model-4.1:latest`.
 _NAME = re.compile(r"[\w.:@/+-]{1,120}", re.ASCII)
@@ -67,7 +63,8 @@ def inspect_in_steps(
     if not hits:
         return Verdict(Action.ALLOW, coverage=coverage)
     yield
-    return _judge(policy, hits, _masks(policy, segments, hits), coverage)
+    masks = yield from masks_of_runs(policy, segments, hits, allowance)
+    return (yield from _judge(policy, hits, masks, coverage, allowance))
 
 
 def _groups(segments: Sequence[Segment]) -> Mapping[Provenance, list[Segment]]:
@@ -90,51 +87,21 @@ def shown_name(policy: Policy, name: str) -> str:
     return name
 
 
-class Excerpts:
-    """What a reviewer may see of one text around a match: whatever any rule hides is masked, wherever it applies.
-
-    `found` are the matches of the text, which mask each other. The text is scanned once, however many are shown.
-    """
-
-    def __init__(self, policy: Policy, text: str, found: Iterable[Span] = ()) -> None:
-        self._text = text
-        secrets = [span for detector in policy.masking for span in detector.scan(text)]
-        secrets += [span for span in found if hides(policy.rules[span.rule])]
-        self._hidden = sorted({(span.start, span.end) for span in secrets})
-        # A hidden text that reaches into a window begins at most so far before it.
-        self._longest = max((end - start for start, end in self._hidden), default=0)
-
-    def around(self, start: int, end: int) -> str:
-        first = bisect_left(self._hidden, (start - EXCERPT_CONTEXT - self._longest, 0))
-        last = bisect_left(self._hidden, (end + EXCERPT_CONTEXT, 0))
-        return mask_excerpt(self._text, start, end, self._hidden[first:last], EXCERPT_CONTEXT)
-
-
-def _masks(
-    policy: Policy, segments: Sequence[Segment], hits: Mapping[Segment, object]
-) -> Mapping[Segment, Sequence[Span]]:
-    """What an excerpt of a segment hides because of its neighbours: its part of a secret that is cut in two."""
-    masks: Hits = {}
-    for provenance in Provenance:
-        for together in runs_of([segment for segment in segments if segment.provenance is provenance]):
-            if any(segment in hits for segment in together):
-                for detector in policy.masking:
-                    run_through(scan_run(detector, together, masks, Allowance(None)))
-    return masks
-
-
 def _judge(
     policy: Policy,
     hits: Mapping[Segment, Sequence[Span]],
     masks: Mapping[Segment, Sequence[Span]],
     coverage: Coverage,
-) -> Verdict:
+    allowance: Allowance,
+) -> Generator[None, None, Verdict]:
     fired = [policy.rules[name] for name in {span.rule for spans in hits.values() for span in spans}]
     action, would = max(rule.action for rule in fired), max(rule.shadow for rule in fired)
     findings: list[Finding] = []
     hidden: dict[Path, tuple[str, list[Span]]] = {}
     for segment, spans in hits.items():
-        findings += _findings(policy, segment, spans, masks.get(segment, ()), MAX_FINDINGS - len(findings))
+        if len(findings) < MAX_FINDINGS:
+            more = yield from _findings(policy, segment, spans, masks.get(segment, ()), allowance)
+            findings += more[: MAX_FINDINGS - len(findings)]
         if action is Action.REDACT and any(hides(policy.rules[span.rule]) for span in spans):
             # A text that is also a document is looked at twice.
             hidden.setdefault(segment.path, (segment.text, []))[1].extend(spans)
@@ -147,15 +114,18 @@ def _judge(
 
 
 def _findings(
-    policy: Policy, segment: Segment, spans: Sequence[Span], masks: Sequence[Span], most: int
-) -> Iterator[Finding]:
-    if most <= 0:
-        return
-    excerpts = Excerpts(policy, segment.text, [*spans, *masks])
-    for span in sorted(set(spans))[:most]:
+    policy: Policy, segment: Segment, spans: Sequence[Span], masks: Sequence[Span], allowance: Allowance
+) -> Generator[None, None, list[Finding]]:
+    """What is told of one text. Once the allowance is used up there are no excerpts any more."""
+    excerpts = None
+    if not allowance.exceeded:
+        excerpts = yield from masked(policy, segment.text, [*spans, *masks], allowance)
+    findings = []
+    for span in sorted(set(spans))[:MAX_FINDINGS]:
         severity = policy.rules[span.rule].severity
-        shown = excerpts.around(span.start, span.end)
-        yield Finding(span.rule, severity, segment.provenance, segment.path, span.start, span.end, shown)
+        shown = excerpts.around(span.start, span.end) if excerpts is not None else ""
+        findings.append(Finding(span.rule, severity, segment.provenance, segment.path, span.start, span.end, shown))
+    return findings
 
 
 def with_tools(policy: Policy, verdict: Verdict, found: Sequence[ToolFinding]) -> Verdict:
@@ -214,7 +184,8 @@ class OutputGuard:
         if not self._room or self._allowance.exceeded:
             return ""
         before = work_of(self._policy.masking)
-        shown = Excerpts(self._policy, hit.context).around(hit.at, len(hit.context))
+        excerpts = run_through(masked(self._policy, hit.context, (), Allowance(None)))
+        shown = excerpts.around(hit.at, len(hit.context)) if excerpts is not None else ""
         self._allowance.spend(work_of(self._policy.masking) - before, 0)
         return shown
 
@@ -227,9 +198,9 @@ class OutputGuard:
             return text if self._policy.shadow else ""
         if not spans:
             return text
-        excerpts = Excerpts(self._policy, text, spans)
+        excerpts = run_through(masked(self._policy, text, spans, self._allowance)) if self._room else None
         for span in spans:
-            shown = excerpts.around(span.start, span.end) if self._room else ""
+            shown = excerpts.around(span.start, span.end) if excerpts is not None and self._room else ""
             self._found(self._policy.rules[span.rule], path, span.start, span.end, shown)
         return redact(text, spans, self._policy.rules)
 

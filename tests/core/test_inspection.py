@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardproxy.core.exchange import NO_RULE, Coverage, Provenance, Segment
-from guardproxy.core.inspection import MAX_FINDINGS, Excerpts, OutputGuard, inspect, shown_name, with_tools
+from guardproxy.core.inspection import MAX_FINDINGS, OutputGuard, inspect, shown_name, with_tools
 from guardproxy.core.policy import Policy, Rule
 from guardproxy.core.rewrite import hides, redact
 from guardproxy.core.tools.conversation import Conversation, ToolCall
@@ -198,14 +198,6 @@ def test_an_excerpt_shows_no_half_of_a_secret_that_is_cut_between_parts() -> Non
     (finding,) = inspect(policy, running_on(f"here: {half}", "abcdefgh.")).findings
     assert half not in finding.excerpt
     assert "q7" not in finding.excerpt
-
-
-def test_excerpts_mask_their_match_and_each_other() -> None:
-    policy = make_kit({"token": "tok_[a-z0-9]{20}"}).policy()
-    first, second = "tok_" + "a1" * 10, "tok_" + "b2" * 10
-    excerpts = Excerpts(policy, f"{first} and {second}.")
-    assert excerpts.around(0, 24) == "«to•••a1» and •••."
-    assert excerpts.around(29, 53) == "••• and «to•••b2»."
 
 
 # ---------------------------------------------------------------- streamed texts

@@ -1,4 +1,4 @@
-"""The fourteen promises of the engine, of the streams built on it and of what goes upstream, and the tests that hold it to each.
+"""The fourteen promises of the engine and of what is built on it, and the tests that hold it to each.
 
 A promise is tested three times: over patterns nobody would write and a tiny alphabet (`tests/match`), over random small
 policies (`tests/core`, `tests/surfaces`), and here over the packs that ship, with texts made of true credentials and
