@@ -12,7 +12,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, NamedTuple
 
 from aiohttp import web
@@ -88,12 +88,14 @@ class StandIn:
 
     async def _stream(self, request: web.Request, stream: Iterable[dict[str, Any]]) -> web.StreamResponse:
         response = web.StreamResponse(headers={"content-type": "text/event-stream", "cache-control": "no-cache"})
-        await response.prepare(request)
-        for chunk in stream:
-            await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
-            await asyncio.sleep(self._delay_s)
-        await response.write(b"data: [DONE]\n\n")
-        await response.write_eof()
+        # Whoever asked may leave at any time; then there is nobody left to tell.
+        with suppress(ConnectionResetError):
+            await response.prepare(request)
+            for chunk in stream:
+                await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+                await asyncio.sleep(self._delay_s)
+            await response.write(b"data: [DONE]\n\n")
+            await response.write_eof()
         return response
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -115,6 +117,19 @@ async def test_an_unknown_model_and_an_unknown_path_are_404s() -> None:
             await client.chat.completions.create(model="gpt", messages=[{"role": "user", "content": "?"}])
         with pytest.raises(NotFoundError, match="no such path"):
             await client.embeddings.create(model="stand-in", input="?")
+
+
+async def test_whoever_leaves_a_stream_leaves_no_error_behind(caplog: pytest.LogCaptureFixture) -> None:
+    body = {"model": "stand-in", "stream": True, "messages": [{"role": "user", "content": "?"}]}
+    async with stand_in(0.01) as server:
+        headers = {"authorization": f"Bearer {server.key}"}
+        async with aiohttp.ClientSession() as session:
+            reply = await session.post(f"{server.base_url}/chat/completions", json=body, headers=headers)
+            await reply.content.readany()
+            reply.close()
+        while server.writing:
+            await asyncio.sleep(0.01)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_it_listens_on_loopback_only_and_is_gone_afterwards() -> None:
