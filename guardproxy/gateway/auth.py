@@ -2,13 +2,15 @@
 
 A key stands in `Authorization: Bearer`, where most clients put it, or in a header of its own: `api-key`, where Azure's
 do, or Anthropic's `x-api-key`; never in a query or a body, which end up in logs. A request that cannot be told gets the
-same words whatever was wrong with its key, and never hears back anything it presented.
+same words whatever was wrong with its key, and never hears back anything it presented. A header that stands there twice
+is refused: which of the two counts is what the next server may see otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
+
+from multidict import MultiMapping
 
 from guardproxy.core.principal import Principal
 from guardproxy.errors import InvalidKey
@@ -17,23 +19,24 @@ from guardproxy.surfaces.conventions import OPENAI
 
 NO_KEY: Final = "no key given: set the client's api_key to a guardproxy key"
 WRONG_KEY: Final = "this key is not valid here: set the client's api_key to a current guardproxy key"
+SEVERAL_KEYS: Final = "the header of the key is given more than once: send one guardproxy key, once"
 
 
 def authenticate(
-    headers: Mapping[str, str], keyring: Keyring, now: float, key_header: str = OPENAI.key_header
+    headers: MultiMapping[str], keyring: Keyring, now: float, key_header: str = OPENAI.key_header
 ) -> Principal:
     """The holder of the presented key at `now` (Unix seconds). Raises `InvalidKey`.
 
     `headers` finds `Authorization` and the `key_header` in any case, as HTTP's mappings do. The first wins if both are
     given.
     """
-    authorization = headers.get("Authorization", "").strip()
+    authorization = _only(headers, "Authorization").strip()
     if authorization:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise InvalidKey(WRONG_KEY)
     else:
-        token = headers.get(key_header, "")
+        token = _only(headers, key_header)
     token = token.strip()
     if not token:
         raise InvalidKey(NO_KEY)
@@ -41,3 +44,10 @@ def authenticate(
     if principal is None:
         raise InvalidKey(WRONG_KEY)
     return principal
+
+
+def _only(headers: MultiMapping[str], name: str) -> str:
+    values = headers.getall(name, ())
+    if len(values) > 1:
+        raise InvalidKey(SEVERAL_KEYS)
+    return values[0] if values else ""

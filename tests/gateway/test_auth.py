@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from guardproxy.errors import NEVER, InvalidKey
-from guardproxy.gateway.auth import NO_KEY, WRONG_KEY, authenticate
+from guardproxy.gateway.auth import NO_KEY, SEVERAL_KEYS, WRONG_KEY, authenticate
 from guardproxy.gateway.keyring import SESSION, Keyring
 
 TOKEN = secrets.token_urlsafe(32)
@@ -40,6 +40,19 @@ def test_each_api_has_a_header_of_its_own_for_keys() -> None:
 def test_the_authorization_decides_where_both_headers_are_given() -> None:
     wrong = {"Authorization": f"Bearer {secrets.token_urlsafe(32)}", "api-key": TOKEN}
     assert refusal(wrong).message == WRONG_KEY
+
+
+@pytest.mark.parametrize("name", ["Authorization", "api-key"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_key_header_that_stands_there_twice_is_refused_whichever_is_right(name: str, first: bool) -> None:
+    scheme = "Bearer " if name == "Authorization" else ""
+    other = secrets.token_urlsafe(32)
+    for values in ((TOKEN, other), (TOKEN, TOKEN), (TOKEN, "")):
+        ordered = values if first else values[::-1]
+        headers = CIMultiDict([(name, scheme + ordered[0]), (name.lower(), scheme + ordered[1])])
+        with pytest.raises(InvalidKey) as caught:
+            authenticate(headers, KEYRING, NOW)
+        assert (caught.value.status, caught.value.message) == (401, SEVERAL_KEYS)
 
 
 @pytest.mark.parametrize(
