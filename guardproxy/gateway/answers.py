@@ -30,9 +30,13 @@ def policy_tag(policy: Policy) -> str:
     return f"{policy.name}@{policy.revision}"
 
 
-def json_answer(status: int, document: Any, headers: Mapping[str, str], scrub: Scrub = bytes) -> web.Response:
-    """`scrub` sees the encoded body last, when no escape can hide anything in it."""
-    return web.Response(status=status, body=scrub(encode(document)), headers={"content-type": _JSON, **headers})
+def json_answer(
+    draft: Draft, status: int, document: Any, headers: Mapping[str, str], scrub: Scrub = bytes
+) -> web.Response:
+    """Noted in the draft. `scrub` sees the encoded body last, when no escape can hide anything in it."""
+    body = scrub(encode(document))
+    draft.status, draft.bytes_out = status, len(body)
+    return web.Response(status=status, body=body, headers={"content-type": _JSON, **headers})
 
 
 def error_answer(error: RequestError, draft: Draft, extra: Mapping[str, str]) -> web.Response:
@@ -40,10 +44,8 @@ def error_answer(error: RequestError, draft: Draft, extra: Mapping[str, str]) ->
 
     The connection is closed where the request's body may still be arriving.
     """
-    draft.status = error.status
     headers = base_headers(draft, {**extra, **draft.conventions.errors.headers(error)})
-    answer = json_answer(error.status, draft.conventions.errors.body(error, draft.request_id), headers)
-    draft.bytes_out = len(answer.body) if isinstance(answer.body, bytes) else 0
+    answer = json_answer(draft, error.status, draft.conventions.errors.body(error, draft.request_id), headers)
     if error.status in (401, 405, 408, 413):
         answer.force_close()
     return answer

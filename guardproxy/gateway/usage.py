@@ -40,10 +40,9 @@ async def tell_usage(running: Running) -> web.Response:
     policy = draft.policy = choice.among(facts_of(principal, "", {"model": model}))
     plan = gateway.planner.plan(policy, principal, model, True)
     states = await gateway.ledger.look(plan.accounts)
-    draft.status = 200
     document = {"object": "guardproxy.usage", "quotas": [_told(state) for state in states]}
     headers = base_headers(draft, DEGRADED if gateway.ledger.degraded else {})
-    return json_answer(200, document, headers)
+    return json_answer(draft, 200, document, headers)
 
 
 def _told(state: QuotaState) -> dict[str, Any]:

@@ -67,10 +67,7 @@ async def relay_whole(
     remember_answer(running, surface, document)
     decision = max(verdict.action, draft.request.action if draft.request else Action.ALLOW)
     headers = running.headers(reply, {"x-guardproxy-decision": decision.word, COVERAGE: draft.extent})
-    draft.status = reply.status
-    response = json_answer(reply.status, document, headers, running.gateway.scrub)
-    draft.bytes_out = len(response.body) if isinstance(response.body, bytes) else 0
-    return response
+    return json_answer(draft, reply.status, document, headers, running.gateway.scrub)
 
 
 async def relay_failure(running: Running, route: Route, reply: UpstreamReply, raw: bytes) -> web.Response:
@@ -94,9 +91,8 @@ async def relay_failure(running: Running, route: Route, reply: UpstreamReply, ra
         raise refusal(running.gateway, running.draft, verdict)
     replace(document, verdict.edits)
     running.draft.failed_upstream(reply.status)
-    running.draft.status = reply.status
     headers = running.headers(reply, {COVERAGE: running.draft.extent})
-    return json_answer(reply.status, document, headers, running.gateway.scrub)
+    return json_answer(running.draft, reply.status, document, headers, running.gateway.scrub)
 
 
 def _decoded(surface: Surface, raw: bytes) -> Any:

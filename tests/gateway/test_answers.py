@@ -45,10 +45,12 @@ def test_the_policy_stands_in_the_headers_once_it_is_known() -> None:
 
 
 def test_a_document_is_encoded_as_json() -> None:
-    answer = json_answer(201, {"a": ["é", 10**30]}, {"x-more": "1"})
+    made = draft()
+    answer = json_answer(made, 201, {"a": ["é", 10**30]}, {"x-more": "1"})
     assert (answer.status, answer.content_type, answer.headers["x-more"]) == (201, "application/json", "1")
     assert isinstance(answer.body, bytes)
     assert json.loads(answer.body) == {"a": ["é", 10**30]}
+    assert (made.status, made.bytes_out) == (201, len(answer.body))
 
 
 def test_an_error_has_openais_shape_its_headers_and_its_status_in_the_record() -> None:

@@ -36,6 +36,7 @@ async def test_it_tells_what_was_really_used_and_asking_costs_nothing() -> None:
         assert (cost["used"], cost["unit"], cost["scope"]) == (12_000, "nano_usd", ["global"])
         assert on.upstream.sent[1:] == []
         assert on.record["route"] == USAGE
+        assert on.record["bytes_out"] == len(answers[-1].body)
 
 
 async def test_with_a_model_its_own_quotas_are_told_too() -> None:

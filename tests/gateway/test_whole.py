@@ -104,6 +104,7 @@ async def test_an_error_in_openais_words_is_passed_on(status: int, event: str) -
         assert (answer.status, answer.json) == (status, ERROR)
         assert answer.headers["retry-after-ms"] == "7"
         assert (on.record["event"], on.record["error_code"]) == (event, f"upstream_{status}")
+        assert on.record["bytes_out"] == len(answer.body)
 
 
 @pytest.mark.parametrize("document", [{"detail": ["no"]}, [], "no", None])
