@@ -21,6 +21,7 @@ from guardproxy.core.tools.origin import Origin
 from guardproxy.core.tools.rules import Span
 from guardproxy.core.verdict import Action, Severity
 from guardproxy.detectors import DETECTORS
+from guardproxy.detectors.checks.official import OFFICIAL
 from guardproxy.policyfile.examples import ALPHABETS
 from guardproxy.policyfile.quota_schema import WrittenOnly, WrittenQuota
 from guardproxy.policyfile.schema import WrittenPolicy, WrittenRule
@@ -155,3 +156,12 @@ def test_yaml_of_the_readme_is_a_valid_policy_and_a_valid_rule(tmp_path: Path) -
     (tmp_path / "my-pack" / "ticket.yaml").write_text(rule, encoding="utf-8")
     assert load_policy(tmp_path / "my-policy.yaml").name == "my-policy"
     assert run_examples([compile_rule(read_rule(tmp_path / "my-pack" / "ticket.yaml"))]) == []
+
+
+def test_the_countries_are_counted_as_they_are() -> None:
+    checks = {name[:2] for name in OFFICIAL}
+    files = (ROOT / "policies" / "packs" / "pii").glob("*.yaml")
+    rules = {file.stem[:2] for file in files if re.match("[a-z]{2}-", file.stem)}
+    told = " ".join(REFERENCE.split())
+    assert f"the official numbers of {len(checks)} countries as" in told
+    assert f"the national numbers of {len(rules)} countries" in told

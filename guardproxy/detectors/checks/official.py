@@ -1,4 +1,4 @@
-"""Official numbers of persons in 50 countries, checked by python-stdnum (extra `pii`).
+"""Official numbers of persons in 56 countries, checked by python-stdnum (extra `pii`).
 
 `OFFICIAL` names each check `<country>-<number>` and the module of the library behind it. Only modules that can tell a
 wrong number from a right one by more than its length are in it. A few compare a date of birth with today.
