@@ -191,7 +191,7 @@ def _print_whole(incident: Incident) -> None:
     for finding in incident.findings:
         _print_finding(finding)
     if incident.rules:
-        _print_where_to_look(incident.rules)
+        _print_where_to_look(incident)
 
 
 def _print_finding(finding: AuditFinding) -> None:
@@ -201,13 +201,12 @@ def _print_finding(finding: AuditFinding) -> None:
         _print_styled(f"    {_safe(finding.excerpt)}", typer.colors.CYAN)
 
 
-def _print_where_to_look(rules: Iterable[str]) -> None:
+def _print_where_to_look(incident: Incident) -> None:
+    from guardproxy.cli.rule_origin import where_to_look
+
     typer.echo("\n  Look at:")
-    for rule in rules:
-        pack, _, name = _safe(rule).partition(".")
-        typer.echo(f"    policies/packs/{pack}/{name}.yaml")
-    typer.echo("  A false alarm? Add a harmless text like it to the rule's examples under `pass`, and change the")
-    typer.echo("  rule until `guardproxy check` is content.")
+    for line in where_to_look(map(_safe, incident.rules), _safe(incident.policy or "-")):
+        typer.echo(f"  {line}")
 
 
 def _print_styled(text: str, colour: str | None, *, bold: bool = False) -> None:

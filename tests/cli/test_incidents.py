@@ -127,7 +127,7 @@ def test_a_file_that_cannot_be_read_is_an_error_with_advice(tmp_path: Path) -> N
 
 
 def test_show_tells_everything_and_where_to_look_at_the_rule(file: Path) -> None:
-    fill(file, {"incident_id": "inc_1"})
+    fill(file, {"incident_id": "inc_1", "rules": (("injection.control-tokens", 2),)})
     shown = run("show", "inc_1", "--file", str(file)).stdout
     for fact in (
         "inc_1  exchange_blocked",
@@ -145,10 +145,18 @@ def test_show_tells_everything_and_where_to_look_at_the_rule(file: Path) -> None
         "100 in, 200 out",
         "injection.ignore-previous  high  user: messages[0].content",
         "please «ig•••ns» now",
-        "policies/packs/injection/ignore-previous.yaml",
+        "policies/packs/injection/control-tokens.yaml",
         "guardproxy check",
     ):
         assert fact in shown
+
+
+def test_show_names_no_file_that_is_not_there(file: Path) -> None:
+    fill(file, {"incident_id": "inc_1", "rules": (("context.operator-message", 1), ("own.codeword", 1))})
+    shown = run("show", "inc_1", "--file", str(file)).stdout
+    assert ".yaml" not in shown
+    assert "context.operator-message: `context:` in the policy default" in shown
+    assert "own.codeword: a rule of your own" in shown
 
 
 def test_show_finds_the_newest_and_one_by_the_beginning_of_its_id(file: Path) -> None:
