@@ -63,12 +63,10 @@ class RunningProxy:
 
 async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -> RunningProxy:
     """Build a proxy from settings and open its listeners. Raises `ConfigurationError`."""
-    secret = _upstream_secret(settings, environ)
-    keyring, made = _keyring(settings, environ)
+    secret, keyring, made = open_keys(settings, environ)
     store = policy_store(settings)
     loaded = store.load()
     policies = loaded.policies
-    _check_assigned_keys(settings, keyring)
     for choice in policies.named.values():
         policy = choice.policy
         log.emit(Event.POLICY_LOADED, policy=policy.name, revision=policy.revision, rules=len(policy.rules))
@@ -142,6 +140,14 @@ def tell_address(settings: Settings, running: RunningProxy) -> None:
         typer.echo(f"key for this run, shown once: {running.new_key}")
     if not is_loopback(settings.listen.host):
         typer.echo("it is reachable from other machines: put TLS in front of it", err=True)
+
+
+def open_keys(settings: Settings, environ: Mapping[str, str]) -> tuple[str | None, Keyring, str | None]:
+    """The upstream's key, the keys of callers, and the one that was made for this run. Raises `ConfigurationError`."""
+    secret = _upstream_secret(settings, environ)
+    keyring, made = _keyring(settings, environ)
+    _check_assigned_keys(settings, keyring)
+    return secret, keyring, made
 
 
 def _upstream_secret(settings: Settings, environ: Mapping[str, str]) -> str | None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from guardproxy.quota.redis_ledger import RedisLedger
     from guardproxy.settings import Settings
 
@@ -40,7 +42,7 @@ def doctor(
         typer.Option(help="Settings file. Default: guardproxy.yaml if there is one.", envvar="GUARDPROXY_CONFIG"),
     ] = None,
 ) -> None:
-    """Check the settings, the policy, and the store of the quotas: version, memory, clock, speed, permissions.
+    """Check settings, policy, keys, and the store of the quotas: version, memory, clock, speed, permissions.
 
     Exit code 1 where something does not work.
     """
@@ -66,8 +68,26 @@ def doctor(
         found.good("no store of quotas is named: each process counts by itself, and forgets when it stops")
     else:
         asyncio.run(_check_store(settings, found))
+    check_keys(settings, os.environ, found)
     if found.failed:
         raise typer.Exit(1)
+
+
+def check_keys(settings: Settings, environ: Mapping[str, str], found: Findings) -> None:
+    """Whether `guardproxy serve` would find the keys it needs."""
+    from guardproxy.cli.compose import open_keys
+    from guardproxy.errors import ConfigurationError
+
+    try:
+        secret, _, made = open_keys(settings, environ)
+    except ConfigurationError as error:
+        found.bad(error.message)
+        return
+    found.good("the upstream's key is there" if secret else f"{settings.upstream.base_url} is asked without a key")
+    if made:
+        found.doubt("no keys of callers: name their file in keys.file, or each start makes a new key and prints it")
+    else:
+        found.good("the keys of callers are there")
 
 
 async def _check_store(settings: Settings, found: Findings) -> None:

@@ -122,6 +122,7 @@ def reconcile(
 def _loaded(config: Path | None, policy: Path | None) -> tuple[Settings, PolicySet]:
     import os
 
+    from guardproxy.cli.compose_quota import store_address
     from guardproxy.policyfile.catalogue import load_policies
     from guardproxy.settings import Overrides, load_settings, wanted_policies
 
@@ -129,6 +130,7 @@ def _loaded(config: Path | None, policy: Path | None) -> tuple[Settings, PolicyS
     if config is None and default.exists():
         config = default
     settings = load_settings(config, os.environ, Overrides(policy=policy))
+    store_address(settings, os.environ)  # without a store there is nothing else to say
     return settings, load_policies(wanted_policies(settings)).policies
 
 
@@ -136,9 +138,7 @@ def _with_ledger(settings: Settings, work: Callable[[RedisLedger], Awaitable[Any
     import asyncio
     import os
 
-    from guardproxy.cli.compose_quota import make_redis_ledger, store_address
-
-    store_address(settings, os.environ)  # an error of the settings comes before any work
+    from guardproxy.cli.compose_quota import make_redis_ledger
     from guardproxy.quota.store import StoreUnreachable
 
     async def run() -> Any:
@@ -169,6 +169,10 @@ def _accounts(
     from guardproxy.core.quota import Share
     from guardproxy.quota.plan import Planner
 
+    if not any(policy.quotas for policy in policies.every):
+        names = sorted(choice.policy.name for choice in policies.named.values())
+        typer.echo(f"There are no quotas in {', '.join(names)}.", err=True)
+        raise typer.Exit(1)
     principal = _principal(settings, key) if key else Principal("-", "-")
     if team:
         principal = dataclasses.replace(principal, team=team)
@@ -205,9 +209,15 @@ def _principal(settings: Settings, which: str) -> Principal:
 
     if which == SESSION.key_id:
         return SESSION
-    keys = read_keys(Path(settings.keys.file)) if settings.keys.file else ()
-    found = [key for key in keys if which in (key.id, key.name)]
+    file = settings.keys.file
+    if not file:
+        typer.echo(
+            "The settings name no file of keys: write it under keys.file in guardproxy.yaml, or in GUARDPROXY_KEYS.",
+            err=True,
+        )
+        raise typer.Exit(1)
+    found = [key for key in read_keys(Path(file)) if which in (key.id, key.name)]
     if not found:
-        typer.echo("No key has this id or name; `guardproxy keys list` shows them.", err=True)
+        typer.echo(f"No key in {file} has this id or name; `guardproxy keys list --file {file}` shows them.", err=True)
         raise typer.Exit(1)
     return Principal(found[-1].id, found[-1].name, team=found[-1].team)

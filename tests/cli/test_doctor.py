@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,12 +20,16 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StoreServ
         yield started
 
 
-def examine(folder: Path, url: str | None) -> Result:
+UPSTREAM = {"OPENAI_API_KEY": "x" * 20, "OPENAI_BASE_URL": "", "GUARDPROXY_KEY": "", "GUARDPROXY_KEYS": ""}
+
+
+def examine(folder: Path, url: str | None, keys: str | None = None, **environ: str) -> Result:
     (folder / "policy.yaml").write_text("version: 1\nname: tiny\n", encoding="utf-8")
     redis = {"url": url, "command_timeout": 5.0, "connect_timeout": 5.0} if url else {}
     config = folder / "guardproxy.yaml"
-    config.write_text(json.dumps({"policy": "policy.yaml", "quota": {"redis": redis}}), encoding="utf-8")
-    return CliRunner().invoke(app, ["doctor", "--config", str(config)])
+    settings = {"policy": "policy.yaml", "quota": {"redis": redis}, "keys": {"file": keys} if keys else {}}
+    config.write_text(json.dumps(settings), encoding="utf-8")
+    return CliRunner().invoke(app, ["doctor", "--config", str(config)], env=UPSTREAM | environ)
 
 
 def test_a_good_store_is_good(server: StoreServer, tmp_path: Path) -> None:
@@ -65,3 +70,26 @@ def test_without_a_store_there_is_nothing_to_examine(tmp_path: Path) -> None:
     result = examine(tmp_path, None)
     assert result.exit_code == 0
     assert "counts by itself" in result.stdout
+
+
+def test_what_would_stop_serve_for_its_keys_fails(tmp_path: Path) -> None:
+    without = examine(tmp_path, None, OPENAI_API_KEY="")
+    assert without.exit_code == 1
+    assert "FAIL  no key for the upstream: set OPENAI_API_KEY" in without.stdout
+    missing = examine(tmp_path, None, keys="keys.yaml")
+    assert missing.exit_code == 1
+    assert "FAIL" in missing.stdout and "keys.yaml" in missing.stdout
+
+
+def test_keys_that_are_there_are_good_and_nothing_of_them_is_told(tmp_path: Path) -> None:
+    own, upstream = secrets.token_urlsafe(40), secrets.token_urlsafe(40)
+    result = examine(tmp_path, None, GUARDPROXY_KEY=own, OPENAI_API_KEY=upstream)
+    assert result.exit_code == 0, result.output
+    assert "ok    the upstream's key is there" in result.stdout
+    assert "ok    the keys of callers are there" in result.stdout
+    assert own not in result.output and upstream not in result.output
+    local = examine(tmp_path, None, OPENAI_BASE_URL="http://127.0.0.1:9/v1", OPENAI_API_KEY="")
+    assert local.exit_code == 0, local.output
+    assert "http://127.0.0.1:9/v1 is asked without a key" in local.stdout
+    assert "warn  no keys of callers" in local.stdout
+    assert "gpk_" not in local.output

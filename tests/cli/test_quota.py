@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from guardproxy.cli.quota import quota_app
 from guardproxy.core.principal import Principal
+from guardproxy.errors import ConfigurationError
 from guardproxy.policyfile.compile import load_policy
 from guardproxy.quota.plan import Planner
 from tests.quota.ledgers import on_real_time
@@ -131,7 +132,7 @@ def test_of_several_policies_the_caller_s_is_shown_and_those_of_all_are_reset(
 
 
 def test_mistakes_are_told(shell: Shell, server: StoreServer, tmp_path: Path) -> None:
-    assert "No key has this id" in shell.run("show", "--key", "nobody").stderr
+    assert "name no file of keys" in shell.run("show", "--key", "nobody").stderr
     empty = tmp_path / "empty.jsonl"
     empty.write_text("", encoding="utf-8")
     assert "hold no charge" in shell.run("reconcile", str(empty)).stderr
@@ -139,3 +140,26 @@ def test_mistakes_are_told(shell: Shell, server: StoreServer, tmp_path: Path) ->
     away = shell.run("show")
     assert away.exit_code == 1
     assert "does not answer" in away.stderr
+
+
+@pytest.mark.parametrize("command", ["show", "reset"])
+def test_without_a_store_that_is_what_is_told_whatever_is_asked(tmp_path: Path, command: str) -> None:
+    (tmp_path / "policy.yaml").write_text("version: 1\nname: bare\n", encoding="utf-8")
+    config = tmp_path / "guardproxy.yaml"
+    config.write_text("policy: policy.yaml\n", encoding="utf-8")
+    for asked in ([], ["--key", "session"], ["--team", "red"]):
+        result = CliRunner().invoke(quota_app, [command, *asked, "--config", str(config)])
+        assert isinstance(result.exception, ConfigurationError)
+        assert "quota.redis.url" in result.exception.message
+
+
+def test_a_policy_without_quotas_and_a_key_that_is_not_in_the_file_are_told(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = tmp_path / "keys.yaml"
+    keys.write_text("version: 1\nkeys: []\n", encoding="utf-8")
+    monkeypatch.setenv("GUARDPROXY_KEYS", str(keys))
+    told = shell.run("show", "--key", "nobody").stderr
+    assert f"No key in {keys} has this id or name; `guardproxy keys list --file {keys}`" in " ".join(told.split())
+    shell.policy.write_text("version: 1\nname: bare\n", encoding="utf-8")
+    assert "There are no quotas in bare." in shell.run("show", "--key", "session").stderr
