@@ -44,6 +44,8 @@ async def relay_whole(
             surface.strip_copies(document)
         # Before anything is hidden in it: a call is judged by what the model wrote.
         found = tools.judge(surface.read_calls(document)) if tools is not None and surface.read_calls else []
+        if surface.drop_cut_calls is not None:
+            surface.drop_cut_calls(document)
         answer = surface.read_response(document)
         verdict = await inspected(policy, answer.segments, [item.kind.value for item in answer.opaque])
         unread = refuse_opaque(policy, answer.opaque)

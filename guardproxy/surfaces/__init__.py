@@ -110,6 +110,7 @@ class Surface(NamedTuple):
     `speaking`: where operator text stands; None where the API has no such place.
 
     `read_conversation` and `read_calls` are asked for policies with rules about tools; None where there are no calls.
+    `drop_cut_calls` then takes the calls that were cut off out of a whole answer.
 
     `ask_for_usage` makes a streaming request ask for the tokens it uses; None where every stream tells them.
     """
@@ -130,6 +131,7 @@ class Surface(NamedTuple):
     made: Callable[[Any], Iterable[str]] | None = None
     read_conversation: ReadConversation | None = None
     read_calls: Callable[[Any], Sequence[ToolCall | ToolResult]] | None = None
+    drop_cut_calls: Callable[[Any], None] | None = None
     speaking: Speaking | None = None
     ask_for_usage: Callable[[dict[str, Any]], None] | None = None
 
@@ -143,6 +145,7 @@ CHAT_COMPLETIONS: Final = Surface(
     chat_completions.ChatStream,
     read_conversation=chat_completions.read_conversation,
     read_calls=chat_completions.read_calls,
+    drop_cut_calls=chat_completions.drop_cut_calls,
     speaking=chat_completions.SPEAKING,
     ask_for_usage=ask_for_usage,
 )

@@ -11,6 +11,7 @@ from guardproxy.wire.document import UndecodableJson, decode, encode, is_long_nu
 from guardproxy.wire.path import INSIDE_JSON, Path
 
 _CALL_MEMBERS: Final = frozenset({"id", "type", "index", "function", "custom", "name", "arguments", "input"})
+_GROWING: Final = frozenset({"arguments", "input"})
 _CALL_TYPES: Final = ("function", "custom")
 
 
@@ -30,7 +31,7 @@ def walk(
 
 
 def read_call(call: dict[str, Any], path: Path, provenance: Provenance) -> Iterator[Segment]:
-    """A tool call: its arguments are JSON in a string, so their decoded leaves are the segments.
+    """A tool call: its arguments are JSON, as a rule in a string, so their decoded leaves are the segments.
 
     Arguments in which a name stands twice are written anew with the value that was read, the last one: a reader of the
     text itself would see both. Arguments that are not JSON are read as a lenient reader would, escapes and all.
@@ -46,6 +47,8 @@ def read_call(call: dict[str, Any], path: Path, provenance: Provenance) -> Itera
             if repeats_names(value):
                 call[name] = encode(arguments).decode()
             yield from walk(arguments, (*here, INSIDE_JSON), provenance, numbers=True)
+        elif name in _GROWING and not isinstance(value, str):  # some servers write the object itself
+            yield from walk(value, here, provenance, numbers=True)
         elif name not in _CALL_MEMBERS:
             yield from walk({name: value}, path, provenance)
         elif isinstance(value, dict):

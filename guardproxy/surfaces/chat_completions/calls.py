@@ -1,7 +1,8 @@
 """Tool calls of a stream, collected until they are whole.
 
 Fragments belong together by their `index`, not by their position, and calls may interleave. A call is released once
-its choice has finished; what the policy hides is then cut out of its decoded arguments, which stay valid JSON.
+its choice has finished, read like a call of a whole answer: what the policy hides is cut out of its names, its numbers
+and its decoded arguments, which stay valid JSON. One that was cut off is not released.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from guardproxy.core.rewrite import redact_json_text, unescaped
+from guardproxy.core.exchange import Provenance
 from guardproxy.errors import UpstreamUnavailable
+from guardproxy.surfaces.chat_completions.cut import is_judged, is_whole
+from guardproxy.surfaces.texts import read_call
+from guardproxy.wire.document import replace
+from guardproxy.wire.path import Path
 
-# The model ended the call itself; any other reason may have cut it off.
-_ENDED: Final = frozenset({"tool_calls", "function_call", "stop"})
 _GROWING: Final = frozenset({"arguments", "input"})
 # What one choice may make us hold: characters of its fragments, and calls.
 MOST_CHARACTERS: Final = 4 * 1024 * 1024
@@ -27,12 +30,13 @@ class _Grown(list[str]):
 class PendingCalls:
     """The unfinished calls of one choice: `tool_calls` by index, and the one legacy `function_call`."""
 
-    __slots__ = ("_calls", "_function", "_held")
+    __slots__ = ("_calls", "_function", "cut", "held")
 
     def __init__(self) -> None:
         self._calls: dict[int, dict[str, Any]] = {}
         self._function: dict[str, Any] | None = None
-        self._held = 0
+        self.held = 0  # characters of fragments
+        self.cut = False  # `release` left a call out
 
     def take(self, delta: dict[str, Any]) -> bool:
         """Move call fragments out of a delta; whether there were any. Raises `UpstreamUnavailable` over a bound."""
@@ -44,21 +48,21 @@ class PendingCalls:
                 if isinstance(fragment, dict):
                     index = fragment.get("index")
                     index = index if isinstance(index, int) else position
-                    self._held += _merge(self._calls.setdefault(index, {}), fragment)
+                    self.held += _merge(self._calls.setdefault(index, {}), fragment)
         if isinstance(function, dict):
             del delta["function_call"]
             self._function = self._function or {}
-            self._held += _merge(self._function, function)
-        if self._held > MOST_CHARACTERS or len(self._calls) > MOST_CALLS:
+            self.held += _merge(self._function, function)
+        if self.held > MOST_CHARACTERS or len(self._calls) > MOST_CALLS:
             raise UpstreamUnavailable("the upstream's tool calls are too large", reason="too_large")
         return isinstance(calls, list) or isinstance(function, dict)
 
     def whole(self, reason: object) -> dict[str, Any]:
-        """The calls `release` would give, as one message holds them, and as the model wrote them."""
+        """The calls that rules about tools are asked of, as one message holds them, and as the model wrote them."""
         calls = [_joined(self._calls[index]) for index in sorted(self._calls)]
-        message: dict[str, Any] = {"tool_calls": [call for call in calls if _is_whole(call, reason)]}
+        message: dict[str, Any] = {"tool_calls": [call for call in calls if is_judged(call, reason)]}
         function = _joined(self._function)
-        if function is not None and _whole(function, reason):
+        if function is not None and is_judged(function, reason):
             message["function_call"] = function
         return message
 
@@ -68,11 +72,15 @@ class PendingCalls:
         function, self._function = self._function, None
         for index in sorted(calls):
             call = _joined(calls[index])
-            if _is_whole(call, reason):
+            if is_whole(call, reason):
                 yield {"tool_calls": [{"index": index, **_clean(call, clean)}]}
+            else:
+                self.cut = True
         function = _joined(function)
-        if function is not None and _whole(function, reason):
+        if function is not None and is_whole(function, reason):
             yield {"function_call": _clean(function, clean)}
+        elif function is not None:
+            self.cut = True
 
 
 def _merge(call: dict[str, Any], fragment: dict[str, Any]) -> int:
@@ -110,33 +118,12 @@ def _joined(value: Any) -> Any:
     return {name: _joined(below) for name, below in value.items()} if isinstance(value, dict) else value
 
 
-def _is_whole(call: dict[str, Any], reason: object) -> bool:
-    return _whole(call.get("function", call.get("custom", call)), reason)
-
-
-def _whole(body: Any, reason: object) -> bool:
-    """Whether the call was not cut off: the model ended it, or its arguments are complete JSON."""
-    arguments = body.get("arguments") if isinstance(body, dict) else None
-    if reason in _ENDED:
-        return True
-    return isinstance(arguments, str) and redact_json_text(arguments, lambda text: text) is not None
-
-
-def _clean(value: Any, clean: Callable[[str], str], name: str = "") -> Any:
-    if isinstance(value, str):
-        if name == "arguments":
-            inside = redact_json_text(value, clean)
-            return _clean_broken(value, clean) if inside is None else inside
-        return clean(value)
-    if isinstance(value, dict):
-        return {member: _clean(below, clean, member) for member, below in value.items()}
-    if isinstance(value, list):
-        return [_clean(below, clean) for below in value]
-    return value
-
-
-def _clean_broken(arguments: str, clean: Callable[[str], str]) -> str:
-    """Arguments that are not JSON. What a lenient reader would make of them is looked at, and sent if that was cut."""
-    view = unescaped(arguments)
-    cleaned = clean(view)
-    return arguments if cleaned == view else cleaned
+def _clean(call: dict[str, Any], clean: Callable[[str], str]) -> dict[str, Any]:
+    """The call, edited in place."""
+    edits: dict[Path, str] = {}
+    for text, _, path, *_ in read_call(call, (), Provenance.MODEL):
+        cleaned = clean(text)
+        if cleaned != text:
+            edits[path] = cleaned
+    replace(call, edits)
+    return call

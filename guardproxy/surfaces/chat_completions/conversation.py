@@ -16,6 +16,7 @@ from guardproxy.core.tools.conversation import (
     read_arguments,
     texts_below,
 )
+from guardproxy.surfaces.chat_completions.cut import is_judged, reason_of
 from guardproxy.surfaces.tool_calls import CallIds, forced_names, function_definition, speaker, text_of
 from guardproxy.wire.path import Path
 
@@ -41,24 +42,31 @@ def read_conversation(document: Any, *, operator: bool) -> Conversation:
 
 
 def read_calls(document: Any) -> list[ToolCall]:
-    """The calls of a whole answer, of all its choices."""
+    """The calls of a whole answer, of all its choices, but those that its end cut off: they do not go out."""
     choices = document.get("choices") if isinstance(document, dict) else None
     calls: list[ToolCall] = []
     for index, choice in enumerate(choices if isinstance(choices, list) else ()):
         message = choice.get("message") if isinstance(choice, dict) else None
         if isinstance(message, dict):
-            calls += calls_of(message, ("choices", index, "message"))
+            path: Path = ("choices", index, "message")
+            reason = reason_of(choice)
+            calls += (_call(call, where) for call, where in _written(message, path) if is_judged(call, reason))
     return calls
 
 
 def calls_of(message: dict[str, Any], path: Path) -> Iterator[ToolCall]:
     """The calls of a message or a whole delta: `tool_calls`, and the one legacy `function_call`."""
+    for call, where in _written(message, path):
+        yield _call(call, where)
+
+
+def _written(message: dict[str, Any], path: Path) -> Iterator[tuple[dict[str, Any], Path]]:
     calls, function = message.get("tool_calls"), message.get("function_call")
     for index, call in enumerate(calls if isinstance(calls, list) else ()):
         if isinstance(call, dict):
-            yield _call(call, (*path, "tool_calls", index))
+            yield call, (*path, "tool_calls", index)
     if isinstance(function, dict):
-        yield _call({"function": function}, (*path, "function_call"))
+        yield {"function": function}, (*path, "function_call")
 
 
 def _call(call: dict[str, Any], path: Path) -> ToolCall:

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from guardproxy.errors import UpstreamUnavailable
 from guardproxy.wire.document import decode, encode, repeats_names
-from guardproxy.wire.path import Path
 from guardproxy.wire.sse import SseEvent, encode_event
 
 _NAME: Final = re.compile("[a-z._]{0,40}")
@@ -41,15 +40,6 @@ def usage_event(last: Mapping[str, Any], usage: Mapping[str, int]) -> bytes:
     """The event that ends a stream whose client asked for the tokens it used."""
     skeleton = {name: last[name] for name in _SKELETON if name in last}
     return encode_event(encode({**skeleton, "choices": [], "usage": usage}))
-
-
-def nest(path: Path, text: str) -> dict[str, Any]:
-    """The part of a choice that holds only `text` at `path`."""
-    value: Any = text
-    for step in reversed(path):
-        value = [value] if isinstance(step, int) else {step: value}
-    assert isinstance(value, dict)  # noqa: S101 - the first step of a channel's path is a member name
-    return value
 
 
 def goes_on() -> UpstreamUnavailable:

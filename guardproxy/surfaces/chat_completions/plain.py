@@ -32,12 +32,14 @@ _PLAIN_MEMBERS: Final = frozenset(
 
 
 class OpenChoice:
-    """One choice of the stream: its channels, its unfinished tool calls, whether it has ended."""
+    """One choice of the stream: its channels by key (see `items`), its unfinished tool calls, whether it has ended."""
 
-    __slots__ = ("calls", "channels", "finished")
+    __slots__ = ("calls", "channels", "finished", "forms", "renamed")
 
     def __init__(self) -> None:
         self.channels: dict[Path, StreamGuard] = {}
+        self.forms: dict[Path, Mapping[str, Any]] = {}  # of the items of lists that channels stand in
+        self.renamed: set[str] = set()  # members of the delta in which a name was hidden
         self.calls = PendingCalls()
         self.finished = False
 

@@ -45,12 +45,13 @@ def read_response(document: Any) -> ResponseReading:
 
 
 def _read_usage(usage: dict[str, Any]) -> Iterator[Segment]:
-    """Counts, as a rule; their names are not the caller's, below the first level neither."""
+    """Counts, as a rule; nearly all names are words of an API, below the first level too."""
     for name, value in usage.items():
         if name not in _NAMES:
             yield from _name(name, ("usage",))
         if not isinstance(value, int):
-            yield from walk(value, ("usage", name), Provenance.MODEL, names=False)
+            below = walk(value, ("usage", name), Provenance.MODEL)
+            yield from (one for one in below if not (isinstance(one.path[-1], Key) and is_word(one.text)))
 
 
 def _name(name: str, path: Path) -> Sequence[Segment]:

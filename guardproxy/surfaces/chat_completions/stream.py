@@ -1,35 +1,39 @@
 """A streamed chat response: each event is edited and sent on, so that what the client adds up is what may be seen.
 
 Every string that grows in a choice is a channel with its own guard, keyed by choice and place (`content`, `refusal`,
-`reasoning_content`, a field nobody knows). Events go out one for one with their text replaced by what is newly safe,
-possibly nothing; text still held when a choice finishes goes out before its finish frame.
+`reasoning_content`, a field nobody knows), in a list by its item's index. Events go out one for one with their text
+replaced by what is newly safe, possibly nothing; text still held when a choice finishes goes out before its finish
+frame.
 
 Tool calls are not streamed. A client acts on a call, and some repair a truncated one into a runnable one, so a call is
 collected, looked at decoded, and sent whole before the finish frame - or, when it was cut off, not at all. The events
 its fragments came in go out without them.
 
-A finish reason is the end of a choice's text: it decides what its last characters are. An upstream that goes on after
-it is not believed any more.
+A finish reason is the end of a choice's text, and an error that of all: it decides what their last characters are. An
+upstream that goes on after it is not believed any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any, Final
 
-from guardproxy.core.exchange import OpaqueKind
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock
 from guardproxy.errors import RequestError, UpstreamUnavailable
+from guardproxy.surfaces.chat_completions.bounds import Bounds
+from guardproxy.surfaces.chat_completions.cleaning import Cleaner
 from guardproxy.surfaces.chat_completions.conversation import calls_of
-from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT, forwarded, goes_on, nest, own_event, usage_event
-from guardproxy.surfaces.chat_completions.plain import DELTA_LABELS, LABELS, REASONS, OpenChoice, PlainEvent, ShortWay
+from guardproxy.surfaces.chat_completions.cut import CUT, says_ended
+from guardproxy.surfaces.chat_completions.delta import DeltaEditor
+from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT, forwarded, goes_on, own_event, usage_event
+from guardproxy.surfaces.chat_completions.items import nest
+from guardproxy.surfaces.chat_completions.plain import LABELS, REASONS, OpenChoice, PlainEvent, ShortWay
 from guardproxy.surfaces.chat_completions.response import strip_choice_copies, strip_tokens
-from guardproxy.surfaces.chat_completions.signed import SIGNATURE, signature_holds
 from guardproxy.surfaces.hidden_usage import hide_usage
 from guardproxy.surfaces.openai_errors import error_event
-from guardproxy.wire.document import UndecodableJson, decode, get, replace, walk_strings
-from guardproxy.wire.path import Key, Path, is_word
+from guardproxy.wire.document import UndecodableJson, decode, get, replace
+from guardproxy.wire.path import Path
 from guardproxy.wire.sse import DONE, SseEvent
 
 _DONE_FRAME: Final = b"data: [DONE]\n\n"
@@ -47,6 +51,9 @@ class ChatStream:
         self._done = self.hides_usage = False
         self._labels: dict[str, str] = {}
         self._short_way = ShortWay(self._choices, self._labels)
+        self._cleaner = Cleaner(guard, self._labels)
+        self._bounds = Bounds()
+        self._delta = DeltaEditor(guard, self._cleaner, self._channel)
         self.usage: Any = None
         self.failed = False  # the upstream sent an error object, with HTTP 200 as streams do
         self.characters = 0  # of text released, for a token estimate when the upstream reports no usage
@@ -94,7 +101,7 @@ class ChatStream:
         if self._done:
             return []
         self._done = True
-        frames = [frame for index, choice in self._open() for frame in self._flush(index, choice, set())]
+        frames = [frame for index, choice in self._open() for frame in self._flush(index, choice, {})]
         return self._blocked(frames) if self._guard.blocked else frames
 
     def error_event(self, error: RequestError, request_id: str) -> bytes:
@@ -115,7 +122,7 @@ class ChatStream:
         self._done = True
         frames: list[bytes] = []
         for index, choice in self._open():
-            frames += self._flush(index, choice, set())
+            frames += self._flush(index, choice, {})
             frames += self._release_calls(index, choice, None)
         return frames
 
@@ -142,82 +149,80 @@ class ChatStream:
         frames: list[bytes] = []
         if self._guard.redacts:
             strip_tokens(document)
-        self._clean_names(document)
+        self._cleaner.names(document)
         for member, value in document.items():
             if member == "choices" and isinstance(value, list):
                 continue
             if value == CHUNK_OBJECT and member == "object":
                 self._labels[member] = CHUNK_OBJECT  # the API's own word, which no rule is about
             elif isinstance(value, str) and member in LABELS:
-                self._clean_label(document, member, value)
+                self._cleaner.label(document, member, value)
             elif isinstance(value, (str, dict, list)):
-                self._clean_below(document, member)
+                self._cleaner.below(document, member)
         if isinstance(document.get("choices"), list):  # last: events of our own repeat what stands beside them
             self._edit_choices(document, document["choices"], frames)
-        self.failed = self.failed or bool(document.get("error"))
+        if document.get("error"):
+            self.failed = True
+            self._end_all(frames)
         if isinstance(document.get("usage"), dict):
             self.usage = document["usage"]
         return frames
 
-    def _clean_names(self, holder: dict[str, Any]) -> None:
-        """Look at members' names that are no words of an API."""
-        for name in [name for name in holder if not is_word(name)]:
-            cleaned = self._guard.whole(name, (Key(name),))
-            if cleaned != name:
-                replace(holder, {(Key(name),): cleaned})
-
-    def _clean_label(self, document: dict[str, Any], member: str, value: str) -> None:
-        """A label stands the same in every event, so it is looked at when it changes."""
-        if self._labels.get(member) != value:
-            cleaned = self._guard.whole(value, (member,))
-            document[member] = cleaned
-            if cleaned == value:
-                self._labels[member] = value
+    def _end_all(self, frames: list[bytes]) -> None:
+        """The upstream failed. Text that was held goes out before its error, as when it breaks off; calls do not."""
+        for index, choice in self._open():
+            frames += self._flush(index, choice, {})
+            choice.finished = self._guard.blocked is None
 
     def _edit_choices(self, document: dict[str, Any], choices: list[Any], frames: list[bytes]) -> None:
         if document.get("object") == CHUNK_OBJECT:  # Azure's annotations come with an empty one, and clients drop those
             self._last = document
         for position, value in enumerate(choices):
             if not isinstance(value, dict):
-                self._clean_below(choices, position)
+                self._cleaner.below(choices, position)
                 continue
             index = value.get("index", position)
             if not isinstance(index, int):
                 raise UpstreamUnavailable("the upstream sent a choice whose index is not a number", reason="bad_event")
             choice = self._choices.get(index)
             if choice is None:
+                self._bounds.add_choice()
                 choice = self._choices[index] = OpenChoice()
-            self._edit_choice(index, choice, value, frames)
+            self._edit_choice(index, choice, value, frames, fails=bool(document.get("error")))
 
-    def _edit_choice(self, index: int, choice: OpenChoice, value: dict[str, Any], frames: list[bytes]) -> None:
-        present: set[Path] = set()
+    def _edit_choice(
+        self, index: int, choice: OpenChoice, value: dict[str, Any], frames: list[bytes], *, fails: bool
+    ) -> None:
+        present: dict[Path, Path] = {}
         if self._guard.redacts:
             strip_choice_copies(value, value.get("delta"))
-        self._clean_names(value)
+        self._cleaner.names(value)
         for member, below in value.items():
             if member in ("delta", "message") and isinstance(below, dict):
-                if choice.calls.take(below) and choice.finished:
-                    raise goes_on()
-                self._edit_delta(index, choice, (member,), below, present)
+                held = choice.calls.held
+                if choice.calls.take(below):
+                    self._bounds.add_call(choice.calls.held - held)
+                    if choice.finished:
+                        raise goes_on()
+                present.update(self._delta.edit(index, choice, member, below))
             elif member == "finish_reason" and isinstance(below, str):
                 value[member] = below if below in REASONS else self._guard.whole(below, ("choices", index, member))
             elif isinstance(below, str):
-                value[member] = self._channel(index, choice, (member,), below, present)
+                value[member] = self._channel(index, choice, (member,), below)
+                present[(member,)] = (member,)
             elif isinstance(below, (dict, list)):
-                self._clean_below(value, member)
+                self._cleaner.below(value, member)
         if value.get("finish_reason") and not choice.finished:  # some servers write "" until the end
             self._finish_choice(index, choice, value, present, frames)
+        elif fails and not choice.finished:
+            self._end_texts(index, choice, value, present, frames)
+            choice.finished = self._guard.blocked is None
 
     def _finish_choice(
-        self, index: int, choice: OpenChoice, value: dict[str, Any], present: set[Path], frames: list[bytes]
+        self, index: int, choice: OpenChoice, value: dict[str, Any], present: dict[Path, Path], frames: list[bytes]
     ) -> None:
         """Everything of the choice goes out before its finish frame; a block on the way takes the finish back."""
-        frames += self._flush(index, choice, present)
-        for path in present:
-            text = choice.channels[path].finish()
-            if text:
-                self.characters += len(text)
-                replace(value, {path: get(value, path) + text})
+        self._end_texts(index, choice, value, present, frames)
         calls = self._release_calls(index, choice, value["finish_reason"])
         if calls and value.get("delta"):
             # To a client the first call ends the text, so what this event brings of it goes first.
@@ -228,53 +233,41 @@ class ChatStream:
             value["finish_reason"] = None
         else:
             choice.finished = True
+            if choice.calls.cut and says_ended(value["finish_reason"]):
+                value["finish_reason"] = CUT
 
-    def _edit_delta(
-        self, index: int, choice: OpenChoice, where: Path, delta: dict[str, Any], present: set[Path]
+    def _end_texts(
+        self, index: int, choice: OpenChoice, value: dict[str, Any], present: dict[Path, Path], frames: list[bytes]
     ) -> None:
-        self._clean_names(delta)
-        for member, value in delta.items():
-            if isinstance(value, str):
-                if member == "role":
-                    delta[member] = value if value == "assistant" else self._guard.whole(value, (*where, member))
-                else:
-                    delta[member] = self._channel(index, choice, (*where, member), value, present)
-            elif isinstance(value, (dict, list)):
-                edits: dict[Path, str] = {}
-                for path, text in walk_strings(value, (member,)):
-                    if path[-1] == SIGNATURE:
-                        edits[path] = text if signature_holds(choice.channels, (*where, *path)) else ""
-                    elif path[-1] in DELTA_LABELS:
-                        edits[path] = self._guard.whole(text, ("choices", index, *where, *path))
-                    elif path == ("audio", "data"):
-                        if not self._guard.lets(OpaqueKind.AUDIO, ("choices", index, *where, "audio")):
-                            edits[path] = ""
-                    else:
-                        edits[path] = self._channel(index, choice, (*where, *path), text, present)
-                replace(delta, edits)
+        frames += self._flush(index, choice, present)
+        for key, path in present.items():
+            text = choice.channels[key].finish()
+            if text:
+                self.characters += len(text)
+                replace(value, {path: get(value, path) + text})
 
-    def _channel(self, index: int, choice: OpenChoice, path: Path, text: str, present: set[Path]) -> str:
+    def _channel(self, index: int, choice: OpenChoice, key: Path, text: str) -> str:
         """Feed one channel; what of its text may go out now."""
         if choice.finished:
             if text:
                 raise goes_on()
             return text
-        channel = choice.channels.get(path)
+        channel = choice.channels.get(key)
         if channel is None:
-            channel = choice.channels[path] = self._guard.open(("choices", index, *path))
-        present.add(path)
+            self._bounds.add_channel()
+            channel = choice.channels[key] = self._guard.open(("choices", index, *key))
         released = channel.feed(text)
         self.characters += len(released)
         return released
 
-    def _flush(self, index: int, choice: OpenChoice, present: set[Path]) -> Iterator[bytes]:
+    def _flush(self, index: int, choice: OpenChoice, present: Container[Path]) -> Iterator[bytes]:
         """The choice's held text, channel by channel, except channels whose text stands in the event at hand."""
-        for path, channel in choice.channels.items():
-            if path not in present:
+        for key, channel in choice.channels.items():
+            if key not in present:
                 text = channel.finish()
                 if text:
                     self.characters += len(text)
-                    yield own_event(self._last, index, nest(path, text))
+                    yield own_event(self._last, index, nest(key, text, choice.forms))
 
     def _release_calls(self, index: int, choice: OpenChoice, reason: Any) -> list[bytes]:
         """The choice's calls; none of them when one is blocked, since they were meant together."""
@@ -289,12 +282,3 @@ class ChatStream:
 
         frames = [own_event(self._last, index, {"delta": delta}) for delta in choice.calls.release(reason, clean)]
         return [] if self._guard.blocked else frames
-
-    def _clean_below(self, holder: Any, member: str | int) -> None:
-        """Look at strings that arrive at once (metadata, errors, annotations) and redact them in place."""
-        edits: dict[Path, str] = {}
-        for path, text in walk_strings(holder[member], (member,), names=member != "usage"):
-            cleaned = self._guard.whole(text, path)
-            if cleaned != text:
-                edits[path] = cleaned
-        replace(holder, edits)

@@ -2,7 +2,8 @@
 
 Events look like whole answers, each with another piece of `choices[].text`. Every string that grows in a choice is a
 channel with its own guard, keyed by choice and member. Events go out one for one with their text replaced by what is
-newly safe, possibly nothing; text still held when a choice finishes goes out before its finish frame.
+newly safe, possibly nothing; text still held when a choice finishes goes out before its finish frame, and before an
+error of the upstream.
 
 There is no refusal in this API: what the policy stops ends with `finish_reason: content_filter` and nothing else. Nor
 are there messages: a server that sends some in these events is not believed.
@@ -17,12 +18,13 @@ from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock
 from guardproxy.core.stream import StreamGuard
 from guardproxy.errors import RequestError, UpstreamUnavailable
+from guardproxy.surfaces.chat_completions.bounds import Bounds
+from guardproxy.surfaces.chat_completions.cleaning import Cleaner
 from guardproxy.surfaces.chat_completions.events import forwarded, usage_event
 from guardproxy.surfaces.completions.response import strip_choice_copies
 from guardproxy.surfaces.hidden_usage import hide_usage
 from guardproxy.surfaces.openai_errors import error_event
-from guardproxy.wire.document import UndecodableJson, decode, encode, replace, walk_strings
-from guardproxy.wire.path import Key, Path, is_word
+from guardproxy.wire.document import UndecodableJson, decode, encode
 from guardproxy.wire.sse import DONE, SseEvent, encode_event
 
 _DONE_FRAME: Final = b"data: [DONE]\n\n"
@@ -55,6 +57,8 @@ class CompletionStream:
         self._choices: dict[int, _OpenChoice] = {}
         self._last: dict[str, Any] = {"object": _OBJECT}
         self._labels: dict[str, str] = {"object": _OBJECT}  # the API's own word, which no rule is about
+        self._cleaner = Cleaner(guard, self._labels)
+        self._bounds = Bounds()
         self._done = False
         self.hides_usage = False
         self.usage: Any = None
@@ -113,39 +117,53 @@ class CompletionStream:
         frames: list[bytes] = []
         if self._guard.redacts:
             strip_choice_copies(document)
-        self._clean_names(document)
+        self._cleaner.names(document)
         for member, value in document.items():
             if member == "choices" and isinstance(value, list):
                 continue
             if isinstance(value, str) and member in _LABELS:
-                self._clean_label(document, member, value)
+                self._cleaner.label(document, member, value)
             elif isinstance(value, (str, dict, list)):
-                self._clean_below(document, member, names=member != "usage")  # those are the server's own
+                self._cleaner.below(document, member)
         if isinstance(document.get("choices"), list):  # last: events of our own repeat what stands beside them
             self._edit_choices(document, document["choices"], frames)
-        self.failed = self.failed or bool(document.get("error"))
+        if document.get("error"):
+            self.failed = True
+            self._end_all(frames)
         if isinstance(document.get("usage"), dict):
             self.usage = document["usage"]
         return frames
+
+    def _end_all(self, frames: list[bytes]) -> None:
+        """The upstream failed: text that was held goes out before its error, as when it breaks off."""
+        for index, choice in self._open():
+            frames += self._flush(index, choice, set())
+            choice.finished = self._guard.blocked is None
 
     def _edit_choices(self, document: dict[str, Any], choices: list[Any], frames: list[bytes]) -> None:
         self._last = document
         for position, value in enumerate(choices):
             if not isinstance(value, dict):
-                self._clean_below(choices, position)
+                self._cleaner.below(choices, position)
                 continue
             index = value.get("index", position)
             if not isinstance(index, int):
                 raise _bad_event("a choice whose index is not a number")
             if any(isinstance(value.get(member), (dict, list)) for member in _MESSAGES):
                 raise _bad_event("messages where only text is expected")
-            self._edit_choice(index, self._choices.setdefault(index, _OpenChoice()), value, frames)
+            choice = self._choices.get(index)
+            if choice is None:
+                self._bounds.add_choice()
+                choice = self._choices[index] = _OpenChoice()
+            self._edit_choice(index, choice, value, frames, fails=bool(document.get("error")))
 
-    def _edit_choice(self, index: int, choice: _OpenChoice, value: dict[str, Any], frames: list[bytes]) -> None:
+    def _edit_choice(
+        self, index: int, choice: _OpenChoice, value: dict[str, Any], frames: list[bytes], *, fails: bool
+    ) -> None:
         present: set[str] = set()
         if self._guard.redacts:
             strip_choice_copies(value)
-        self._clean_names(value)
+        self._cleaner.names(value)
         for member, below in value.items():
             if member == "finish_reason" and isinstance(below, str):
                 value[member] = below if below in _REASONS else self._guard.whole(below, ("choices", index, member))
@@ -153,21 +171,29 @@ class CompletionStream:
                 value[member] = self._grow(index, choice, member, below)
                 present.add(member)
             elif isinstance(below, (dict, list)):
-                self._clean_below(value, member)
+                self._cleaner.below(value, member)
         if value.get("finish_reason") and not choice.finished:  # some servers write "" until the end
             self._finish_choice(index, choice, value, present, frames)
+        elif fails and not choice.finished:
+            self._end_texts(index, choice, value, present, frames)
+            choice.finished = self._guard.blocked is None
 
     def _finish_choice(
         self, index: int, choice: _OpenChoice, value: dict[str, Any], present: set[str], frames: list[bytes]
     ) -> None:
         """Everything of the choice goes out before its finish frame; a block on the way takes the finish back."""
-        frames += self._flush(index, choice, present)
-        for member in present:
-            value[member] += self._counted(choice.channels[member].finish())
+        self._end_texts(index, choice, value, present, frames)
         if self._guard.blocked:
             value["finish_reason"] = None
         else:
             choice.finished = True
+
+    def _end_texts(
+        self, index: int, choice: _OpenChoice, value: dict[str, Any], present: set[str], frames: list[bytes]
+    ) -> None:
+        frames += self._flush(index, choice, present)
+        for member in present:
+            value[member] += self._counted(choice.channels[member].finish())
 
     def _grow(self, index: int, choice: _OpenChoice, member: str, text: str) -> str:
         """Feed one channel; what of its text may go out now."""
@@ -177,6 +203,7 @@ class CompletionStream:
             return text
         channel = choice.channels.get(member)
         if channel is None:
+            self._bounds.add_channel()
             channel = choice.channels[member] = self._guard.open(("choices", index, member))
         return self._counted(channel.feed(text))
 
@@ -197,30 +224,6 @@ class CompletionStream:
         choice = {"index": index, "text": "", **parts, "logprobs": None, "finish_reason": finish_reason}
         skeleton = {name: self._last[name] for name in _SKELETON if name in self._last}
         return encode_event(encode({**skeleton, "choices": [choice]}))
-
-    def _clean_names(self, holder: dict[str, Any]) -> None:
-        """Look at members' names that are no words of an API."""
-        for name in [name for name in holder if not is_word(name)]:
-            cleaned = self._guard.whole(name, (Key(name),))
-            if cleaned != name:
-                replace(holder, {(Key(name),): cleaned})
-
-    def _clean_label(self, document: dict[str, Any], member: str, value: str) -> None:
-        """A label stands the same in every event, so it is looked at when it changes."""
-        if self._labels.get(member) != value:
-            cleaned = self._guard.whole(value, (member,))
-            document[member] = cleaned
-            if cleaned == value:
-                self._labels[member] = value
-
-    def _clean_below(self, holder: Any, member: str | int, *, names: bool = True) -> None:
-        """Look at strings that arrive at once (log probabilities, errors) and redact them in place."""
-        edits: dict[Path, str] = {}
-        for path, text in walk_strings(holder[member], (member,), names=names):
-            cleaned = self._guard.whole(text, path)
-            if cleaned != text:
-                edits[path] = cleaned
-        replace(holder, edits)
 
 
 def _decoded(data: str) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from guardproxy.core.rewrite import redact_json_text
 from guardproxy.core.verdict import Action
 from guardproxy.errors import UpstreamUnavailable
 from guardproxy.surfaces.chat_completions.calls import MOST_CALLS, MOST_CHARACTERS, PendingCalls
+from guardproxy.surfaces.chat_completions.response import read_response
+from guardproxy.wire.document import replace
 from tests.support.strategies import Kit, json_values, make_kit, pieces_of, secrets, secrets_kit
 from tests.surfaces.chat_completions.received import Received, chunk, part, run
 
@@ -131,19 +133,53 @@ def test_escapes_hide_nothing(arguments: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    ['{"q": "secret",}', r'{"q": "\u0073ecret",}', r"{'q': '\nsecret'}", "secret", r'{"q": "line\nKEY1234"'],
+    "arguments", ['{"q": "secret\n"}', '{"q": "\n\\u0073ecret"}', '{"a": NaN, "q": "\\u0073ecret"}']
 )
-def test_arguments_that_are_not_json_are_read_as_a_lenient_client_would(arguments: str) -> None:
+def test_arguments_only_a_lenient_client_can_read_are_read_as_it_would(arguments: str) -> None:
     (one,) = called(call(0, "f", arguments), reason="stop")
-    shown = one["function"]["arguments"]
-    assert "[WORD]" in shown or "[KEY]" in shown
-    assert "secret" not in shown
+    assert "[WORD]" in one["function"]["arguments"]
+    assert "secret" not in one["function"]["arguments"]
 
 
-def test_arguments_that_are_not_json_and_hold_nothing_pass_as_they_are() -> None:
-    (one,) = called(call(0, "f", r'{"q": "a\n\u0041",}'))
-    assert one["function"]["arguments"] == r'{"q": "a\n\u0041",}'
+def test_such_arguments_that_hold_nothing_pass_as_they_are() -> None:
+    (one,) = called(call(0, "f", '{"q": "a\n\\u0041"}'))
+    assert one["function"]["arguments"] == '{"q": "a\n\\u0041"}'
+
+
+@pytest.mark.parametrize("reason", ["tool_calls", "function_call", "stop", *CUT_OFF])
+@pytest.mark.parametrize("arguments", ['{"cmd": "rm -rf /', '{"q": "x",}', "{'q': 'x'}", "rm -rf /"])
+def test_arguments_that_do_not_end_are_no_call_whatever_the_reason_says(arguments: str, reason: str | None) -> None:
+    end = [chunk(part(0, {}, reason))] if reason else []
+    pieces = [{"tool_calls": [piece]} for piece in (call(0, "ok", "{}"), call(1, "sh", arguments))]
+    received = run(KIT.policy(), [*(chunk(part(0, piece)) for piece in pieces), *end])
+    assert [call(0, "ok", "{}")] == received.calls[0]
+    assert received.finished == ({0: "content_filter" if reason == "content_filter" else "length"} if reason else {})
+    legacy = run(KIT.policy(), [chunk(part(0, {"function_call": {"name": "sh", "arguments": arguments}})), *end])
+    assert legacy.functions == {}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"function": {"name": "f", "arguments": {"KEY1234": {"KEY5678": "KEY9999"}, "n": 41111111}}},
+        {"function": {"name": "f", "arguments": [{"KEY1234": "x"}, 41111111]}},
+        {"function": {"name": "f", "arguments": 41111111}},
+        {"function": {"name": "f", "arguments": "{}", "KEY1234": 1}},
+        {"function": {"name": "f", "arguments": "{}"}, "KEY1234": {"a": ["KEY5678"]}},
+        {"function": {"name": "f", "arguments": "{}"}, "extra": [{"KEY1234": {"KEY5678": 1}}]},
+        {"custom": {"name": "f", "input": {"KEY1234": 41111111}}},
+    ],
+)
+def test_names_and_long_numbers_of_a_call_are_hidden_streamed_as_whole(more: dict[str, Any]) -> None:
+    kit = make_kit({"key": "KEY[0-9]{4}", "card": "4[1]{7}"})
+    one = {"index": 0, "id": "c", "type": "function", **more}
+    (shown,) = called(one, kit=kit)
+    assert "KEY" not in exact(shown).replace("[KEY", "")
+    assert "41111111" not in exact(shown)
+    document = {"choices": [{"message": {"tool_calls": [one]}}]}
+    edits = {segment.path: kit.released(segment.text)[0] for segment in read_response(document).segments}
+    replace(document, edits)
+    assert [shown] == document["choices"][0]["message"]["tool_calls"]
 
 
 def test_arguments_without_a_match_keep_their_every_character() -> None:

@@ -77,6 +77,13 @@ def test_calls_of_all_choices_are_read() -> None:
     assert read_calls([]) == read_calls({"choices": 1}) == []
 
 
+def test_a_call_that_a_whole_answer_cut_off_is_not_judged_and_one_the_model_ended_is() -> None:
+    message = {"tool_calls": [call("a"), {"function": {"name": "b", "arguments": "{"}}]}
+    for reason, names in (("length", [("a",)]), ("tool_calls", [("a",), ("b",)])):
+        calls = read_calls({"choices": [{"message": message, "finish_reason": reason}]})
+        assert [one.names for one in calls] == names
+
+
 # ---------------------------------------------------------------- calls of a stream
 
 RULES = ToolRules(lists=NameLists(deny=Names.of(["wipe"])), max_calls=3, not_offered=Action.ALLOW)

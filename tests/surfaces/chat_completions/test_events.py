@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from guardproxy.surfaces.chat_completions.events import nest, own_event
+from guardproxy.surfaces.chat_completions.events import own_event
 from guardproxy.wire.document import decode
 
 LABELS = {"id": "c1", "object": "chat.completion.chunk", "model": "m"}
@@ -12,7 +12,3 @@ def test_an_event_of_our_own_looks_like_the_last_one() -> None:
     frame = own_event({**EVENT, "usage": {"total_tokens": 1}}, 2, {"delta": {"content": "x"}}, "stop")
     choice = {"index": 2, "delta": {"content": "x"}, "finish_reason": "stop"}
     assert decode(frame.removeprefix(b"data: ").strip()) == {**LABELS, "created": 1, "choices": [choice]}
-
-
-def test_a_text_is_nested_where_it_stood() -> None:
-    assert nest(("delta", "details", 0, "text"), "x") == {"delta": {"details": [{"text": "x"}]}}

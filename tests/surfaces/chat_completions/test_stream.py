@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -469,6 +470,105 @@ def test_audio_that_nobody_can_hear_ends_a_stream_unless_the_policy_lets_it_pass
     assert b"c2VjcmV0" not in frames
     assert b'"finish_reason":"content_filter"' in frames
     assert [finding.rule for finding in guard.findings] == ["opaque.audio"]
+
+
+KEYS = make_kit({"key": "KEY[0-9]{4}"})
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"KEY1234": "held KEY"},
+        {"extra": {"KEY1234": "held KEY"}},
+        {"extra": {"a": [{"KEY1234": {"KEY5678": "held KEY", "KEY6789": "x"}}]}},
+        {"reasoning_details": [{"index": 0, "KEY1234": "held KEY"}]},
+        {"reasoning_details": [{"KEY1234": 1, "text": "held KEY"}]},
+    ],
+)
+def test_names_in_a_delta_are_hidden_also_where_they_come_again(delta: dict[str, Any]) -> None:
+    documents = [chunk(part(0, json.loads(json.dumps(delta)))), chunk(part(0, {}, "stop"))]
+    received = run(KEYS.policy(), documents)
+    assert not re.search("KEY[0-9]{4}", exactly(received.documents))
+    assert "held " in exactly(received.documents[0])
+    assert '"KEY"' in exactly(received.documents[1])  # the frame of our own before the finish
+
+
+@pytest.mark.parametrize(
+    "usage", [{"KEY1234": 1}, {"details": {"KEY1234": 1}}, {"details": [{"KEY1234": {"KEY5678": 1}}]}]
+)
+def test_names_in_usage_are_hidden(usage: dict[str, Any]) -> None:
+    received = feed(open_stream(KEYS), chunk(usage=usage))
+    assert "[KEY]" in exactly(received.documents)
+    assert not re.search("KEY[0-9]{4}", exactly(received.documents))
+
+
+def test_a_hidden_name_takes_the_signature_beside_it() -> None:
+    details = [{"index": 0, "text": "x", "KEY1234": 1}], [{"index": 0, "signature": "c2ln"}]
+    received = run(KEYS.policy(), [chunk(part(0, {"reasoning_details": one})) for one in details])
+    assert received.documents[1]["choices"][0]["delta"]["reasoning_details"] == [{"index": 0, "signature": ""}]
+
+
+# ---------------------------------------------------------------- items of lists
+
+
+def detail(index: int, text: str) -> dict[str, Any]:
+    return {"index": index, "type": "reasoning.text", "text": text}
+
+
+def test_an_item_is_one_text_wherever_it_stands_in_its_list() -> None:
+    pieces = [[detail(0, "a sec")], [detail(1, "other "), detail(0, "ret")], [detail(1, "sec"), detail(1, "ret se")]]
+    documents = [chunk(part(0, {"reasoning_details": piece})) for piece in pieces]
+    received = run(WORDS.policy(), [*documents, chunk(part(0, {}, "stop"))])
+    texts: Counter[int] = Counter()
+    shown = {0: "", 1: ""}
+    for document in received.documents:
+        for item in document["choices"][0]["delta"].get("reasoning_details", ()):
+            assert item["type"] == "reasoning.text"
+            shown[item["index"]] += item["text"]
+            texts[item["index"]] += 1
+    assert shown == {0: "a [WORD]", 1: "other [WORD] se"}
+    assert min(texts.values()) > 1
+
+
+# ---------------------------------------------------------------- an upstream that fails, or floods
+
+
+def test_held_text_goes_out_before_an_error_and_calls_do_not() -> None:
+    call = {"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}}
+    stream = open_stream(WORDS)
+    feed(stream, chunk(part(0, {"content": "a secr", "tool_calls": [call]}), part(1, {"content": "se"})))
+    received = feed(stream, {"error": {"message": "overloaded", "code": 502}})
+    assert (received.text(0), received.text(1)) == ("secr", "se")
+    assert received.documents[-1] == {"error": {"message": "overloaded", "code": 502}}
+    assert stream.failed
+    assert Received(stream.feed(SseEvent(DONE))).documents == []
+
+
+def test_the_last_text_of_an_event_with_an_error_goes_out_in_it() -> None:
+    stream = open_stream(WORDS)
+    received = feed(stream, chunk(part(0, {"content": "a secr"}), error={"message": "overloaded"}))
+    assert received.text(0) == "a secr"
+    with pytest.raises(UpstreamUnavailable):
+        stream.feed(event(chunk(part(0, {"content": "et"}))))
+
+
+def test_a_match_that_an_error_ends_is_hidden() -> None:
+    kit = make_kit({}, {"bad": BAD_AT_THE_END})
+    stream = open_stream(kit)
+    feed(stream, chunk(part(0, {"content": "bad"})))
+    assert feed(stream, {"error": {"message": "x"}}).text(0) == kit.released("bad")[0]
+
+
+def test_choices_and_texts_of_a_stream_are_bounded() -> None:
+    floods = [
+        chunk(*(part(index, {}) for index in range(20_000))),
+        chunk(part(0, {f"field_{at}": "x" for at in range(20_000)})),
+        chunk(part(0, {"extra": ["x"] * 20_000})),
+    ]
+    for document in floods:
+        with pytest.raises(UpstreamUnavailable) as caught:
+            open_stream(WORDS).feed(event(document))
+        assert caught.value.reason == "too_large"
 
 
 # ---------------------------------------------------------------- the official client's helper

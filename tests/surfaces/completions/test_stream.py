@@ -401,3 +401,35 @@ def test_a_stream_becomes_what_its_golden_file_says(file: Path) -> None:
     received = run(make_kit({"word": golden["redacts"]}).policy(), golden["events"])
     assert received.documents == golden["documents"]
     assert received.done
+
+
+# ---------------------------------------------------------------- names, errors, floods
+
+
+def test_names_in_usage_are_hidden() -> None:
+    kit = make_kit({"key": "KEY[0-9]{4}"})
+    document = {**chunk(), "usage": {"total_tokens": 1, "details": {"KEY1234": 1}}}
+    (shown,) = feed(open_stream(kit), document).documents
+    assert shown["usage"] == {"total_tokens": 1, "details": {"[KEY]": 1}}
+
+
+def test_held_text_goes_out_before_an_error() -> None:
+    kit = make_kit({"word": "secret{1,3}"})
+    stream = open_stream(kit)
+    feed(stream, chunk(part(0, "a secr")))
+    received = feed(stream, {"error": {"message": "overloaded"}})
+    assert received.documents[0]["choices"][0]["text"] == "secr"
+    assert received.documents[1] == {"error": {"message": "overloaded"}}
+    again = open_stream(kit)
+    assert feed(again, {**chunk(part(0, "a secr")), "error": "x"}).documents[0]["choices"][0]["text"] == "a secr"
+
+
+def test_choices_and_texts_of_a_stream_are_bounded() -> None:
+    kit = make_kit({"word": "secret"})
+    for document in (
+        chunk(*(part(index, "x") for index in range(20_000))),
+        chunk({"index": 0, **{f"field_{at}": "x" for at in range(20_000)}}),
+    ):
+        with pytest.raises(UpstreamUnavailable) as caught:
+            open_stream(kit).feed(event(document))
+        assert caught.value.reason == "too_large"
