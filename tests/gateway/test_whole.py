@@ -48,6 +48,18 @@ async def test_copies_in_another_encoding_go_when_text_can_be_replaced() -> None
         assert (await on.chat()).json == document
 
 
+async def test_a_call_that_was_cut_off_does_not_go_out() -> None:
+    calls = [
+        {"id": at, "type": "function", "function": {"name": "sh", "arguments": at}} for at in ("{}", '{"cmd": "rm')
+    ]
+    document = completion("fine", tool_calls=calls)
+    document["choices"][0]["finish_reason"] = "length"
+    async with data_plane(lambda: replies(document)) as on:
+        choice = (await on.chat()).json["choices"][0]
+        assert choice["message"]["tool_calls"] == calls[:1]
+        assert (choice["message"]["content"], choice["finish_reason"]) == ("fine", "length")
+
+
 async def test_a_blocked_answer_is_an_error_and_charged() -> None:
     async with data_plane(lambda: replies(completion(FORBIDDEN)), SMALL) as on:
         answer = await on.chat()

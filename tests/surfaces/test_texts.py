@@ -43,6 +43,13 @@ def test_arguments_that_are_not_json_are_one_text_with_its_escapes_read(text: st
     assert texts_of({"arguments": arguments}) == [text]
 
 
+@pytest.mark.parametrize("member", ["arguments", "input"])
+def test_arguments_that_are_no_string_are_read_with_their_names_and_long_numbers(member: str) -> None:
+    call = {"function": {"name": "f", member: {"name": "v", "key": [123456, 1], "id": {"index": 1234567}}}}
+    assert texts_of(call) == ["f", "name", "v", "key", "123456", "id", "index", "1234567"]
+    assert texts_of({member: 123456}) == ["123456"]
+
+
 def test_arguments_with_a_name_twice_become_what_was_read() -> None:
     call = {"arguments": '{"a": "first", "a": "last"}'}
     assert texts_of(call) == ["a", "last"]

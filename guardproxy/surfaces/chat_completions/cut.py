@@ -49,9 +49,9 @@ def drop_cut_calls(document: Any) -> None:
     choices = document.get("choices") if isinstance(document, dict) else None
     for choice in choices if isinstance(choices, list) else ():
         message = choice.get("message") if isinstance(choice, dict) else None
-        if isinstance(message, dict):
-            if _drop(message, reason_of(choice)) and says_ended(choice.get("finish_reason")):
-                choice["finish_reason"] = CUT
+        dropped = isinstance(message, dict) and _drop(message, reason_of(choice))
+        if dropped and says_ended(choice.get("finish_reason")):
+            choice["finish_reason"] = CUT
 
 
 def _drop(message: dict[str, Any], reason: object) -> bool:

@@ -169,3 +169,8 @@ def test_members_names_are_texts_unless_they_are_words_of_an_api() -> None:
     found = {(segment.path, segment.text) for segment in read_response(document).segments}
     places: list[Path] = [(), ("usage",), ("choices", 0), ("choices", 0, "message")]
     assert found == {((*place, Key(odd)), odd) for place in places}
+
+
+def test_names_deep_in_usage_are_texts_unless_they_are_words_of_an_api() -> None:
+    document = {"usage": {"details": {"plain_word": 1, "ODD-1": {"ODD-2": 2}}, "more": [{"ODD-3": 3}]}}
+    assert [segment.text for segment in read_response(document).segments] == ["ODD-1", "ODD-2", "ODD-3"]
