@@ -46,13 +46,13 @@ class Cleaner:
             if cleaned == value:
                 self._labels[member] = value
 
-    def below(self, holder: Any, member: str | int) -> None:
-        """Strings that arrive at once (metadata, errors, log probabilities), and names; of `usage` those that are no
-        words of an API, of which it is full.
+    def below(self, holder: Any, member: str | int, *, counts: bool = False) -> None:
+        """Strings that arrive at once (metadata, errors, log probabilities), and names; of what the answer `counts`
+        those that are no words of an API, of which it is full.
         """
         edits: dict[Path, str] = {}
         for path, text in walk_strings(holder[member], (member,), names=True):
-            if member == "usage" and isinstance(path[-1], Key) and is_word(text):
+            if counts and isinstance(path[-1], Key) and is_word(text):
                 continue
             cleaned = self._guard.whole(text, path)
             if cleaned != text:

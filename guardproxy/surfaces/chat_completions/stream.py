@@ -158,7 +158,7 @@ class ChatStream:
             elif isinstance(value, str) and member in LABELS:
                 self._cleaner.label(document, member, value)
             elif isinstance(value, (str, dict, list)):
-                self._cleaner.below(document, member)
+                self._cleaner.below(document, member, counts=member == "usage")
         if isinstance(document.get("choices"), list):  # last: events of our own repeat what stands beside them
             self._edit_choices(document, document["choices"], frames)
         if document.get("error"):

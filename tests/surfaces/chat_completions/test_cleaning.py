@@ -38,7 +38,7 @@ def test_more_names_than_are_remembered_are_looked_at_still() -> None:
 
 def test_names_and_texts_of_usage_are_looked_at() -> None:
     document: dict[str, Any] = {"usage": {"total_tokens": 1, "KEY1234": {"KEY5678": 2, "note": "KEY9999"}}}
-    cleaner().below(document, "usage")
+    cleaner().below(document, "usage", counts=True)
     assert document == {"usage": {"total_tokens": 1, "[KEY]": {"[KEY]": 2, "note": "[KEY]"}}}
 
 
@@ -48,3 +48,12 @@ def test_a_label_is_known_once_nothing_was_found_in_it() -> None:
     for member, value in list(document.items()):
         clean.label(document, member, value)
     assert (document, labels) == ({"id": "a", "model": "[KEY]"}, {"id": "a"})
+
+
+def test_only_where_an_answer_counts_its_words_are_taken_for_an_apis() -> None:
+    clean = Cleaner(OutputGuard(make_kit({"word": "secret"}).policy()), {})
+    document: dict[str, Any] = {"usage": {"secret": 1}}
+    clean.below(document, "usage", counts=True)
+    assert document == {"usage": {"secret": 1}}
+    clean.below(document, "usage")
+    assert document == {"usage": {"[WORD]": 1}}
