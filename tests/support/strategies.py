@@ -255,7 +255,8 @@ numbers = st.one_of(
     st.integers(min_value=1 << 63, max_value=1 << 200),
     st.floats(allow_nan=False, allow_infinity=False),
 )
-quiet_texts = st.text('xyz éß😀"\\\n', max_size=12)
+# No backslash: it may begin an escape, so it waits for what follows it.
+quiet_texts = st.text('xyz éß😀"\n', max_size=12)
 json_values = st.recursive(
     st.one_of(st.none(), st.booleans(), numbers, quiet_texts),
     lambda inner: st.one_of(
