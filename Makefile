@@ -26,8 +26,8 @@ lint: $(READY) ## ruff, mypy --strict, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint ## lint, then all of the tests
-	$(BIN)/python -m pytest
+test: lint ## lint, then all of the tests, two processes at a time
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 bench: $(READY) ## CPU per request and per streamed chunk, as ratios to a bare proxy of the same run
 	$(BIN)/python -m bench
