@@ -5,7 +5,8 @@ say no more than leaving them out would, or the policy allows them by name. Know
 chooses: `pass` them on (they are inspected like everything else), `strip` them, or `reject` the request.
 
 A name that differs from one of ours only in the case of its letters is always refused: some servers (Go's and .NET's
-JSON readers) take it for the real one, so `Messages` would speak past a guard that looked at `messages`.
+JSON readers) take it for the real one, so `Messages` would speak past a guard that looked at `messages`. What
+stands below the members is held against the names of all APIs (`member_names`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from guardproxy.core.policy import ParameterRules, UnknownParameters
 from guardproxy.errors import InvalidRequest
+from guardproxy.surfaces.member_names import find_renamed
 from guardproxy.surfaces.parameter_tables import DENIED, DIALECTS, OFFICIAL, Denied
 from guardproxy.wire.path import Path, format_path
 
@@ -55,10 +57,15 @@ def judge_parameters(document: Any, surface: str, rules: ParameterRules = NO_RUL
     Raises `LookupError` for a surface without a table.
     """
     table = _TABLES[surface]
-    if not isinstance(document, dict) or (not rules.deny and _is_plain(document, table)):
+    if not isinstance(document, dict):
+        return _FINE
+    renamed = find_renamed(document)
+    if renamed is None and not rules.deny and _is_plain(document, table):
         return _FINE  # the usual case
     judge = _Judge(table, rules)
     judge.look(document, (), "")
+    if renamed is not None:
+        judge.refuse_renamed(*renamed)
     return ParameterVerdict(tuple(judge.strip), tuple(judge.refused))
 
 
@@ -156,9 +163,12 @@ class _Judge:
             elif name not in table.known and name not in self._holders:
                 self._judge_unknown(path, prefix)
             elif name != prefix + member:
-                self._refuse(path, f"it differs from '{name}' only in the case of its letters")
+                self.refuse_renamed(path, name)
             elif name in self._holders and isinstance(value, dict):
                 self.look(value, path, f"{name}.")
+
+    def refuse_renamed(self, path: Path, known: str) -> None:
+        self._refuse(path, f"it differs from '{known}' only in the case of its letters")
 
     def _judge_unknown(self, path: Path, prefix: str) -> None:
         if prefix and prefix[:-1] not in self._table.closed:
