@@ -6,34 +6,28 @@ by the catch-all and counts as the user's. So a field nobody has heard of is ins
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from typing import Any, Final
 
 from guardproxy.core.context import KNOWN_ROLES, is_operator_role
 from guardproxy.core.exchange import ALONE, Opaque, OpaqueKind, Provenance, Reference, RequestReading, Segment, Turn
 from guardproxy.core.separation.documents import is_document_name
 from guardproxy.errors import InvalidRequest
+from guardproxy.surfaces.chat_completions.opaque import (
+    BESIDE,
+    PARTS,
+    asked_for,
+    beside,
+    held_by,
+    opaques,
+    readable,
+    unread,
+)
 from guardproxy.surfaces.texts import read_call, walk
-from guardproxy.wire.document import walk_strings
 from guardproxy.wire.path import Path, format_path
 
 # What the application sets up, as long as the caller may speak as the operator.
 _OPERATOR_MEMBERS: Final = frozenset({"tools", "functions", "tool_choice", "function_call", "response_format"})
 _PART_TEXT: Final = {"text": "text", "refusal": "refusal", "input_text": "text", "output_text": "text"}
-_OPAQUE_PARTS: Final = {
-    "image_url": OpaqueKind.IMAGE,
-    "input_image": OpaqueKind.IMAGE,
-    "input_audio": OpaqueKind.AUDIO,
-    "audio": OpaqueKind.AUDIO,
-    "file": OpaqueKind.FILE,
-    "input_file": OpaqueKind.FILE,
-}
-# Members of opaque parts that hold the bytes themselves, not text.
-_OPAQUE_BYTES: Final = frozenset({"data", "file_data"})
-_LINKS: Final = frozenset({"url", "image_url", "file_url"})
-# Only what really is base64 is bytes; anything else that stands there is text.
-_BASE64: Final = re.compile(r"(?:data:[a-z0-9.+/-]{0,100}(?:;[a-z0-9=-]{1,40})?;base64,)?[A-Za-z0-9+/_\r\n-]*={0,2}")
 
 # Members of a request and of a message whose names are the API's own, so only their values are texts.
 _KNOWN_MEMBERS: Final = _OPERATOR_MEMBERS | {
@@ -44,7 +38,7 @@ _KNOWN_MEMBERS: Final = _OPERATOR_MEMBERS | {
     "top_logprobs", "top_p", "user", "verbosity", "web_search_options",
 }  # fmt: skip
 _MESSAGE_MEMBERS: Final = frozenset(
-    {"name", "tool_call_id", "refusal", "reasoning", "reasoning_content", "reasoning_details", "audio", "cache_control"}
+    {"name", "tool_call_id", "refusal", "reasoning", "reasoning_content", "audio", "cache_control"}
 )
 
 
@@ -110,9 +104,8 @@ class _RequestReader:
                     self.segments += walk(value, (name,), provenance)
             elif name != "messages":
                 self.segments += walk({name: value}, (), provenance)
-        modalities = document.get("modalities")
-        if isinstance(modalities, list) and "audio" in modalities:
-            self.opaque.append(Opaque(OpaqueKind.AUDIO, Provenance.MODEL, ("modalities",)))
+        for kind in asked_for(document.get("modalities")):
+            self.opaque.append(Opaque(kind, Provenance.MODEL, ("modalities",)))
 
     def _provenance(self, role: str) -> Provenance:
         if is_operator_role(role):
@@ -133,6 +126,10 @@ class _RequestReader:
                     self._read_call(call, (*here, index), provenance)
             elif name == "function_call":
                 self._read_call(value, here, provenance)
+            elif name in BESIDE:
+                found = unread(name, value)
+                self.opaque += opaques(found, path, provenance)
+                self.segments += beside(found, name, value, path, provenance)
             elif name in _MESSAGE_MEMBERS:
                 self.segments += walk(value, here, provenance)
                 if name == "name" and is_document_name(value):
@@ -172,9 +169,11 @@ class _RequestReader:
             raise InvalidRequest("each content part must be an object with a type", param=format_path(path))
         text_member = _PART_TEXT.get(kind)
         if text_member is None:
-            self.opaque.append(Opaque(_OPAQUE_PARTS.get(kind, OpaqueKind.UNKNOWN), provenance, path))
+            self.opaque.append(Opaque(PARTS.get(kind, OpaqueKind.UNKNOWN), provenance, path))
             for holder, here in ((part, path), (part.get(kind), (*path, kind))):
                 self._refer(holder, "file_id", here)
+        else:
+            self.opaque += [Opaque(unread_kind, provenance, path) for unread_kind in held_by(part)]
         for name, value in part.items():
             here = (*path, name)
             if name == text_member:
@@ -182,17 +181,9 @@ class _RequestReader:
                     raise InvalidRequest("the text of a content part must be a string", param=format_path(here))
                 self.segments.append(Segment(value, provenance, here, self._run))
             elif text_member is None:
-                self.segments += _readable({name: value}, path, provenance)
+                self.segments += readable({name: value}, path, provenance)
             elif name != "type":
                 self.segments += walk({name: value}, path, provenance)
-
-
-def _readable(value: Any, path: Path, provenance: Provenance) -> Iterator[Segment]:
-    """The texts beside the bytes of an opaque part: a file's name, a link; not base64."""
-    for where, text in walk_strings(value, path, names=True):
-        holds_bytes = where[-1] in _OPAQUE_BYTES or (where[-1] in _LINKS and text.startswith("data:"))
-        if not (holds_bytes and _BASE64.fullmatch(text)):
-            yield Segment(text, provenance, where)
 
 
 def _string(document: dict[str, Any], name: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from guardproxy.core.exchange import Opaque, OpaqueKind, Provenance, ResponseReading, Segment
+from guardproxy.surfaces.chat_completions.opaque import CARRIERS, beside, opaques, unread
 from guardproxy.surfaces.texts import read_call, walk
 from guardproxy.wire.path import Key, Path, is_word
 
@@ -106,7 +107,11 @@ def _read_reply(message: dict[str, Any], path: Path, segments: list[Segment], op
         here = (*path, name)
         if name not in _NAMES:
             segments += _name(name, path)
-        if isinstance(value, str):
+        found = unread(name, value) if name in CARRIERS else ()
+        if found:
+            opaque += opaques(found, path, Provenance.MODEL)
+            segments += beside(found, name, value, path, Provenance.MODEL)
+        elif isinstance(value, str):
             segments.append(Segment(value, Provenance.MODEL, here))
         elif name == "tool_calls" and isinstance(value, list):
             for index, call in enumerate(value):
