@@ -78,6 +78,13 @@ class Reference(NamedTuple):
     id: str
 
 
+class NamedModel(NamedTuple):
+    """A model that a request names at `path`."""
+
+    name: str
+    path: Path
+
+
 class RequestReading(NamedTuple):
     """What a surface read out of a request: every text with its provenance, and the few facts the proxy acts on.
 
@@ -85,7 +92,7 @@ class RequestReading(NamedTuple):
     `choices`. `stream_usage`: the caller wants a stream to end with the tokens it used. `documents` are the places the
     caller labelled as documents in the request itself. `state` is what the request refers to that is stored on the
     server. `background`: the answer is made later and fetched. `starting_after`: of a stream only events with a higher
-    number are wanted.
+    number are wanted. `other_models`: asked beside the `model`.
     """
 
     model: str
@@ -102,6 +109,7 @@ class RequestReading(NamedTuple):
     state: tuple[Reference, ...] = ()
     background: bool = False
     starting_after: int | None = None
+    other_models: tuple[NamedModel, ...] = ()
 
     @property
     def characters(self) -> int:

@@ -8,6 +8,7 @@ from guardproxy.core.exchange import OpaqueKind, RequestReading
 from guardproxy.core.policy import RequestLimits
 from guardproxy.errors import InvalidRequest, NotAllowed, RequestTooLarge
 from guardproxy.surfaces import MemberNames
+from guardproxy.wire.path import format_path
 
 
 def check_limits(limits: RequestLimits, reading: RequestReading, names: MemberNames) -> None:
@@ -23,10 +24,11 @@ def check_limits(limits: RequestLimits, reading: RequestReading, names: MemberNa
 
 def check_content(limits: RequestLimits, reading: RequestReading, names: MemberNames) -> None:
     """Raises `NotAllowed` for a model the policy does not name, `InvalidRequest` for too many images or files."""
-    if not limits.allows_model(reading.model):
-        raise NotAllowed(
-            "the policy does not let requests to this model through", param="model", code="model_not_allowed"
-        )
+    if limits.models:
+        for name, path in ((reading.model, ("model",)), *reading.other_models):
+            if not limits.allows_model(name):
+                why = "the policy does not let requests to this model through"
+                raise NotAllowed(why, param=format_path(path), code="model_not_allowed")
     if reading.opaque and not (limits.images is None and limits.files is None):
         kinds = Counter(item.kind for item in reading.opaque)
         _check(names.messages, "images", kinds[OpaqueKind.IMAGE], limits.images)

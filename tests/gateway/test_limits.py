@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardproxy.core import allowance
-from guardproxy.core.exchange import Opaque, OpaqueKind, Provenance, RequestReading, Segment, Turn
+from guardproxy.core.exchange import NamedModel, Opaque, OpaqueKind, Provenance, RequestReading, Segment, Turn
 from guardproxy.core.policy import Detector, OnBlock, Policy, RequestLimits
 from guardproxy.detectors import DETECTORS
 from guardproxy.errors import InvalidRequest, NotAllowed
@@ -112,6 +112,16 @@ def test_requests_go_to_the_models_a_policy_names(models: tuple[str, ...], model
     with pytest.raises(NotAllowed) as refused:
         check_content(limits, sent, NAMES)
     assert (refused.value.status, refused.value.code, refused.value.param) == (403, "model_not_allowed", "model")
+
+
+def test_a_model_that_a_tool_asks_is_held_against_the_policy_too() -> None:
+    other = NamedModel("dear-1", ("tools", 3, "model"))
+    sent = reading()._replace(model="cheap-1", other_models=(NamedModel("cheap-2", ("moderation", "model")), other))
+    check_content(RequestLimits(), sent, NAMES)
+    check_content(RequestLimits(models=("cheap-*", "dear-*")), sent, NAMES)
+    with pytest.raises(NotAllowed) as refused:
+        check_content(RequestLimits(models=("cheap-*",)), sent, NAMES)
+    assert (refused.value.code, refused.value.param) == ("model_not_allowed", "tools[3].model")
 
 
 def test_each_surface_has_its_own_names_for_them() -> None:

@@ -22,6 +22,7 @@ from guardproxy.surfaces.chat_completions.opaque import (
     readable,
     unread,
 )
+from guardproxy.surfaces.other_models import other_models
 from guardproxy.surfaces.texts import read_call, walk
 from guardproxy.wire.path import Path, format_path
 
@@ -64,6 +65,7 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
         output_tokens=_output_tokens(document),
         stream_usage=_wants_usage(document),
         documents=tuple(reader.documents),
+        other_models=other_models(document),
     )
 
 

@@ -16,6 +16,7 @@ from guardproxy.surfaces.facts import count_fact, flag_fact, members_of, referen
 from guardproxy.surfaces.messages.blocks import BLOCKS, BlockKind
 from guardproxy.surfaces.messages.leaves import opaque_kind, opaques, read_leaves, read_member, segments
 from guardproxy.surfaces.messages.state import server_state
+from guardproxy.surfaces.other_models import other_models
 from guardproxy.surfaces.query import QueryMember
 from guardproxy.wire.path import Path, format_path
 
@@ -47,6 +48,7 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
         output_tokens=count_fact(members, "max_tokens", least=0),
         stream_usage=stream,  # streams of this API always end with it
         state=tuple(references_at(members, server_state(members))),
+        other_models=other_models(document),
     )
 
 

@@ -12,6 +12,7 @@ from guardproxy.core.context import KNOWN_ROLES, is_operator_role
 from guardproxy.core.exchange import ALONE, Opaque, OpaqueKind, Provenance, RequestReading, Segment, Turn
 from guardproxy.errors import InvalidRequest
 from guardproxy.surfaces.facts import references_at
+from guardproxy.surfaces.other_models import other_models
 from guardproxy.surfaces.responses.items import ITEM_MEMBERS, ITEMS, PART_TEXT, ItemKind
 from guardproxy.surfaces.responses.leaves import named, opaques, read_leaves, segments, without
 from guardproxy.surfaces.responses.state import is_reference, server_state
@@ -69,6 +70,7 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
         stream_usage=stream,  # streams of this API always end with it
         state=tuple(references_at(document, server_state(document))),
         background=_boolean(document, "background"),
+        other_models=other_models(document),
     )
 
 
