@@ -18,13 +18,13 @@ ADVISOR = {"type": "advisor_20260301", "name": "advisor", "model": "dear"}
 @pytest.mark.parametrize(
     ("path", "members"),
     [
-        ("/v1/chat/completions", {"messages": SAID, "moderation": {"model": "dear"}}),
-        ("/v1/chat/completions", {"messages": SAID, "models": ["dear"]}),
-        ("/v1/responses", {"input": "x", "moderation": {"model": "dear"}}),
-        ("/v1/responses", {"input": "x", "tools": [{"type": "image_generation", "model": "dear"}]}),
-        ("/v1/responses", {"input": "x", "tools": [{"type": "namespace", "tools": [{"type": "x", "model": "dear"}]}]}),
-        ("/v1/messages", {"messages": SAID, "max_tokens": 5, "tools": [{"type": "bash_20250124"}, ADVISOR]}),
-        ("/v1/messages", {"messages": SAID, "max_tokens": 5, "fallbacks": [{"model": "dear"}]}),
+        ("/chat/completions", {"messages": SAID, "moderation": {"model": "dear"}}),
+        ("/chat/completions", {"messages": SAID, "models": ["dear"]}),
+        ("/responses", {"input": "x", "moderation": {"model": "dear"}}),
+        ("/responses", {"input": "x", "tools": [{"type": "image_generation", "model": "dear"}]}),
+        ("/responses", {"input": "x", "tools": [{"type": "namespace", "tools": [{"type": "x", "model": "dear"}]}]}),
+        ("/messages", {"messages": SAID, "max_tokens": 5, "tools": [{"type": "bash_20250124"}, ADVISOR]}),
+        ("/messages", {"messages": SAID, "max_tokens": 5, "fallbacks": [{"model": "dear"}]}),
     ],
 )
 def test_a_request_says_which_other_models_it_names(path: str, members: dict[str, Any]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from guardproxy.core.exchange import OpaqueKind
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.surfaces.chat_completions.cleaning import Cleaner
 from guardproxy.surfaces.chat_completions.items import forms_of, key_of
+from guardproxy.surfaces.chat_completions.opaque import Unread, is_bytes, withhold
 from guardproxy.surfaces.chat_completions.plain import DELTA_LABELS, OpenChoice
 from guardproxy.surfaces.chat_completions.signed import SIGNATURE, signature_holds
 from guardproxy.wire.document import replace, walk_strings
@@ -33,12 +33,15 @@ class DeltaEditor:
         """
         present: dict[Path, Path] = {}
         self._cleaner.names(delta)
+        found = withhold(delta, self._guard.lets, ("choices", index, at))
         for member, value in delta.items():
             if isinstance(value, (dict, list)):
                 # Names first: frames of our own repeat those of the places where text is held.
                 if self._cleaner.names_below(value, ("choices", index, at, member)):
                     choice.renamed.add(member)
-                self._edit_below(index, choice, at, delta, member, present)
+                present.update(self._edit_below(index, choice, at, delta, member, found))
+            elif found and isinstance(value, str) and is_bytes(found, (member,), value):
+                continue
             elif isinstance(value, str) and member != "role":
                 delta[member] = self._grow(index, choice, (at, member), value)
                 present[at, member] = (at, member)
@@ -47,8 +50,9 @@ class DeltaEditor:
         return present
 
     def _edit_below(
-        self, index: int, choice: OpenChoice, at: str, delta: dict[str, Any], member: str, present: dict[Path, Path]
-    ) -> None:
+        self, index: int, choice: OpenChoice, at: str, delta: dict[str, Any], member: str, found: Unread
+    ) -> dict[Path, Path]:
+        present: dict[Path, Path] = {}
         edits: dict[Path, str] = {}
         grown: list[Path] = []
         for path, text in walk_strings(delta[member], (member,)):
@@ -58,9 +62,8 @@ class DeltaEditor:
                 edits[path] = text if holds else ""
             elif path[-1] in DELTA_LABELS:
                 edits[path] = self._guard.whole(text, ("choices", index, *key))
-            elif path == ("audio", "data"):
-                if not self._guard.lets(OpaqueKind.AUDIO, ("choices", index, at, "audio")):
-                    edits[path] = ""
+            elif is_bytes(found, path, text):
+                continue
             else:
                 if key not in choice.channels:
                     grown.append(path)
@@ -69,3 +72,4 @@ class DeltaEditor:
         replace(delta, edits)
         for path in grown:  # now with labels as they may be shown
             choice.forms.update({(at, *item): form for item, form in forms_of(delta, path).items()})
+        return present

@@ -1,14 +1,14 @@
 """What of a chat message no text guard can read: images and other parts, and reasoning that only its provider can read.
 
 They stand in a message's content, in requests and in answers, and in members that other servers add: `images`,
-`reasoning_details`, `thinking_blocks`. Spoken answers (`audio`) are looked at where they stand. The texts beside the
-bytes are still read: a file's name, a link; only what really is base64 is bytes.
+`reasoning_details`, `thinking_blocks`. The texts beside the bytes are still read: a file's name, a link; only what
+really is base64 is bytes.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from guardproxy.core.exchange import Opaque, OpaqueKind, Provenance, Segment
@@ -53,6 +53,7 @@ _BASE64: Final = re.compile(r"(?:data:[a-z0-9.+/-]{0,100}(?:;[a-z0-9=-]{1,40})?;
 # Members of a message that are not its content and may hold what cannot be read.
 BESIDE: Final = _MEMBERS.keys() | _REASONING
 CARRIERS: Final = BESIDE | {"content"}
+_STREAMED: Final = CARRIERS | {"audio"}
 
 Unread = Sequence[tuple[OpaqueKind, Path]]
 
@@ -67,6 +68,9 @@ def unread(member: str, value: Any) -> Unread:
     if member in _MEMBERS:
         count = len(value) if isinstance(value, list) else 0
         return [(_MEMBERS[member], (member, index)) for index in range(count)] or [(_MEMBERS[member], (member,))]
+    if member == "audio":
+        spoken = isinstance(value, dict) and isinstance(value.get("data"), str)
+        return [(OpaqueKind.AUDIO, (member,))] if spoken else ()
     if not isinstance(value, list):
         return ()
     items = [(item, (member, index)) for index, item in enumerate(value) if isinstance(item, dict)]
@@ -75,6 +79,18 @@ def unread(member: str, value: Any) -> Unread:
     if member == "content":
         return [(kind, path) for item, path in items for kind in _kinds_of(item)]
     return ()
+
+
+def withhold(delta: dict[str, Any], lets: Callable[[OpaqueKind, Path], bool], where: Path) -> Unread:
+    """What cannot be read of a delta at `where` and may pass; a member with something that may not is null then."""
+    found: list[tuple[OpaqueKind, Path]] = []
+    for member in _STREAMED.intersection(delta):
+        parts = unread(member, delta[member])
+        if all(lets(kind, (*where, *path)) for kind, path in parts):
+            found += parts
+        else:
+            delta[member] = None
+    return found
 
 
 def held_by(part: dict[str, Any]) -> list[OpaqueKind]:
