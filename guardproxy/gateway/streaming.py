@@ -74,15 +74,16 @@ def _open_editor(running: Running, surface: Surface, reading: RequestReading, gu
     """The surface's editor for this stream. Raises `UpstreamUnavailable` where there should be none."""
     if surface.open_stream is None:
         raise UpstreamUnavailable("the upstream streams an answer that is not a stream", reason="bad_answer")
-    if reading.starting_after is not None and surface.resume_stream is not None:
-        return surface.resume_stream(guard, starting_after=reading.starting_after)
 
     def usage_for(characters: int) -> Mapping[str, int]:
         return running.estimated_usage(characters + _held(guard))
 
-    editor = surface.open_stream(guard, usage_for if reading.stream_usage else None)
-    if running.reservation.asks_usage and isinstance(editor, HidesUsage):
-        editor.hides_usage = True
+    if reading.starting_after is not None and surface.resume_stream is not None:
+        editor = surface.resume_stream(guard, starting_after=reading.starting_after)
+    else:
+        editor = surface.open_stream(guard, usage_for if reading.stream_usage else None)
+        if running.reservation.asks_usage and isinstance(editor, HidesUsage):
+            editor.hides_usage = True
     owned = surface.made is not None and running.policy.server_state is ServerState.OWN
     if owned and isinstance(editor, MakesState):
         editor.tell_made(running.own)

@@ -199,7 +199,10 @@ STORED_RESPONSE: Final = RESPONSES._replace(
     read_request=None, open_stream=None, made=None, read_target=responses.read_target
 )
 FETCHED_RESPONSE: Final = STORED_RESPONSE._replace(
-    open_stream=responses.ResponsesStream, resume_stream=responses.ResponsesStream, query=responses.RETRIEVE
+    open_stream=responses.ResponsesStream,
+    resume_stream=responses.ResponsesStream,
+    query=responses.RETRIEVE,
+    made=responses.made,  # of a response made in the background, here the items are told first
 )
 STORED_ITEMS: Final = STORED_RESPONSE._replace(query=responses.LIST_ITEMS)
 MESSAGES: Final = Surface(

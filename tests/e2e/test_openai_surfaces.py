@@ -263,6 +263,26 @@ async def test_a_key_may_refer_to_what_it_made_and_to_nothing_else(on: Scene, cl
             await client.responses.create(model="m", **members)
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_key_may_send_back_what_it_got_with_the_containers_it_was_made_in(
+    on: Scene, client: AsyncOpenAI, streamed: bool
+) -> None:
+    code = {"type": "code_interpreter_call", "id": "ci_1", "code": "1", "outputs": [], "container_id": "cntr_1"}
+    made: list[Any] = [{"type": "reasoning", "id": "rs_1", "summary": []}, {**code, "status": "completed"}]
+    for item in made:
+        with pytest.raises(openai.PermissionDeniedError):
+            await client.responses.create(model="m", input=[item])
+    if streamed:
+        events = [{"type": "response.completed", "response": response(*made), "sequence_number": 0}]
+        on.upstream.script = streams_events([named_event(one) for one in events])
+        assert [one async for one in await client.responses.create(model="m", input="hi", stream=True)]
+    on.upstream.script = answers(whole(response(*made)))
+    if not streamed:
+        await client.responses.create(model="m", input="hi")
+    await client.responses.create(model="m", input=made)
+    assert on.upstream.last.json["input"] == made
+
+
 @pytest.mark.parametrize(("setting", "allowed"), [("deny", False), ("allow", True)])
 async def test_a_policy_denies_stored_state_or_allows_it(setting: str, allowed: bool, tmp_path: Path) -> None:
     policy = POLICY + f"server_state: {setting}\n"

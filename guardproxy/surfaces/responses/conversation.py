@@ -44,6 +44,8 @@ _HOSTED: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "image_generation_call": (("revised_prompt",), ()),
 }
 _UNSEEN_ITEMS: Final = frozenset({"compaction", "item_reference"})
+# What the model made by itself: a reference to it hides nothing that a tool said.
+_OWN_ITEMS: Final = frozenset({"reasoning", "image_generation_call"})
 _UNSEEN_MEMBERS: Final = ("previous_response_id", "conversation", "prompt")
 
 
@@ -149,7 +151,7 @@ class _Reader:
             self.steps.append(call)
             if kind in _HOSTED:
                 self.steps.append(_outcome(item, call.names, path))
-        elif kind in _UNSEEN_ITEMS or is_reference(item):
+        elif kind in _UNSEEN_ITEMS or (kind not in _OWN_ITEMS and is_reference(item)):
             self.unseen = True
         elif isinstance(kind, str) and kind.endswith("_output"):
             self._read_output(item, kind, path)

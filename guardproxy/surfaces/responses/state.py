@@ -2,11 +2,14 @@
 
 The guard has not seen what stands there, and where keys share an account it may be somebody else's. So a policy has to
 allow it by name; here is only said where a request does it.
+
+An item with an id may bring its content along, or leave it to the server to find. Of pictures, thoughts and compacted
+conversations the server keeps more than what describes them, so there only the content itself counts as brought.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from guardproxy.wire.path import Path
@@ -18,10 +21,22 @@ _TOP: Final[tuple[Path, ...]] = (
     ("background_options", "continuation_id"),
     ("prompt_cache_options", "comparison_response_id"),
 )
-_WITHIN: Final = ("input", "tools", "prompt")
+_WITHIN: Final = ("input", "tools", "prompt", "image")
 _IDS: Final = frozenset(
-    {"file_id", "file_ids", "vector_store_id", "vector_store_ids", "container", "container_id", "skill_id"}
-)
+    {
+        "file_id", "file_ids", "vector_store_id", "vector_store_ids", "container", "container_id", "skill_id",
+        "connector_id", "tunnel_id",
+    }
+)  # fmt: skip
+# Members that hold what an item of a type is about; without any of them its id names it.
+_CONTENT: Final[Mapping[str, tuple[str, ...]]] = {
+    "image_generation_call": ("result",),
+    "reasoning": ("content", "encrypted_content"),
+    "compaction": ("encrypted_content",),
+    "mcp_list_tools": ("tools", "error"),
+}
+# Members that say nothing of an item's content.
+_LABELS: Final = frozenset({"type", "id", "status", "role", "phase", "created_by"})
 # Members below which a name is the caller's own, or a quotation of what the server said.
 _OTHERS: Final = frozenset(
     {"arguments", "parameters", "schema", "input_schema", "metadata", "attributes", "filters", "annotations", "results"}
@@ -43,12 +58,15 @@ def server_state(document: Any) -> list[Path]:
 
 
 def made(response: Any) -> Iterator[str]:
-    """The ids under which what a response holds can be referred to later: its own and those of its items."""
+    """The ids under which what a response holds can be referred to later: of itself, its items, their containers."""
     if isinstance(response, dict):
         output = response.get("output")
         for thing in (response, *(output if isinstance(output, list) else ())):
-            if isinstance(thing, dict) and isinstance(thing.get("id"), str):
-                yield thing["id"]
+            if isinstance(thing, dict):
+                environment = thing.get("environment")
+                holders = (thing, environment) if isinstance(environment, dict) else (thing,)
+                ids = (thing.get("id"), *(holder.get("container_id") for holder in holders))
+                yield from (one for one in ids if isinstance(one, str))
 
 
 def is_reference(item: Any) -> bool:
@@ -56,7 +74,15 @@ def is_reference(item: Any) -> bool:
     if not isinstance(item, dict):
         return False
     kind = item.get("type")
-    return kind == "item_reference" or (kind is None and "role" not in item and isinstance(item.get("id"), str))
+    if kind == "item_reference":
+        return True
+    if not isinstance(item.get("id"), str):
+        return False
+    if kind == "message" or "role" in item:
+        return item.get("content") is None  # an empty message is one
+    if isinstance(kind, str) and kind in _CONTENT:
+        return not any(item.get(name) for name in _CONTENT[kind])
+    return kind is None or not any(value for name, value in item.items() if name not in _LABELS)
 
 
 def _at(document: dict[str, Any], path: Path) -> Any:

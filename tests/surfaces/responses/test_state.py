@@ -30,6 +30,17 @@ from tests.support.strategies import json_values
         (("tools", 0, "container"), {"tools": [{"type": "code_interpreter", "container": "cntr_1"}]}),
         (("tools", 0, "container", "file_ids"), {"tools": [{"container": {"type": "auto", "file_ids": ["f"]}}]}),
         (("tools", 0, "environment", "container_id"), {"tools": [{"environment": {"container_id": "c"}}]}),
+        (("image", "file_id"), {"image": {"file_id": "f"}}),
+        (("tools", 0, "tunnel_id"), {"tools": [{"type": "mcp", "tunnel_id": "t"}]}),
+        (("tools", 0, "connector_id"), {"tools": [{"type": "mcp", "connector_id": "c"}]}),
+        (("input", 0), {"input": [{"type": "image_generation_call", "id": "ig_1"}]}),
+        (("input", 0), {"input": [{"type": "image_generation_call", "id": "ig_1", "size": "auto", "result": None}]}),
+        (("input", 0), {"input": [{"type": "reasoning", "id": "rs_1", "summary": []}]}),
+        (("input", 0), {"input": [{"type": "reasoning", "id": "rs_1", "summary": [{"text": "a part of it"}]}]}),
+        (("input", 0), {"input": [{"type": "compaction", "id": "cmp_1", "created_by": "me"}]}),
+        (("input", 0), {"input": [{"type": "web_search_call", "id": "ws_1", "status": "completed", "action": None}]}),
+        (("input", 0), {"input": [{"type": "message", "role": "user", "id": "msg_1"}]}),
+        (("input", 0), {"input": [{"type": "of_another_day", "id": "x_1", "results": []}]}),
         (("input", 0, "tools", 0, "vector_store_ids"), {"input": [{"tools": [{"vector_store_ids": ["v"]}]}]}),
     ],
 )  # fmt: skip
@@ -47,6 +58,13 @@ def test_what_is_stored_on_the_server_is_named(path: Path, document: dict[str, A
         {"input": [{"type": "tool_search_call", "arguments": {"file_id": "f"}}]},
         {"input": [{"content": [{"type": "output_text", "text": "x", "annotations": [{"file_id": "f"}]}]}]},
         {"metadata": {"file_id": "f"}},
+        {"input": [{"type": "image_generation_call", "id": "ig_1", "result": "aGk="}]},
+        {"input": [{"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "x"}]},
+        {"input": [{"type": "reasoning", "id": "rs_1", "summary": [], "content": [{"type": "reasoning_text"}]}]},
+        {"input": [{"type": "reasoning", "summary": []}]},
+        {"input": [{"type": "message", "role": "assistant", "id": "msg_1", "content": []}]},
+        {"input": [{"type": "function_call_output", "id": "fc_1", "call_id": "c", "output": ""}]},
+        {"input": [{"type": "web_search_call", "id": "ws_1", "action": {"type": "search", "query": "x"}}]},
     ],
 )
 def test_a_request_that_says_all_by_itself_names_nothing(document: dict[str, Any]) -> None:
@@ -79,6 +97,16 @@ def test_the_ids_that_stand_there_are_told(ids: list[str], document: dict[str, A
 def test_a_response_and_its_items_can_be_referred_to_later() -> None:
     items = [{"id": "msg_1", "type": "message"}, {"type": "message"}, "text", {"id": 3}]
     assert list(made({"id": "resp_1", "output": items})) == ["resp_1", "msg_1"]
+
+
+@pytest.mark.parametrize("key", ["container_id", "environment"])
+def test_a_container_a_response_worked_in_can_be_referred_to_later(key: str) -> None:
+    where: Any = "cntr_1" if key == "container_id" else {"type": "container_reference", "container_id": "cntr_1"}
+    item = {"type": "code_interpreter_call", "id": "ci_1", "code": "1", key: where}
+    assert list(made({"id": "resp_1", "output": [item]})) == ["resp_1", "ci_1", "cntr_1"]
+    assert list(made(item)) == ["ci_1", "cntr_1"]
+    asked = {"input": [item]}
+    assert {one.id for one in references_at(asked, server_state(asked))} <= set(made(item))
 
 
 @given(json_values)
