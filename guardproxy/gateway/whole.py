@@ -22,6 +22,7 @@ from guardproxy.gateway.routes import Route
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.upstream import UpstreamReply
 from guardproxy.surfaces import Surface
+from guardproxy.surfaces.foreign_errors import is_about_content
 from guardproxy.wire.document import UndecodableJson, replace
 
 
@@ -78,12 +79,13 @@ async def relay_failure(running: Running, route: Route, reply: UpstreamReply, ra
         running.reservation.refused()
     else:
         running.reservation.failed(running.policy.charging.failed)
-    if reply.status in (401, 403):
+    said = None if reply.status == 401 else _decoded_error(route.surface, raw, reply.status)
+    if reply.status == 401 or (reply.status == 403 and not is_about_content(said)):
         raise UpstreamUnavailable(
             "the upstream refused guardproxy's own credentials; its operator has to mend the upstream key",
             reason="credentials",
         )
-    document = running.draft.conventions.errors.adopt(_decoded(route.surface, raw), reply.status)
+    document = running.draft.conventions.errors.adopt(said, reply.status)
     if document is None:
         raise UpstreamUnavailable(f"the upstream answered {reply.status}, which is no answer of this API")
     with guarding():
@@ -95,6 +97,16 @@ async def relay_failure(running: Running, route: Route, reply: UpstreamReply, ra
     running.draft.failed_upstream(reply.status)
     headers = running.headers(reply, {COVERAGE: running.draft.extent})
     return json_answer(running.draft, reply.status, document, headers, running.gateway.scrub)
+
+
+def _decoded_error(surface: Surface, raw: bytes, status: int) -> Any:
+    """The body of an error. What refuses a key is often no JSON."""
+    try:
+        return _decoded(surface, raw)
+    except UpstreamUnavailable:
+        if status != 403:
+            raise
+        return None
 
 
 def _decoded(surface: Surface, raw: bytes) -> Any:

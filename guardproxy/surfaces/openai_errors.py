@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from guardproxy.errors import RequestError
+from guardproxy.surfaces.foreign_errors import message_of
 from guardproxy.wire.document import encode
 from guardproxy.wire.sse import encode_event
 
@@ -55,7 +56,7 @@ def adopt_error(document: Any, status: int) -> Any:
     error = document.get("error")
     if isinstance(error, dict) and isinstance(error.get("message"), str):
         return document
-    said = next((m for m in (error, document.get("message"), document.get("detail")) if isinstance(m, str)), None)
+    said = message_of(document)
     if said is None and (status >= 500 or isinstance(error, dict)):
         return document if isinstance(error, dict) else None
     message = said or f"the upstream refused the request with status {status}"

@@ -119,7 +119,7 @@ async def test_an_error_in_openais_words_is_passed_on(status: int, event: str) -
         assert on.record["bytes_out"] == len(answer.body)
 
 
-@pytest.mark.parametrize("document", [{"detail": ["no"]}, [], "no", None])
+@pytest.mark.parametrize("document", [{"detail": [7]}, [], "no", None])
 @pytest.mark.parametrize("status", [300, 302, 500])
 async def test_an_error_in_other_words_is_told_in_ours(document: Any, status: int) -> None:
     async with data_plane(lambda: replies(document, status), SMALL) as on:
@@ -144,6 +144,23 @@ async def test_that_the_upstream_refuses_our_key_is_our_outage(status: int) -> N
         answer = await on.chat()
         assert answer.refusal == (502, "upstream_unavailable")
         assert SECRET not in answer.body.decode()
+
+
+async def test_a_403_about_the_content_is_told_in_the_upstreams_words_without_our_key() -> None:
+    said = {"error": {"message": f"Your input was flagged {SECRET}", "code": 403, "metadata": {"reasons": [HIDDEN]}}}
+    async with data_plane(lambda: replies(said, 403), SMALL, upstream_secret=SECRET) as on:
+        answer = await on.chat()
+        assert answer.status == 403
+        assert answer.json["error"]["message"] == "Your input was flagged [REDACTED]"
+        assert answer.json["error"]["metadata"] == {"reasons": [PLACEHOLDER]}
+        assert (on.record["event"], on.record["error_code"]) == ("exchange_refused", "upstream_403")
+
+
+async def test_a_403_that_is_no_json_is_about_our_key() -> None:
+    async with data_plane(lambda: Reply(b"<html>flagged</html>", status=403)) as on:
+        answer = await on.chat()
+        assert answer.refusal == (502, "upstream_unavailable")
+        assert "credentials" in answer.json["error"]["message"]
 
 
 async def test_our_key_in_an_error_of_the_upstream_is_hidden() -> None:

@@ -176,6 +176,7 @@ def test_the_openai_client_raises_the_event_after_what_it_has_read() -> None:
         ("no", 400, {"error": {"message": "no", "code": "x"}}),
         ("no", 422, {"error": "no"}),
         ("no", 404, {"detail": "no"}),
+        ("body.x: no", 422, {"detail": [{"loc": ["body", "x"], "msg": "no"}]}),
         ("no", 500, {"message": "no"}),
         ("the upstream refused the request with status 404", 404, {"unheard": "of"}),
     ],

@@ -86,7 +86,7 @@ def test_every_surface_with_requests_has_its_parameters_judged(surface: Surface)
 
 @each_surface
 def test_only_who_stores_something_says_so(surface: Surface) -> None:
-    created = {("POST", "/responses")}
+    created = {("POST", "/responses"), ("GET", "/responses/{id}")}
     assert (surface.made is not None) == any(SURFACES[one] is surface for one in created)
 
 

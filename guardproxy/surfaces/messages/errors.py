@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from guardproxy.errors import RequestError
+from guardproxy.surfaces.foreign_errors import message_of
 from guardproxy.wire.document import encode
 from guardproxy.wire.sse import encode_event
 
@@ -64,7 +65,7 @@ def as_error(document: Any, status: int) -> Any:
     if isinstance(error, dict) and isinstance(error.get("message"), str):
         kind = error["type"] if isinstance(error.get("type"), str) else error_type(status)
         return {**document, "type": "error", "error": {**error, "type": kind}}
-    said = next((one for one in (error, document.get("message"), document.get("detail")) if isinstance(one, str)), None)
+    said = message_of(document)
     if said is None and status >= 500:
         return None
     message = said or f"the upstream refused the request with status {status}"
