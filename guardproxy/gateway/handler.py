@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from aiohttp import web
 
 from guardproxy.core.context import refuse_opaque, refuse_state, separate, speaks_as_operator
-from guardproxy.core.exchange import Coverage, Reference, RequestReading
+from guardproxy.core.exchange import Coverage, Provenance, Reference, RequestReading, Segment
 from guardproxy.core.inspection import shown_name
 from guardproxy.core.policy import Policy, ServerState
 from guardproxy.core.principal import Principal
@@ -49,7 +49,7 @@ from guardproxy.gateway.tools import judge_request, tool_guard
 from guardproxy.gateway.uninspected import pass_uninspected
 from guardproxy.gateway.usage import USAGE, tell_usage
 from guardproxy.surfaces import Surface
-from guardproxy.surfaces.conventions import conventions_of
+from guardproxy.surfaces.conventions import BETAS, callers_conventions
 from guardproxy.surfaces.parameters import judge_parameters, strip_parameters
 from guardproxy.wire.document import encode
 from guardproxy.wire.strict_json import parse_strict
@@ -95,7 +95,7 @@ async def answer(gateway: Gateway, request: web.BaseRequest) -> web.StreamRespon
 async def handle_exchange(running: Running) -> web.StreamResponse:
     """From the first byte to the last. Raises `RequestError` for everything that ends it before its answer begins."""
     gateway, request, draft, reservation = running.gateway, running.request, running.draft, running.reservation
-    draft.conventions = conventions_of(request.raw_path.removeprefix(PREFIX))
+    draft.conventions = callers_conventions(request.raw_path.removeprefix(PREFIX), request.headers)
     if gateway.lifecycle.draining:
         raise ShuttingDown("guardproxy is shutting down; send the request again")
     if request.raw_path.startswith(USAGE):
@@ -150,7 +150,12 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
     with guarding():
         skipped = [item.kind.value for item in reading.opaque]
         segments = with_documents(reading.segments, labels) if labels else reading.segments
+        features = draft.conventions.features_in(request.headers)
+        if features:
+            segments = (*segments, Segment(features, Provenance.USER, (BETAS,)))
         verdict = draft.request = await inspected(watching, segments, skipped, gateway.memo)
+        if features and (BETAS,) in verdict.edits:  # a header cannot be edited
+            verdict = draft.request = verdict._replace(action=Action.BLOCK, edits={})
         tools = tool_guard(policy, surface, document, principal)
         if tools is not None:
             verdict = draft.request = judge_request(gateway, draft, verdict, tools)

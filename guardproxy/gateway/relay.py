@@ -61,7 +61,7 @@ async def _ask(running: Running, route: Route, body: bytes | None) -> UpstreamRe
     running.reservation.begun()
     started = time.perf_counter_ns()
     reply = await running.gateway.upstream.send(
-        running.request.method, route.path, body, running.request.headers, running.deadline
+        running.request.method, route.path, body, running.sent_headers, running.deadline
     )
     running.draft.lap("upstream_first_byte", started)
     watched = running.draft.watched

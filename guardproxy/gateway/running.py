@@ -12,6 +12,7 @@ from guardproxy.core.policy import Policy
 from guardproxy.gateway.answers import base_headers
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
+from guardproxy.gateway.idempotency import with_scoped_key
 from guardproxy.gateway.reservation import Reservation
 from guardproxy.gateway.upstream import UpstreamReply
 from guardproxy.quota.estimate import Usage, reported_usage
@@ -63,6 +64,11 @@ class Running(NamedTuple):
         """The upstream has stored something for this key."""
         if self.draft.principal is not None:
             self.gateway.ownership.record(ids, self.draft.principal.key_id)
+
+    @property
+    def sent_headers(self) -> Mapping[str, str]:
+        """The caller's headers, of which the upstream takes those that may travel."""
+        return with_scoped_key(self.request.headers, self.draft.principal, self.gateway.separation_secret)
 
     def headers(self, reply: UpstreamReply, more: Mapping[str, str]) -> dict[str, str]:
         """Headers of an answer that came from the upstream."""

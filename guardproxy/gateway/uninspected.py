@@ -43,7 +43,7 @@ async def pass_uninspected(running: Running, passage: Passage) -> web.StreamResp
         request.method,
         passage.path,
         body or None,
-        request.headers,
+        running.sent_headers,
         running.deadline,
         content_type=told if _CONTENT_TYPE.fullmatch(told) else _DEFAULT_TYPE,
     )

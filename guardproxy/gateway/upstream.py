@@ -28,7 +28,7 @@ from guardproxy.surfaces.conventions import KeyForm, conventions_of
 # What travels from the caller to the upstream, and back, beside what single APIs need (`Conventions.forwarded`).
 # Everything else stays here. Each in its own form, so that neither text nor a key travels in it.
 _FORWARDED: Final = {
-    "idempotency-key": re.compile(r"[A-Za-z0-9-]{1,100}"),
+    "idempotency-key": re.compile(r"[0-9a-f]{64}"),  # a digest, made of the caller's
     "traceparent": re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"),
 }
 JSON: Final = "application/json"

@@ -17,6 +17,11 @@ from guardproxy.errors import RequestError
 from guardproxy.surfaces import openai_errors
 from guardproxy.surfaces.messages import errors as messages_errors
 
+_VERSION: Final = "anthropic-version"
+BETAS: Final = "anthropic-beta"
+# A feature by its name and the day it came, as they are published.
+_BETA: Final = r"[a-z][a-z0-9]{0,19}(?:-[a-z0-9]{1,20}){0,5}-20[0-9]{2}-?[01][0-9]-?[0-3][0-9]"
+
 
 class KeyForm(StrEnum):
     """How a key stands in the head of a request."""
@@ -50,6 +55,12 @@ class Conventions(NamedTuple):
     upstream_key: KeyForm
     forwarded: Mapping[str, re.Pattern[str]] = MappingProxyType({})
 
+    def features_in(self, headers: Mapping[str, str]) -> str:
+        """The names of features a caller asks for in a header that travels; empty if there are none."""
+        form = self.forwarded.get(BETAS)
+        named = "" if form is None else headers.get(BETAS, "")
+        return named if form is not None and form.fullmatch(named) else ""
+
 
 OPENAI: Final = Conventions(
     ErrorDialect(openai_errors.error_body, openai_errors.adopt_error),
@@ -63,12 +74,21 @@ ANTHROPIC: Final = Conventions(
     key_header="x-api-key",
     upstream_key=KeyForm.X_API_KEY,
     forwarded={
-        "anthropic-version": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
-        "anthropic-beta": re.compile(r"[a-z0-9-]{1,60}(?:, ?[a-z0-9-]{1,60}){0,19}"),
+        _VERSION: re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+        BETAS: re.compile(rf"{_BETA}(?:, ?{_BETA}){{0,19}}"),
     },
 )
+_MODELS: Final = OPENAI._replace(forwarded={_VERSION: ANTHROPIC.forwarded[_VERSION]})
 
 
 def conventions_of(path: str) -> Conventions:
     """Those of a path below the base URL, whether it is served or not."""
-    return ANTHROPIC if path.startswith("/messages") else OPENAI
+    if path.startswith("/messages"):
+        return ANTHROPIC
+    return _MODELS if path.startswith("/models") else OPENAI
+
+
+def callers_conventions(path: str, headers: Mapping[str, str]) -> Conventions:
+    """Those that the caller keeps to. Both APIs list models at one path: there a header tells whose client asks."""
+    conventions = conventions_of(path)
+    return ANTHROPIC if conventions is _MODELS and _VERSION in headers else conventions

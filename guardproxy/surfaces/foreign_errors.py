@@ -25,7 +25,7 @@ _ABOUT_CONTENT: Final = re.compile(
     re.IGNORECASE,
 )
 _ABOUT_KEY: Final = re.compile(
-    r"\b(?:api[ _-]?keys?|credentials?|access token|bearer|unauthori[sz]ed|forbidden|permissions?|suspended|disabled)\b",
+    r"\b(?:api[ _-]?keys?|credentials?|access token|bearer|unauthori[sz]ed|permissions?|suspended|disabled)\b",
     re.IGNORECASE,
 )
 

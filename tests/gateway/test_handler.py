@@ -363,6 +363,31 @@ async def test_the_header_of_one_api_is_no_key_for_the_other() -> None:
         assert "request-id" not in answer.headers
 
 
+async def test_models_are_listed_for_a_client_of_either_api() -> None:
+    listed = {"data": [], "has_more": False}
+    version = {"anthropic-version": "2023-06-01"}
+    async with data_plane(lambda: replies(listed)) as on:
+        port = on.listeners.port
+        answer = await ask(port, "GET", "/v1/models", b"", None, {"x-api-key": KEY, **version})
+        assert (answer.status, answer.json) == (200, listed)
+        assert answer.headers["request-id"] == answer.headers["x-request-id"]
+        refused = await ask(port, "GET", "/v1/models/m", b"", None, {"x-api-key": "wrong", **version})
+        assert (refused.status, refused.json["error"]["type"]) == (401, "authentication_error")
+        assert (await ask(port, "GET", "/v1/models", b"", None, {"x-api-key": KEY})).refusal == (401, "invalid_api_key")
+
+
+async def test_what_a_rule_is_about_does_not_travel_in_the_names_of_features() -> None:
+    said = {"content": [], "usage": {"input_tokens": 1, "output_tokens": 2}}
+    async with data_plane(lambda: replies(said), small()) as on:
+        body = json.dumps({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}).encode()
+        for betas, status in (("files-api-2025-04-14", 200), (f"{HIDDEN}-2025-04-14", 400)):
+            answer = await ask(
+                on.listeners.port, "POST", MESSAGES, body, None, {"x-api-key": KEY, "anthropic-beta": betas}
+            )
+            assert answer.status == status
+        assert len(on.upstream.sent) == 1
+
+
 async def test_a_limit_is_told_by_the_name_of_the_apis_member() -> None:
     async with data_plane(policy=small(limits=RequestLimits(output_tokens=8))) as on:
         answer = await send_message(on)

@@ -82,7 +82,7 @@ async def test_a_request_is_written_by_us_line_for_line() -> None:
         "content-length": "999",
         "transfer-encoding": "chunked",
         "host": "elsewhere",
-        "idempotency-key": "stainless-python-retry-1",
+        "idempotency-key": "0a" * 32,
         "traceparent": TRACE,
         "tracestate": "a=b, c=d",
     }
@@ -100,7 +100,7 @@ async def test_a_request_is_written_by_us_line_for_line() -> None:
         f"authorization: Bearer {KEY}",
         "content-type: application/json",
         "content-length: 7",
-        "idempotency-key: stainless-python-retry-1",
+        "idempotency-key: " + "0a" * 32,
         f"traceparent: {TRACE}",
     ]
 
@@ -142,7 +142,11 @@ def test_a_header_that_is_not_of_its_form_stays_here(name: str, value: str) -> N
     assert upstream._head("POST", "/x", b"{}", {name: value}) == upstream._head("POST", "/x", b"{}", {})
 
 
-VERSIONED = {"anthropic-version": "2023-06-01", "anthropic-beta": "a-1,b-2", "x-api-key": "the-callers-key"}
+VERSIONED = {
+    "anthropic-version": "2023-06-01",
+    "anthropic-beta": "a-2025-01-31, b-c-1m-20250219",
+    "x-api-key": "the-callers-key",
+}
 
 
 def test_anthropics_api_gets_its_headers_and_its_key_where_it_looks_for_it() -> None:
@@ -150,7 +154,7 @@ def test_anthropics_api_gets_its_headers_and_its_key_where_it_looks_for_it() -> 
     lines = upstream._head("POST", "/messages?beta=true", b"{}", VERSIONED).decode().split("\r\n")
     assert lines[0] == "POST /v1/messages?beta=true HTTP/1.1"
     assert f"x-api-key: {KEY}" in lines
-    assert {"anthropic-version: 2023-06-01", "anthropic-beta: a-1,b-2"} <= set(lines)
+    assert {"anthropic-version: 2023-06-01", "anthropic-beta: a-2025-01-31, b-c-1m-20250219"} <= set(lines)
     assert not any("authorization" in line or "the-callers-key" in line for line in lines)
     others = upstream._head("POST", "/chat/completions", b"{}", VERSIONED)
     assert b"anthropic" not in others and b"api-key" not in others
