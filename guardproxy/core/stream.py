@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from guardproxy.core.allowance import Allowance
+from guardproxy.core.moved import Moved
 from guardproxy.core.policy import Rule
 from guardproxy.core.rewrite import hides
 from guardproxy.core.verdict import Action
@@ -76,12 +77,14 @@ class StreamGuard:
         "_buffer",
         "_counted",
         "_covered",
+        "_first",
         "_on_hit",
         "_order",
         "_pending",
         "_reported",
         "_rules",
         "_scanners",
+        "_shift",
         "_tail",
         "_worked",
         "blocked",
@@ -103,6 +106,7 @@ class StreamGuard:
         self._base = 0
         self._at = 0  # text before is released or hidden; between two calls it is `_base`
         self._covered = 0  # end of the last cluster whose placeholder is out
+        self._first = self._shift = 0  # where the first cluster begins; how far text behind the last one has moved
         self._pending: list[_Pending] = []
         self._order = 0
         self._tail = ""
@@ -118,6 +122,13 @@ class StreamGuard:
     def edited(self) -> bool:
         """Whether any text was hidden so far."""
         return self._covered > 0
+
+    @property
+    def moved(self) -> Moved | None:
+        """Where places of the text have gone, as far as it is decided; None if nothing was hidden so far."""
+        if not self.edited:
+            return None
+        return Moved(self._first, self._covered, self._shift - max(self._covered - self._at, 0))
 
     def feed(self, text: str) -> str:
         if not self._scanners:
@@ -216,12 +227,15 @@ class StreamGuard:
         if hides(rule):
             if not inside:
                 out.append(rule.placeholder)
+                if not self.edited:
+                    self._first = span.start
+                self._shift += len(rule.placeholder)
             self._covered = max(self._covered, span.end)
         return True
 
     def _hide(self) -> None:
         """Pass over what is left of the last cluster."""
-        self._advance(min(self._covered, self._base + len(self._buffer)))
+        self._shift -= len(self._advance(min(self._covered, self._base + len(self._buffer))))
 
     def _advance(self, to: int) -> str:
         """Go on to offset `to`; the text on the way."""

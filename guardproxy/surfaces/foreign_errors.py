@@ -21,7 +21,7 @@ _CONTENT_WORDS: Final = frozenset(
     }
 )  # fmt: skip
 _ABOUT_CONTENT: Final = re.compile(
-    r"\b(?:flagged|moderat(?:ion|ed)|guardrails?|content[ _](?:filter|policy|policies)|(?:safety|usage) polic(?:y|ies))\b",
+    r"\b(?:flagged|moderat(?:ion|ed)|guardrails?|content[ _](?:filter|policy|policies)|safety polic(?:y|ies))\b",
     re.IGNORECASE,
 )
 _ABOUT_KEY: Final = re.compile(

@@ -43,6 +43,18 @@ def fed(guard: StreamGuard, text: str) -> str:
     return guard.feed(text) + guard.finish()
 
 
+@given(kits(actions=HIDING), short_texts, st.integers(0, 20))
+def test_a_place_behind_what_was_hidden_has_moved_as_far_as_the_text_there(kit: Kit, text: str, at: int) -> None:
+    one = guard(kit)
+    shown = one.feed(text[:at]) + one.feed(text[at:]) + one.finish()
+    moved = one.moved
+    assert (moved is None) == (not one.edited)
+    if moved is not None:
+        assert text[: moved.start] == shown[: moved.start]
+        assert text[moved.end :] == shown[moved.end + moved.shift :]
+        assert len(shown) == len(text) + moved.shift
+
+
 # ---------------------------------------------------------------- the way of cutting changes nothing
 
 

@@ -11,6 +11,7 @@ from guardproxy.surfaces.chat_completions.items import forms_of, key_of
 from guardproxy.surfaces.chat_completions.opaque import Unread, is_bytes, withhold
 from guardproxy.surfaces.chat_completions.plain import DELTA_LABELS, OpenChoice
 from guardproxy.surfaces.chat_completions.signed import SIGNATURE, signature_holds
+from guardproxy.surfaces.citations import move_citations
 from guardproxy.wire.document import replace, walk_strings
 from guardproxy.wire.path import Path
 
@@ -47,6 +48,10 @@ class DeltaEditor:
                 present[at, member] = (at, member)
             elif isinstance(value, str) and value != "assistant":
                 delta[member] = self._guard.whole(value, (at, member))
+        if delta.get("annotations"):  # last, when the text of this event is decided as far as it is
+            text = choice.channels.get((at, "content"))
+            if text is not None and text.moved is not None:
+                move_citations(delta["annotations"], text.moved)
         return present
 
     def _edit_below(

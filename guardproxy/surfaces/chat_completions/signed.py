@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from guardproxy.core.stream import StreamGuard
+from guardproxy.surfaces.citations import edit_cited
 from guardproxy.wire.document import get, replace
 from guardproxy.wire.path import Path
 
@@ -21,7 +22,9 @@ _REASONING: Final = frozenset({"reasoning", "reasoning_details", "thinking", "th
 def edit(document: Any, edits: Mapping[Path, str]) -> None:
     """`replace`, but a signed block of reasoning leaves its list instead of being edited, or becomes null elsewhere."""
     blocks = {path: block for path in edits if (block := _signed_block(document, path))}
-    replace(document, {path: text for path, text in edits.items() if path not in blocks} if blocks else edits)
+    edit_cited(
+        document, {path: text for path, text in edits.items() if path not in blocks} if blocks else edits, replace
+    )
     # From the back of each list, so that the places of those before stay true.
     for block in sorted(set(blocks.values()), key=_place, reverse=True):
         holder = document

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from guardproxy.core.inspection import OutputGuard
+from guardproxy.core.moved import Moved
 from guardproxy.core.stream import StreamGuard
 from guardproxy.errors import UpstreamUnavailable
 from guardproxy.surfaces.responses.cleaning import Cleaner, is_whole_json
@@ -46,6 +47,11 @@ class Channel:
     @property
     def shown(self) -> str:
         return "".join(self._shown)
+
+    @property
+    def moved(self) -> Moved | None:
+        """Where places of the text have gone; None if it is as it came."""
+        return None if self._guard is None else self._guard.moved
 
     @property
     def part(self) -> tuple[str, int] | None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.rewrite import redact_json_text, unescaped
+from guardproxy.surfaces.citations import edit_cited
 from guardproxy.surfaces.responses.leaves import is_bytes, read_leaves
 from guardproxy.surfaces.responses.sealed import SEAL, is_sealed
 from guardproxy.surfaces.responses.words import is_own_word
@@ -67,7 +68,7 @@ class Cleaner:
             cleaned = self.arguments(leaf.text, here) if leaf.arguments else self.text(leaf.text, here)
             if cleaned != leaf.text:
                 edits[leaf.path] = cleaned
-        replace(value, edits)
+        edit_cited(value, edits, replace)
         return bool(edits)
 
     def item(self, item: Any, path: Path, but: Collection[Path] = ()) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from guardproxy.core.inspection import OutputGuard
+from guardproxy.surfaces.citations import move_citations
 from guardproxy.surfaces.responses.channels import Channel, Channels
 from guardproxy.surfaces.responses.cleaning import Cleaner
 from guardproxy.surfaces.responses.cut import blank_call, cut_off
@@ -71,6 +72,13 @@ class TextFlow:
             item[SEAL] = None
         replace(item, edits)
         return set(edits)
+
+    def move_citation(self, document: Mapping[str, Any]) -> None:
+        """A citation that comes by itself follows the text of its part, as far as that is decided."""
+        owner, part = owner_of(document), part_of(document)
+        for channel in self.channels:
+            if channel.key.owner == owner and channel.part == part and channel.moved is not None:
+                move_citations([document["annotation"]], channel.moved)
 
     def end_text(self, family: str, document: dict[str, Any]) -> bool:
         """The event that ends a text. False if it has to wait: arguments that are no JSON may have been cut off."""

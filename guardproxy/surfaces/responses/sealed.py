@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from guardproxy.surfaces.citations import edit_cited
 from guardproxy.wire.document import get, replace
 from guardproxy.wire.path import Path
 
@@ -24,7 +25,8 @@ def is_sealed(value: Any) -> bool:
 def edit(document: Any, edits: Mapping[Path, str]) -> None:
     """`replace`, but a sealed item leaves its list instead of being edited, or becomes null elsewhere."""
     sealed = {path: item for path in edits if (item := _sealed_item(document, path)) is not None}
-    replace(document, {path: text for path, text in edits.items() if path not in sealed} if sealed else edits)
+    others = {path: text for path, text in edits.items() if path not in sealed} if sealed else edits
+    edit_cited(document, others, replace)
     # From the back of each list, so that the places of those before stay true.
     for item in sorted(set(sealed.values()), key=_place, reverse=True):
         holder = get(document, item[:-1])

@@ -204,6 +204,8 @@ class ResponsesStream:
             document[member] = self._flow.begin(family, document, document[member])
         else:
             self._cleaner.members(document, ())
+            if "annotation" in document:
+                self._flow.move_citation(document)
         return not waits and self._guard.blocked is None
 
     def _edit_delta(self, document: dict[str, Any], family: str) -> bool:
