@@ -69,7 +69,7 @@ def test_a_broken_line_is_told_with_its_number(tmp_path: Path, line: bytes, says
         list(read_records(file))
 
 
-@pytest.mark.parametrize("raw", [b"plain", gzip.compress(b'{"text": "good"}\n' * 99)[:-9]])
+@pytest.mark.parametrize("raw", [b"plain", gzip.compress(b'{"text": "good"}\n' * 99)[:-9]], ids=["plain", "cut off"])
 def test_what_is_not_whole_gzip_data_is_told(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / "a.jsonl.gz").write_bytes(raw)
     with pytest.raises(BenchError, match="not whole gzip data"):

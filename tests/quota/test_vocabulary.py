@@ -58,7 +58,11 @@ def test_a_file_with_the_right_digest_is_read(tmp_path: Path) -> None:
     assert ranks == {b"a": 0, b"b": 1, b"ab": 2}
 
 
-@pytest.mark.parametrize("data", [gzip.compress(DATA + b"Yw== 3\n"), gzip.compress(DATA)[:-9], b"no gzip", None])
+@pytest.mark.parametrize(
+    "data",
+    [gzip.compress(DATA + b"Yw== 3\n"), gzip.compress(DATA)[:-9], b"no gzip", None],
+    ids=["another text", "cut off", "no gzip", "no file"],
+)
 def test_any_other_file_is_refused(tmp_path: Path, data: bytes | None) -> None:
     if data is not None:
         put(tmp_path, data)
