@@ -56,9 +56,7 @@ def is_about_content(document: Any) -> bool:
 
 def _faults(detail: Any) -> Iterator[str]:
     for fault in (detail if isinstance(detail, list) else [detail])[:_MOST_FAULTS]:
-        if isinstance(fault, str):
-            yield fault
-        elif isinstance(fault, dict):
+        if isinstance(fault, dict):
             said = next((fault[name] for name in ("msg", "message") if isinstance(fault.get(name), str)), None)
             if said:
                 place = fault.get("loc")
