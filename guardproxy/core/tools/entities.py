@@ -151,7 +151,7 @@ def squeezed(text: str) -> str:
 
 
 def plain_path(text: str) -> str:
-    """A path without its detours: `/work/../etc/passwd` is `/etc/passwd`."""
+    """A path without its detours: `/notes/../etc/passwd` is `/etc/passwd`."""
     return posixpath.normpath(normalised(text).replace("\\", "/"))
 
 

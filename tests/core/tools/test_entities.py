@@ -113,5 +113,5 @@ def test_no_character_that_cannot_be_seen_keeps_two_texts_apart() -> None:
 
 
 def test_paths_and_numbers_lose_their_detours() -> None:
-    assert plain_path("/work/../etc/./passwd") == "/etc/passwd"
+    assert plain_path("/notes/../etc/./passwd") == "/etc/passwd"
     assert squeezed("DE89 3704-0044") == "DE8937040044"

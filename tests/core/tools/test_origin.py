@@ -51,7 +51,7 @@ def test_a_part_of_another_name_does_not_count(value: str | float, said: str) ->
         ("DE89 3704 0044 0532 0130 00", "DE89370400440532013000"),
         ("+1 202 555 0143", "call 202-5550143 or +1 (202) 555-0143"),
         (1500, "pay 1,500.00"),
-        ("/work/notes.txt", "read notes.txt"),
+        ("/notes/plan.txt", "read plan.txt"),
     ],
 )
 def test_the_same_in_another_spelling_counts(value: str | float, said: str) -> None:
