@@ -224,6 +224,11 @@ class Policy:
         object.__setattr__(recording, "recording", recording)
         object.__setattr__(self, "recording", recording)
 
+    @property
+    def keeps_apart(self) -> bool:
+        """Whether requests are set apart as `context` says; a policy in shadow changes nothing."""
+        return self.context.separation is not None and not self.shadow
+
     def surface(self, name: str) -> SurfaceRules:
         """What the policy says about a surface that we inspect, by name or about all it does not name."""
         return self.surfaces.get(name, self.other_surfaces)

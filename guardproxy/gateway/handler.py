@@ -11,15 +11,18 @@ import os
 import random
 import time
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from aiohttp import web
 
+from guardproxy.core.choice import Choice
 from guardproxy.core.context import refuse_opaque, refuse_state, separate, speaks_as_operator
 from guardproxy.core.exchange import Coverage, Provenance, Reference, RequestReading, Segment
 from guardproxy.core.inspection import shown_name
 from guardproxy.core.policy import Policy, ServerState
 from guardproxy.core.principal import Principal
-from guardproxy.core.separation.documents import with_documents
+from guardproxy.core.separation.documents import Labels, with_documents
+from guardproxy.core.tools.judge import ToolGuard
 from guardproxy.core.verdict import Action, Finding, Verdict
 from guardproxy.errors import (
     InternalError,
@@ -94,7 +97,7 @@ async def answer(gateway: Gateway, request: web.BaseRequest) -> web.StreamRespon
 
 async def handle_exchange(running: Running) -> web.StreamResponse:
     """From the first byte to the last. Raises `RequestError` for everything that ends it before its answer begins."""
-    gateway, request, draft, reservation = running.gateway, running.request, running.draft, running.reservation
+    gateway, request, draft = running.gateway, running.request, running.draft
     draft.conventions = callers_conventions(request.raw_path.removeprefix(PREFIX), request.headers)
     if gateway.lifecycle.draining:
         raise ShuttingDown("guardproxy is shutting down; send the request again")
@@ -102,81 +105,117 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
         return await tell_usage(running)
     route = find_route(request.method, request.raw_path, request.headers)
     draft.method, draft.route = request.method, route.template
-    now, key_header = gateway.now_ms() // 1000, draft.conventions.key_header
-    principal = draft.principal = authenticate(request.headers, gateway.keyring, now, key_header)
-    policies = gateway.policies.current
-    choice = choose(policies, principal, request.headers)
-    policy = draft.policy = choice.policy
-    if choice.conditions:
-        name = route.name if isinstance(route, Passage) else route.surface.name
-        policy = draft.policy = choice.among(facts_of(principal, name))
+    principal = authenticate(request.headers, gateway.keyring, gateway.now_ms() // 1000, draft.conventions.key_header)
+    draft.principal = principal
+    choice = choose(gateway.policies.current, principal, request.headers)
+    draft.policy = choice.policy
     if isinstance(route, Passage):
+        if choice.conditions:
+            draft.policy = choice.among(facts_of(principal, route.name))
         return await pass_uninspected(running, route)
     surface = route.surface
-    watching = _watching(policy, surface)
+    if choice.conditions:
+        draft.policy = choice.among(facts_of(principal, surface.name))
+    watching = _watching(running.policy, surface)
     if surface.read_request is None:
         return await _relay_target(running, route, watching)
 
-    raw = await read_body(request, choice.body_bytes, gateway.bounds.body_s)
+    document = await _read_document(running, surface, choice)
+    reading, labels = await _understand(running, surface, document)
+    tools = await _guard(running, surface, document, reading, labels)
+    return await relay(running, route, encode(document), reading, tools)
+
+
+async def _read_document(running: Running, surface: Surface, choice: Choice) -> Any:
+    """The body, parsed; from here on the policy is the one its members ask for."""
+    gateway, draft = running.gateway, running.draft
+    raw = await read_body(running.request, choice.body_bytes, gateway.bounds.body_s)
     draft.bytes_in = len(raw)
     started = time.perf_counter_ns()
     # Parsing a large body, and more so saying what is wrong with it, must not hold up everybody else.
     document = parse_strict(raw) if len(raw) < _LARGE_BODY else await asyncio.to_thread(parse_strict, raw)
+    draft.lap("guard_request", started)
     if choice.conditions:
-        policy = draft.policy = choice.among(facts_of(principal, surface.name, document))
-        watching = _watching(policy, surface)
-        check_size(policy.limits, len(raw))
+        draft.policy = choice.among(facts_of(running.principal, surface.name, document))
+        _watching(running.policy, surface)
+        check_size(running.policy.limits, len(raw))
     if gateway.candidate is not None:
-        draft.watched = gateway.candidate.watch(policy, policies, surface, raw)
+        draft.watched = gateway.candidate.watch(running.policy, gateway.policies.current, surface, raw)
+    return document
+
+
+async def _understand(running: Running, surface: Surface, document: Any) -> tuple[RequestReading, Labels]:
+    """What the request says, and which of its texts its caller labelled. Raises what this caller may not send."""
+    gateway, draft, policy = running.gateway, running.draft, running.policy
+    started = time.perf_counter_ns()
     if not policy.shadow:
         _judge_parameters(policy, surface, document)
-    reading = surface.read_request(document, operator=speaks_as_operator(policy.context, principal))
+    assert surface.read_request is not None  # noqa: S101 - what is read from its path has no document
+    reading = surface.read_request(document, operator=speaks_as_operator(policy.context, running.principal))
     draft.stream = reading.stream
     with guarding():
         draft.model = shown_name(policy, reading.model)
-    stored = await _not_own(gateway, policy, principal, reading.state) if reading.state else []
+    stored = await _not_own(gateway, policy, running.principal, reading.state) if reading.state else []
     if policy.shadow:
-        draft.pass_over([*what_would_be_refused(policy, principal, reading, surface.members), *stored])
+        draft.pass_over([*what_would_be_refused(policy, running.principal, reading, surface.members), *stored])
     else:
         check_limits(policy.limits, reading, surface.members)
         check_content(policy.limits, reading, surface.members)
-        _separate(running, policy, principal, reading, stored)
-    apart = policy.context.separation is not None and not policy.shadow
-    labels = labels_of(request.headers, reading)
-    if apart:
-        check_speakers(gateway, draft, surface, document, reading, request.headers)
-    plan = gateway.planner.plan(policy, principal, reading.model, True)
-    await reservation.admit(plan, reading, gateway.expectations.usual(principal.key_id, draft.model))
+        _separate(running, policy, running.principal, reading, stored)
+    labels = labels_of(running.request.headers, reading)
+    if policy.keeps_apart:
+        check_speakers(gateway, draft, surface, document, reading, running.request.headers)
+    draft.lap("guard_request", started)
+    return reading, labels
+
+
+async def _guard(
+    running: Running, surface: Surface, document: Any, reading: RequestReading, labels: Labels
+) -> ToolGuard | None:
+    """Admit the request, hold it against the rules, and write into it what they say. The guard of its answer's calls.
+
+    Raises the refusal of a quota or of the policy.
+    """
+    gateway, draft, policy, reservation = running.gateway, running.draft, running.policy, running.reservation
+    plan = gateway.planner.plan(policy, running.principal, reading.model, True)
+    await reservation.admit(plan, reading, gateway.expectations.usual(running.principal.key_id, draft.model or ""))
+    started = time.perf_counter_ns()
     with guarding():
-        skipped = [item.kind.value for item in reading.opaque]
-        segments = with_documents(reading.segments, labels) if labels else reading.segments
-        features = draft.conventions.features_in(request.headers)
-        if features:
-            segments = (*segments, Segment(features, Provenance.USER, (BETAS,)))
-        verdict = draft.request = await inspected(watching, segments, skipped, gateway.memo)
-        if features and (BETAS,) in verdict.edits:  # a header cannot be edited
-            verdict = draft.request = verdict._replace(action=Action.BLOCK, edits={})
-        tools = tool_guard(policy, surface, document, principal)
+        verdict = draft.request = await _inspect(running, _watching(policy, surface), reading, labels)
+        tools = tool_guard(policy, surface, document, running.principal)
         if tools is not None:
             verdict = draft.request = judge_request(gateway, draft, verdict, tools)
     draft.lap("guard_request", started)
     if verdict.action is Action.BLOCK:
         raise refusal(gateway, draft, verdict)
-    if apart:
+    if policy.keeps_apart:
         await set_apart(gateway, draft, surface, document, reading, verdict, labels)
     else:
         surface.edit(document, verdict.edits)
     if reservation.output_cap is not None and surface.open_stream is not None:
         document[surface.members.output_tokens] = reservation.output_cap
     reservation.asks_usage = plan.of_text and gateway.asking.ask(surface, document, reading)
-    return await relay(running, route, encode(document), reading, tools)
+    return tools
+
+
+async def _inspect(running: Running, watching: Policy, reading: RequestReading, labels: Labels) -> Verdict:
+    """Every text of the request, and what its headers say, held against the rules."""
+    draft = running.draft
+    skipped = [item.kind.value for item in reading.opaque]
+    segments = with_documents(reading.segments, labels) if labels else reading.segments
+    features = draft.conventions.features_in(running.request.headers)
+    if features:
+        segments = (*segments, Segment(features, Provenance.USER, (BETAS,)))
+    verdict = await inspected(watching, segments, skipped, running.gateway.memo)
+    if features and (BETAS,) in verdict.edits:  # a header cannot be edited
+        return verdict._replace(action=Action.BLOCK, edits={})
+    return verdict
 
 
 async def _relay_target(running: Running, route: Route, watching: Policy) -> web.StreamResponse:
     """A request without a body. What it says in its path cannot be edited, so what a rule would hide blocks it."""
     gateway, draft, reservation = running.gateway, running.draft, running.reservation
-    policy, principal, read_target = running.policy, draft.principal, route.surface.read_target
-    assert principal is not None  # noqa: S101 - authenticated before
+    policy, principal, read_target = running.policy, running.principal, route.surface.read_target
     assert read_target is not None  # noqa: S101 - a surface reads requests or targets
     reservation.metered = False
     reading = read_target(route.target, route.query)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from guardproxy.core.policy import Policy
+from guardproxy.core.principal import Principal
 from guardproxy.gateway.answers import base_headers
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
@@ -36,6 +37,13 @@ class Running(NamedTuple):
         policy = self.draft.policy
         assert policy is not None  # noqa: S101 - who calls is found out before anything else
         return policy
+
+    @property
+    def principal(self) -> Principal:
+        """Who calls, once that is known."""
+        principal = self.draft.principal
+        assert principal is not None  # noqa: S101 - who calls is found out before anything else
+        return principal
 
     def estimated_usage(self, characters: int) -> dict[str, int]:
         """The usage of an answer of so many characters, as OpenAI writes it: what `charge` assumes without a report."""
