@@ -22,6 +22,7 @@ from guardproxy.surfaces.chat_completions.opaque import (
     readable,
     unread,
 )
+from guardproxy.surfaces.facts import count_fact, flag_fact, text_fact, wants_usage
 from guardproxy.surfaces.other_models import other_models
 from guardproxy.surfaces.texts import read_call, walk
 from guardproxy.wire.path import Path, format_path
@@ -54,16 +55,16 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
     reader.read_messages(document.get("messages"))
     reader.read_rest(document)
     return RequestReading(
-        model=_string(document, "model"),
-        stream=_boolean(document, "stream"),
+        model=text_fact(document, "model"),
+        stream=flag_fact(document, "stream"),
         segments=tuple(reader.segments),
         turns=tuple(reader.turns),
         opaque=tuple(reader.opaque),
         state=tuple(reader.state),
         tools=_length(document, "tools") + _length(document, "functions"),
-        choices=_count(document, "n") or 1,
+        choices=count_fact(document, "n") or 1,
         output_tokens=_output_tokens(document),
-        stream_usage=_wants_usage(document),
+        stream_usage=wants_usage(document),
         documents=tuple(reader.documents),
         other_models=other_models(document),
     )
@@ -188,34 +189,6 @@ class _RequestReader:
                 self.segments += walk({name: value}, path, provenance)
 
 
-def _string(document: dict[str, Any], name: str) -> str:
-    value = document.get(name)
-    if not isinstance(value, str) or not value:
-        raise InvalidRequest(f"{name} must be a non-empty string", param=name)
-    return value
-
-
-def _boolean(document: dict[str, Any], name: str) -> bool:
-    value = document.get(name)
-    if value is not None and not isinstance(value, bool):
-        raise InvalidRequest(f"{name} must be true or false", param=name)
-    return bool(value)
-
-
-def _count(document: dict[str, Any], name: str) -> int | None:
-    value = document.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidRequest(f"{name} must be a positive whole number", param=name)
-    return value
-
-
-def _wants_usage(document: dict[str, Any]) -> bool:
-    options = document.get("stream_options")
-    return isinstance(options, dict) and options.get("include_usage") is True
-
-
 def _length(document: dict[str, Any], name: str) -> int:
     value = document.get(name)
     if value is None:
@@ -226,5 +199,5 @@ def _length(document: dict[str, Any], name: str) -> int:
 
 
 def _output_tokens(document: dict[str, Any]) -> int | None:
-    cap, former = _count(document, "max_completion_tokens"), _count(document, "max_tokens")
+    cap, former = count_fact(document, "max_completion_tokens"), count_fact(document, "max_tokens")
     return max(cap, former) if cap and former else cap or former

@@ -11,7 +11,7 @@ from typing import Any, Final
 from guardproxy.core.context import KNOWN_ROLES, is_operator_role
 from guardproxy.core.exchange import ALONE, Opaque, OpaqueKind, Provenance, RequestReading, Segment, Turn
 from guardproxy.errors import InvalidRequest
-from guardproxy.surfaces.facts import references_at
+from guardproxy.surfaces.facts import count_fact, flag_fact, references_at
 from guardproxy.surfaces.other_models import other_models
 from guardproxy.surfaces.responses.items import ITEM_MEMBERS, ITEMS, PART_TEXT, ItemKind
 from guardproxy.surfaces.responses.leaves import named, opaques, read_leaves, segments, without
@@ -58,7 +58,7 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
     reader.read_input(document.get("input"))
     reader.read_tools(document.get("tools"), ("tools",), reader.operator)
     reader.read_rest(document)
-    stream = _boolean(document, "stream")
+    stream = flag_fact(document, "stream")
     return RequestReading(
         model=_model(document),
         stream=stream,
@@ -66,10 +66,10 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
         turns=tuple(reader.turns),
         opaque=tuple(reader.opaque),
         tools=reader.tools,
-        output_tokens=_count(document, "max_output_tokens"),
+        output_tokens=count_fact(document, "max_output_tokens"),
         stream_usage=stream,  # streams of this API always end with it
         state=tuple(references_at(document, server_state(document))),
-        background=_boolean(document, "background"),
+        background=flag_fact(document, "background"),
         other_models=other_models(document),
     )
 
@@ -237,19 +237,3 @@ def _model(document: dict[str, Any]) -> str:
     if (value is None and document.get("prompt") is not None) or (isinstance(value, str) and value):
         return value or ""
     raise InvalidRequest("model must be a non-empty string", param="model")
-
-
-def _boolean(document: dict[str, Any], name: str) -> bool:
-    value = document.get(name)
-    if value is not None and not isinstance(value, bool):
-        raise InvalidRequest(f"{name} must be true or false", param=name)
-    return bool(value)
-
-
-def _count(document: dict[str, Any], name: str) -> int | None:
-    value = document.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidRequest(f"{name} must be a positive whole number", param=name)
-    return value
