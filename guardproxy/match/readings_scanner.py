@@ -146,7 +146,7 @@ class ReadingsScanner:
         self._beside += self._written.done - before
         safe = self.safe
         spans = self._decided(fork.reading, safe) if self._pending else ()
-        fork.reading.forget(min(safe, *(start for start, _, _ in self._pending)) if self._pending else safe)
+        fork.reading.forget(min(safe, fork.seen.known_from, *(start for start, _, _ in self._pending)))
         if fork.alike and self._is_over(fork):
             self._fork = None
         return spans

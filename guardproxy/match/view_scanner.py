@@ -77,6 +77,14 @@ class ViewScanner:
         """Whether something that was reported may still grow."""
         return bool(self._growing)
 
+    @property
+    def known_from(self) -> int:
+        """No span that is reported from now on begins before."""
+        if not self._growing:
+            return self.safe
+        start = min(start for start, _ in self._growing)
+        return self._map.source_start(start) if self._shift is None else start + self._shift
+
     def feed(self, text: str) -> Sequence[Span]:
         if self._shift is not None and self._stays and text.isascii():
             self._ascii_length += len(text)

@@ -7,7 +7,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from guardproxy.match.escapes import Unescaping, seen_in_steps
@@ -92,6 +92,7 @@ def test_no_span_begins_or_ends_inside_of_an_escape(text: str) -> None:
 
 @settings(max_examples=300)
 @given(texts, st.lists(st.integers(0, 200), max_size=8))
+@example(r"n\n\u0061\uff41" "\\", [9])  # the match begins in an escape that is sure, and goes on
 def test_a_stream_finds_what_the_whole_text_holds_before_it_is_sure(text: str, cuts: list[int]) -> None:
     scanner = RULES.scanner()
     found: list[Span] = []

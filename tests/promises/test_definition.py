@@ -47,7 +47,7 @@ def test_all_rules_together_hide_what_brute_force_finds_for_any_of_them(case: Ca
             matches = definition.matches(case.text)
             spans = of_rule(found, rule)
             assert packs.covered(matches) <= packs.covered(spans), rule
-            if case.text.isascii() and not definition.checked:
+            if case.text.isascii() and "\\" not in case.text and not definition.checked:
                 # More may be hidden by the bound on checks, by another reading of the text, and at its very end.
                 assert {span for span in spans if span[1] < len(case.text)} <= set(matches), rule
 
