@@ -36,6 +36,12 @@ def own_event(last: Mapping[str, Any], index: int, parts: dict[str, Any], finish
     return encode_event(encode({**skeleton, "choices": [choice]}))
 
 
+def own_event_beside(last: Mapping[str, Any], parts: Mapping[str, Any]) -> bytes:
+    """An event of our own with `parts` beside the choices, of which it has none."""
+    skeleton = {name: last[name] for name in _SKELETON if name in last}
+    return encode_event(encode({**skeleton, "choices": [], **parts}))
+
+
 def usage_event(last: Mapping[str, Any], usage: Mapping[str, int]) -> bytes:
     """The event that ends a stream whose client asked for the tokens it used."""
     skeleton = {name: last[name] for name in _SKELETON if name in last}

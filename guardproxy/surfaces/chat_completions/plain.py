@@ -32,12 +32,17 @@ _PLAIN_MEMBERS: Final = frozenset(
 
 
 class OpenChoice:
-    """One choice of the stream: its channels by key (see `items`), its unfinished tool calls, whether it has ended."""
+    """One choice of the stream: its channels by key (see `items`), its unfinished tool calls, whether it has ended.
 
-    __slots__ = ("calls", "channels", "finished", "forms", "renamed")
+    `path`: where it stands in an event. What stands beside the choices is the same at the empty path.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("calls", "channels", "finished", "forms", "only", "path", "renamed")
+
+    def __init__(self, path: Path = ()) -> None:
+        self.path = path
         self.channels: dict[Path, StreamGuard] = {}
+        self.only: dict[Path, str] = {}  # of channels that were fed one text, and that again: this text
         self.forms: dict[Path, Mapping[str, Any]] = {}  # of the items of lists that channels stand in
         self.renamed: set[str] = set()  # members of the delta in which a name was hidden
         self.calls = PendingCalls()

@@ -26,8 +26,16 @@ from guardproxy.surfaces.chat_completions.cleaning import Cleaner
 from guardproxy.surfaces.chat_completions.conversation import calls_of
 from guardproxy.surfaces.chat_completions.cut import CUT, says_ended
 from guardproxy.surfaces.chat_completions.delta import DeltaEditor
-from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT, forwarded, goes_on, own_event, usage_event
+from guardproxy.surfaces.chat_completions.events import (
+    CHUNK_OBJECT,
+    forwarded,
+    goes_on,
+    own_event,
+    own_event_beside,
+    usage_event,
+)
 from guardproxy.surfaces.chat_completions.items import nest
+from guardproxy.surfaces.chat_completions.places import WHOLE, Places
 from guardproxy.surfaces.chat_completions.plain import LABELS, REASONS, OpenChoice, PlainEvent, ShortWay
 from guardproxy.surfaces.chat_completions.response import strip_choice_copies, strip_tokens
 from guardproxy.surfaces.hidden_usage import hide_usage
@@ -53,7 +61,9 @@ class ChatStream:
         self._short_way = ShortWay(self._choices, self._labels)
         self._cleaner = Cleaner(guard, self._labels)
         self._bounds = Bounds()
+        self._beside = OpenChoice()  # what grows beside the choices, where no API has a text
         self._delta = DeltaEditor(guard, self._cleaner, self._channel)
+        self._places = Places(guard, self._cleaner, self._channel)
         self.usage: Any = None
         self.failed = False  # the upstream sent an error object, with HTTP 200 as streams do
         self.characters = 0  # of text released, for a token estimate when the upstream reports no usage
@@ -102,6 +112,7 @@ class ChatStream:
             return []
         self._done = True
         frames = [frame for index, choice in self._open() for frame in self._flush(index, choice, {})]
+        frames += self._end_beside({}, {})
         return self._blocked(frames) if self._guard.blocked else frames
 
     def error_event(self, error: RequestError, request_id: str) -> bytes:
@@ -124,7 +135,7 @@ class ChatStream:
         for index, choice in self._open():
             frames += self._flush(index, choice, {})
             frames += self._release_calls(index, choice, None)
-        return frames
+        return [*frames, *self._end_beside({}, {})]
 
     def _open(self) -> list[tuple[int, OpenChoice]]:
         return [(index, choice) for index, choice in sorted(self._choices.items()) if not choice.finished]
@@ -150,6 +161,7 @@ class ChatStream:
         if self._guard.redacts:
             strip_tokens(document)
         self._cleaner.names(document)
+        present: dict[Path, Path] = {}
         for member, value in document.items():
             if member == "choices" and isinstance(value, list):
                 continue
@@ -157,13 +169,17 @@ class ChatStream:
                 self._labels[member] = CHUNK_OBJECT  # the API's own word, which no rule is about
             elif isinstance(value, str) and member in LABELS:
                 self._cleaner.label(document, member, value)
-            elif isinstance(value, (str, dict, list)):
+            elif isinstance(value, (str, dict, list)) and member in WHOLE:
                 self._cleaner.below(document, member, counts=member == "usage")
+            elif isinstance(value, (str, dict, list)):
+                present.update(self._places.edit(self._beside, (), document, member))
         if isinstance(document.get("choices"), list):  # last: events of our own repeat what stands beside them
-            self._edit_choices(document, document["choices"], frames)
+            present.update(self._edit_choices(document, document["choices"], frames))
         if document.get("error"):
             self.failed = True
             self._end_all(frames)
+        if document.get("error") or (document.get("usage") and not document.get("choices")):  # the last of a stream
+            frames += self._end_beside(document, present)
         if isinstance(document.get("usage"), dict):
             self.usage = document["usage"]
         return frames
@@ -174,12 +190,25 @@ class ChatStream:
             frames += self._flush(index, choice, {})
             choice.finished = self._guard.blocked is None
 
-    def _edit_choices(self, document: dict[str, Any], choices: list[Any], frames: list[bytes]) -> None:
+    def _end_beside(self, document: dict[str, Any], present: Mapping[Path, Path]) -> list[bytes]:
+        """All texts beside the choices end, in this event or before it."""
+        if self._beside.finished:
+            return []
+        frames = []
+        self._append_rest(self._beside, document, present)
+        for key, text in self._rest(self._beside, present):
+            frames.append(own_event_beside(self._last, nest(key, text, self._beside.forms)))
+        self._beside.finished = self._guard.blocked is None
+        return frames
+
+    def _edit_choices(self, document: dict[str, Any], choices: list[Any], frames: list[bytes]) -> dict[Path, Path]:
+        """The keys of the texts that grew where no choice is, and where they stand."""
+        present: dict[Path, Path] = {}
         if document.get("object") == CHUNK_OBJECT:  # Azure's annotations come with an empty one, and clients drop those
             self._last = document
         for position, value in enumerate(choices):
             if not isinstance(value, dict):
-                self._cleaner.below(choices, position)
+                present.update(self._places.edit(self._beside, ("choices",), choices, position))
                 continue
             index = value.get("index", position)
             if not isinstance(index, int):
@@ -187,8 +216,9 @@ class ChatStream:
             choice = self._choices.get(index)
             if choice is None:
                 self._bounds.add_choice()
-                choice = self._choices[index] = OpenChoice()
+                choice = self._choices[index] = OpenChoice(("choices", index))
             self._edit_choice(index, choice, value, frames, fails=bool(document.get("error")))
+        return present
 
     def _edit_choice(
         self, index: int, choice: OpenChoice, value: dict[str, Any], frames: list[bytes], *, fails: bool
@@ -204,14 +234,13 @@ class ChatStream:
                     self._bounds.add_call(choice.calls.held - held)
                     if choice.finished:
                         raise goes_on()
-                present.update(self._delta.edit(index, choice, member, below))
+                present.update(self._delta.edit(choice, member, below))
             elif member == "finish_reason" and isinstance(below, str):
                 value[member] = below if below in REASONS else self._guard.whole(below, ("choices", index, member))
-            elif isinstance(below, str):
-                value[member] = self._channel(index, choice, (member,), below)
-                present[(member,)] = (member,)
-            elif isinstance(below, (dict, list)):
+            elif isinstance(below, (str, dict, list)) and member in WHOLE:
                 self._cleaner.below(value, member)
+            elif isinstance(below, (str, dict, list)):
+                present.update(self._places.edit(choice, (), value, member))
         if value.get("finish_reason") and not choice.finished:  # some servers write "" until the end
             self._finish_choice(index, choice, value, present, frames)
         elif fails and not choice.finished:
@@ -240,13 +269,17 @@ class ChatStream:
         self, index: int, choice: OpenChoice, value: dict[str, Any], present: dict[Path, Path], frames: list[bytes]
     ) -> None:
         frames += self._flush(index, choice, present)
+        self._append_rest(choice, value, present)
+
+    def _append_rest(self, choice: OpenChoice, value: dict[str, Any], present: Mapping[Path, Path]) -> None:
+        """Texts that stand in the event at hand end there."""
         for key, path in present.items():
             text = choice.channels[key].finish()
             if text:
                 self.characters += len(text)
                 replace(value, {path: get(value, path) + text})
 
-    def _channel(self, index: int, choice: OpenChoice, key: Path, text: str) -> str:
+    def _channel(self, choice: OpenChoice, key: Path, text: str) -> str:
         """Feed one channel; what of its text may go out now."""
         if choice.finished:
             if text:
@@ -255,19 +288,23 @@ class ChatStream:
         channel = choice.channels.get(key)
         if channel is None:
             self._bounds.add_channel()
-            channel = choice.channels[key] = self._guard.open(("choices", index, *key))
+            channel = choice.channels[key] = self._guard.open((*choice.path, *key))
         released = channel.feed(text)
         self.characters += len(released)
         return released
 
     def _flush(self, index: int, choice: OpenChoice, present: Container[Path]) -> Iterator[bytes]:
         """The choice's held text, channel by channel, except channels whose text stands in the event at hand."""
+        for key, text in self._rest(choice, present):
+            yield own_event(self._last, index, nest(key, text, choice.forms))
+
+    def _rest(self, choice: OpenChoice, present: Container[Path]) -> Iterator[tuple[Path, str]]:
         for key, channel in choice.channels.items():
             if key not in present:
                 text = channel.finish()
                 if text:
                     self.characters += len(text)
-                    yield own_event(self._last, index, nest(key, text, choice.forms))
+                    yield key, text
 
     def _release_calls(self, index: int, choice: OpenChoice, reason: Any) -> list[bytes]:
         """The choice's calls; none of them when one is blocked, since they were meant together."""

@@ -16,12 +16,12 @@ def edited(delta: dict[str, Any]) -> tuple[dict[Path, Path], list[tuple[Path, st
     """Where channels grew, what they were fed, and the choice; `delta` is edited, each growing text upper-cased."""
     guard, fed = OutputGuard(KIT.policy()), list[tuple[Path, str]]()
 
-    def grow(index: int, choice: OpenChoice, key: Path, text: str) -> str:
+    def grow(choice: OpenChoice, key: Path, text: str) -> str:
         fed.append((key, text))
         return text.upper()
 
     choice = OpenChoice()
-    present = DeltaEditor(guard, Cleaner(guard, {}), grow).edit(0, choice, "delta", delta)
+    present = DeltaEditor(guard, Cleaner(guard, {}), grow).edit(choice, "delta", delta)
     return present, fed, choice
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -440,6 +441,70 @@ def test_text_is_found_wherever_it_stands(document: dict[str, Any]) -> None:
     received = run(WORDS.policy(), [document])
     assert "secret" not in exactly(received.documents)
     assert "[WORD]" in exactly(received.documents)
+
+
+KNOWN = {"id", "object", "model", "finish_reason", "type"}
+UNHEARD_OF: list[Callable[[str], dict[str, Any]]] = [
+    lambda piece: chunk(part(0, {}, x={"t": piece})),
+    lambda piece: chunk(part(0, {}, x=[{"type": "y", "t": [piece]}])),
+    lambda piece: chunk(part(0, {}, note=piece)),
+    lambda piece: chunk(part(0, {"x": {"t": piece}})),
+    lambda piece: chunk({"index": 0, "delta": [piece]}),
+    lambda piece: chunk(part(0, {}), x={"t": piece}),
+    lambda piece: chunk(x=piece),
+    lambda piece: {"x": {"y": [{"index": 3, "t": piece}]}},
+    lambda piece: {**chunk(), "choices": [piece]},
+    lambda piece: {**chunk(), "choices": {"x": piece}},
+]
+
+
+def strings_of(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every string with the name of the member it stands below."""
+    match value:
+        case str():
+            yield name, value
+        case list():
+            for below in value:
+                yield from strings_of(below, name)
+        case dict():
+            for member, below in value.items():
+                yield from strings_of(below, member)
+
+
+@pytest.mark.parametrize("place", UNHEARD_OF, ids=range(len(UNHEARD_OF)))
+@settings(max_examples=25)
+@given(kits(actions=NOT_BLOCKING), texts, cut_places, st.sampled_from(["done", "closed", "finished", "used", "error"]))
+def test_a_text_that_grows_where_no_api_has_one_is_one_text(
+    place: Callable[[str], dict[str, Any]], kit: Kit, text: str, cuts: list[int], ending: str
+) -> None:
+    last = {
+        "finished": [chunk(part(0, {}, "stop"))],
+        "used": [chunk(part(0, {}, "stop")), chunk(usage={"total_tokens": 1})],
+        "error": [{"error": {"code": 1}}],
+    }.get(ending, [])
+    name = next(strings_of(place("\0")["choices"] if 0 else place("\0")))[0] if 0 else None
+    for pieces in ways_of_cutting(text, cuts):
+        received = run(kit.policy(), [*map(place, pieces), *last], done=ending == "done")
+        found = [one for document in received.documents for one in strings_of(document)]
+        shown = "".join(below for name, below in found if name not in KNOWN)
+        assert kit.released(text)[0] == shown
+        assert ending != "used" or received.documents[-1] == last[-1]
+
+
+def test_what_only_repeats_is_no_text_that_grows() -> None:
+    kit = make_kit({"long": "[0-9]{8}"})
+    documents = [chunk(part(0, {}, x={"tier": "1234 ok"}), y={"at": "1234 ok"}) for _ in range(4)]
+    assert documents == run(kit.policy(), documents).documents
+
+
+def test_what_an_api_says_arrives_whole_is_looked_at_whole() -> None:
+    kit = make_kit({"long": "[0-9]{8}"})
+    filtered = {"hate": {"filtered": False, "severity": "1234"}}
+    documents = [
+        chunk(part(0, {}, content_filter_results=filtered, logprobs=None), citations=["1234"], obfuscation=text)
+        for text in ("1234", "5678", "9")
+    ]
+    assert documents == run(kit.policy(), documents).documents
 
 
 COPIES = {

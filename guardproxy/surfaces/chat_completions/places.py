@@ -1,0 +1,95 @@
+"""Texts below a member of an event that hold what no API says of it: any of them may be a piece of one that grows.
+
+A server may stream a text of its own in a member nobody has heard of, and a client may add it up. So every such place
+is a channel, keyed by the choice and the path, and what of a text is not decided waits. What is only repeated in event
+after event is no more of a text: where nothing of it waits, it goes out as it is. Values that an API documents to
+arrive whole (`WHOLE`), and labels, are looked at one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from guardproxy.core.inspection import OutputGuard
+from guardproxy.surfaces.chat_completions.cleaning import Cleaner
+from guardproxy.surfaces.chat_completions.items import forms_of, key_of
+from guardproxy.surfaces.chat_completions.opaque import Unread, is_bytes
+from guardproxy.surfaces.chat_completions.plain import DELTA_LABELS, OpenChoice
+from guardproxy.surfaces.chat_completions.signed import SIGNATURE, signature_holds
+from guardproxy.wire.document import replace, walk_strings
+from guardproxy.wire.path import Path, Step
+
+# Members of an event, a choice or a delta that one of the APIs and dialects served here sends whole each time.
+WHOLE: Final = frozenset(
+    {
+        "annotations", "citations", "content_filter_offsets", "content_filter_raw", "content_filter_result",
+        "content_filter_results", "error", "logprobs", "moderation", "obfuscation", "prompt_filter_results",
+        "prompt_logprobs", "search_results", "timings", "token_ids", "usage", "x_groq",
+    }
+)  # fmt: skip
+
+Grow = Callable[[OpenChoice, Path, str], str]
+"""Feed the channel of a choice that has this key; what of the text may go out now."""
+
+
+class Places:
+    """Edits containers in place."""
+
+    def __init__(self, guard: OutputGuard, cleaner: Cleaner, grow: Grow) -> None:
+        self._guard = guard
+        self._cleaner = cleaner
+        self._grow = grow
+
+    def edit(
+        self, choice: OpenChoice, at: Path, holder: Any, member: str | int, found: Unread = ()
+    ) -> dict[Path, Path]:
+        """Edit a member of what stands `at` that path of the choice; `found` is what of it cannot be read.
+
+        The keys of the channels that grew, with the place in the choice where the last of their text stands.
+        """
+        # Names first: frames of our own repeat those of the places where text is held.
+        if isinstance(holder[member], (dict, list)):
+            if self._cleaner.names_below(holder[member], (*choice.path, *at, member)):
+                choice.renamed.add(str(member))
+        present: dict[Path, Path] = {}
+        edits: dict[Path, str] = {}
+        begun: list[Path] = []
+        for path, text in walk_strings(holder[member], (member,)):
+            key = (*at, *key_of(holder, path))
+            if path[-1] == SIGNATURE:
+                holds = member not in choice.renamed and signature_holds(choice.channels, key)
+                edits[path] = text if holds else ""
+            elif is_label(path[-1]):
+                edits[path] = self._guard.whole(text, (*choice.path, *key))
+            elif is_bytes(found, path, text):
+                continue
+            else:
+                if key not in choice.channels:
+                    begun.append(path)
+                edits[path] = self.grow(choice, key, text)
+                present[key] = (*at, *path)
+        replace(holder, edits)
+        for path in begun:  # now with labels as they may be shown
+            choice.forms.update({(*at, *item): form for item, form in forms_of(holder, path).items()})
+        return present
+
+    def grow(self, choice: OpenChoice, key: Path, text: str) -> str:
+        """Feed a channel of such a place.
+
+        A channel that was fed one text and holds nothing of it knows all about that text standing there once more:
+        no match that begins in it goes on behind it.
+        """
+        channel = choice.channels.get(key)
+        if channel is None:
+            choice.only[key] = text
+        elif key in choice.only:
+            if choice.only[key] == text and not (channel.held or channel.edited):
+                return text
+            del choice.only[key]
+        return self._grow(choice, key, text)
+
+
+def is_label(name: Step) -> bool:
+    """Whether a member names something, which is told at once."""
+    return isinstance(name, str) and (name in DELTA_LABELS or name.endswith("_id"))
