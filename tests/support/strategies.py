@@ -6,7 +6,7 @@ import itertools
 import random
 import re
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol, TypeVar
@@ -249,6 +249,20 @@ def texts_with_secrets(draw: st.DrawFn, max_parts: int = 6) -> str:
 
 
 # ---------------------------------------------------------------- JSON
+
+
+def strings_of(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every string with the name of the member it stands below."""
+    match value:
+        case str():
+            yield name, value
+        case list():
+            for below in value:
+                yield from strings_of(below, name)
+        case dict():
+            for member, below in value.items():
+                yield from strings_of(below, member)
+
 
 numbers = st.one_of(
     st.integers(),

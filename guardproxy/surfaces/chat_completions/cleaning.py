@@ -28,10 +28,10 @@ class Cleaner:
                 replace(holder, {(Key(name),): cleaned})
 
     def names_below(self, value: Any, path: Path) -> bool:
-        """Names below a container that are no words of an API; whether any was changed."""
+        """All names below a container; whether any was changed."""
         edits: dict[Path, str] = {}
         for where, name in walk_strings(value, names=True):
-            if isinstance(where[-1], Key) and not is_word(name):
+            if isinstance(where[-1], Key):
                 cleaned = self._name(name, (*path, *where))
                 if cleaned != name:
                     edits[where] = cleaned

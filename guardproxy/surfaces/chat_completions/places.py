@@ -2,8 +2,8 @@
 
 A server may stream a text of its own in a member nobody has heard of, and a client may add it up. So every such place
 is a channel, keyed by the choice and the path, and what of a text is not decided waits. What is only repeated in event
-after event is no more of a text: where nothing of it waits, it goes out as it is. Values that an API documents to
-arrive whole (`WHOLE`), and labels, are looked at one by one.
+after event is no more of a text (`Repeats`). Values that an API documents to arrive whole (`WHOLE`), and labels, are
+looked at one by one.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class Places:
         The keys of the channels that grew, with the place in the choice where the last of their text stands.
         """
         # Names first: frames of our own repeat those of the places where text is held.
-        if isinstance(holder[member], (dict, list)):
-            if self._cleaner.names_below(holder[member], (*choice.path, *at, member)):
-                choice.renamed.add(str(member))
+        value = holder[member]
+        if isinstance(value, (dict, list)) and self._cleaner.names_below(value, (*choice.path, *at, member)):
+            choice.renamed.add(str(member))
         present: dict[Path, Path] = {}
         edits: dict[Path, str] = {}
         begun: list[Path] = []
@@ -75,18 +75,9 @@ class Places:
         return present
 
     def grow(self, choice: OpenChoice, key: Path, text: str) -> str:
-        """Feed a channel of such a place.
-
-        A channel that was fed one text and holds nothing of it knows all about that text standing there once more:
-        no match that begins in it goes on behind it.
-        """
-        channel = choice.channels.get(key)
-        if channel is None:
-            choice.only[key] = text
-        elif key in choice.only:
-            if choice.only[key] == text and not (channel.held or channel.edited):
-                return text
-            del choice.only[key]
+        """Feed a channel of such a place."""
+        if choice.repeats.is_one(key, choice.channels.get(key), text):
+            return text
         return self._grow(choice, key, text)
 
 

@@ -14,6 +14,7 @@ from guardproxy.core.stream import StreamGuard
 from guardproxy.surfaces.chat_completions.calls import PendingCalls
 from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT, name_of
 from guardproxy.surfaces.chat_completions.template import Template, is_literal, template_of
+from guardproxy.surfaces.repeats import Repeats
 from guardproxy.wire.document import encode, repeats_names
 from guardproxy.wire.path import Path
 from guardproxy.wire.sse import SseEvent, encode_event
@@ -37,12 +38,12 @@ class OpenChoice:
     `path`: where it stands in an event. What stands beside the choices is the same at the empty path.
     """
 
-    __slots__ = ("calls", "channels", "finished", "forms", "only", "path", "renamed")
+    __slots__ = ("calls", "channels", "finished", "forms", "path", "renamed", "repeats")
 
     def __init__(self, path: Path = ()) -> None:
         self.path = path
         self.channels: dict[Path, StreamGuard] = {}
-        self.only: dict[Path, str] = {}  # of channels that were fed one text, and that again: this text
+        self.repeats = Repeats()
         self.forms: dict[Path, Mapping[str, Any]] = {}  # of the items of lists that channels stand in
         self.renamed: set[str] = set()  # members of the delta in which a name was hidden
         self.calls = PendingCalls()

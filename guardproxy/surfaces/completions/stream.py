@@ -1,9 +1,9 @@
 """A streamed legacy completion: each event is edited and sent on, so that what the client adds up is what may be seen.
 
-Events look like whole answers, each with another piece of `choices[].text`. Every string that grows in a choice is a
-channel with its own guard, keyed by choice and member. Events go out one for one with their text replaced by what is
-newly safe, possibly nothing; text still held when a choice finishes goes out before its finish frame, and before an
-error of the upstream.
+Events look like whole answers, each with another piece of `choices[].text`. Every string that grows in a choice, or
+beside the choices where no API has a text, is a channel with its own guard, keyed by choice and place. Events go out
+one for one with their text replaced by what is newly safe, possibly nothing; text still held when a choice finishes
+goes out before its finish frame, and before an error of the upstream.
 
 There is no refusal in this API: what the policy stops ends with `finish_reason: content_filter` and nothing else. Nor
 are there messages: a server that sends some in these events is not believed.
@@ -11,20 +11,23 @@ are there messages: a server that sends some in these events is not believed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any, Final
 
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock
-from guardproxy.core.stream import StreamGuard
 from guardproxy.errors import RequestError, UpstreamUnavailable
 from guardproxy.surfaces.chat_completions.bounds import Bounds
 from guardproxy.surfaces.chat_completions.cleaning import Cleaner
-from guardproxy.surfaces.chat_completions.events import forwarded, usage_event
+from guardproxy.surfaces.chat_completions.events import forwarded, own_event_beside, usage_event
+from guardproxy.surfaces.chat_completions.items import nest
+from guardproxy.surfaces.chat_completions.places import WHOLE, Places
+from guardproxy.surfaces.chat_completions.plain import OpenChoice
 from guardproxy.surfaces.completions.response import strip_choice_copies
 from guardproxy.surfaces.hidden_usage import hide_usage
 from guardproxy.surfaces.openai_errors import error_event
-from guardproxy.wire.document import UndecodableJson, decode, encode
+from guardproxy.wire.document import UndecodableJson, decode, encode, get, replace
+from guardproxy.wire.path import Path
 from guardproxy.wire.sse import DONE, SseEvent, encode_event
 
 _DONE_FRAME: Final = b"data: [DONE]\n\n"
@@ -38,27 +41,19 @@ _REASONS: Final = frozenset({"stop", "length", "content_filter", "abort", ""})
 _MESSAGES: Final = ("delta", "message")
 
 
-class _OpenChoice:
-    """One choice of the stream: its channels by member, whether it has ended."""
-
-    __slots__ = ("channels", "finished")
-
-    def __init__(self) -> None:
-        self.channels: dict[str, StreamGuard] = {}
-        self.finished = False
-
-
 class CompletionStream:
     """Edits the events of one response. `feed` and `finish` return frames for the client, ready to write."""
 
     def __init__(self, guard: OutputGuard, usage_for: Callable[[int], Mapping[str, int]] | None = None) -> None:
         self._guard = guard
         self._usage_for = usage_for
-        self._choices: dict[int, _OpenChoice] = {}
+        self._choices: dict[int, OpenChoice] = {}
         self._last: dict[str, Any] = {"object": _OBJECT}
         self._labels: dict[str, str] = {"object": _OBJECT}  # the API's own word, which no rule is about
         self._cleaner = Cleaner(guard, self._labels)
         self._bounds = Bounds()
+        self._beside = OpenChoice()  # what grows beside the choices
+        self._places = Places(guard, self._cleaner, self._grow)
         self._done = False
         self.hides_usage = False
         self.usage: Any = None
@@ -89,14 +84,15 @@ class CompletionStream:
         if self._done:
             return []
         self._done = True
-        frames = [frame for index, choice in self._open() for frame in self._flush(index, choice, set())]
+        frames = [frame for index, choice in self._open() for frame in self._flush(index, choice, ())]
+        frames += self._end_beside({}, {})
         return self._blocked(frames) if self._guard.blocked else frames
 
     def error_event(self, error: RequestError, request_id: str) -> bytes:
         """The error that ends this stream, in the form its clients raise."""
         return error_event(error, request_id)
 
-    def _open(self) -> list[tuple[int, _OpenChoice]]:
+    def _open(self) -> list[tuple[int, OpenChoice]]:
         return [(index, choice) for index, choice in sorted(self._choices.items()) if not choice.finished]
 
     def _blocked(self, frames: list[bytes]) -> list[bytes]:
@@ -118,18 +114,23 @@ class CompletionStream:
         if self._guard.redacts:
             strip_choice_copies(document)
         self._cleaner.names(document)
+        present: dict[Path, Path] = {}
         for member, value in document.items():
             if member == "choices" and isinstance(value, list):
                 continue
             if isinstance(value, str) and member in _LABELS:
                 self._cleaner.label(document, member, value)
-            elif isinstance(value, (str, dict, list)):
+            elif isinstance(value, (str, dict, list)) and member in WHOLE:
                 self._cleaner.below(document, member, counts=member == "usage")
+            elif isinstance(value, (str, dict, list)):
+                present.update(self._places.edit(self._beside, (), document, member))
         if isinstance(document.get("choices"), list):  # last: events of our own repeat what stands beside them
-            self._edit_choices(document, document["choices"], frames)
+            present.update(self._edit_choices(document, document["choices"], frames))
         if document.get("error"):
             self.failed = True
             self._end_all(frames)
+        if document.get("error") or (document.get("usage") and not document.get("choices")):  # the last of a stream
+            frames += self._end_beside(document, present)
         if isinstance(document.get("usage"), dict):
             self.usage = document["usage"]
         return frames
@@ -137,14 +138,25 @@ class CompletionStream:
     def _end_all(self, frames: list[bytes]) -> None:
         """The upstream failed: text that was held goes out before its error, as when it breaks off."""
         for index, choice in self._open():
-            frames += self._flush(index, choice, set())
+            frames += self._flush(index, choice, ())
             choice.finished = self._guard.blocked is None
 
-    def _edit_choices(self, document: dict[str, Any], choices: list[Any], frames: list[bytes]) -> None:
+    def _end_beside(self, document: dict[str, Any], present: Mapping[Path, Path]) -> list[bytes]:
+        """All texts beside the choices end, in this event or before it."""
+        if self._beside.finished:
+            return []
+        self._append_rest(self._beside, document, present)
+        rest = list(self._rest(self._beside, present))
+        self._beside.finished = self._guard.blocked is None
+        return [own_event_beside(self._last, nest(key, text, self._beside.forms)) for key, text in rest]
+
+    def _edit_choices(self, document: dict[str, Any], choices: list[Any], frames: list[bytes]) -> dict[Path, Path]:
+        """The keys of the texts that grew where no choice is, and where they stand."""
         self._last = document
+        present: dict[Path, Path] = {}
         for position, value in enumerate(choices):
             if not isinstance(value, dict):
-                self._cleaner.below(choices, position)
+                present.update(self._places.edit(self._beside, ("choices",), choices, position))
                 continue
             index = value.get("index", position)
             if not isinstance(index, int):
@@ -154,24 +166,27 @@ class CompletionStream:
             choice = self._choices.get(index)
             if choice is None:
                 self._bounds.add_choice()
-                choice = self._choices[index] = _OpenChoice()
+                choice = self._choices[index] = OpenChoice(("choices", index))
             self._edit_choice(index, choice, value, frames, fails=bool(document.get("error")))
+        return present
 
     def _edit_choice(
-        self, index: int, choice: _OpenChoice, value: dict[str, Any], frames: list[bytes], *, fails: bool
+        self, index: int, choice: OpenChoice, value: dict[str, Any], frames: list[bytes], *, fails: bool
     ) -> None:
-        present: set[str] = set()
+        present: dict[Path, Path] = {}
         if self._guard.redacts:
             strip_choice_copies(value)
         self._cleaner.names(value)
         for member, below in value.items():
             if member == "finish_reason" and isinstance(below, str):
                 value[member] = below if below in _REASONS else self._guard.whole(below, ("choices", index, member))
-            elif isinstance(below, str):
-                value[member] = self._grow(index, choice, member, below)
-                present.add(member)
-            elif isinstance(below, (dict, list)):
+            elif isinstance(below, str) and member == "text":
+                value[member] = self._grow(choice, (member,), below)
+                present[(member,)] = (member,)
+            elif isinstance(below, (str, dict, list)) and member in WHOLE:
                 self._cleaner.below(value, member)
+            elif isinstance(below, (str, dict, list)):
+                present.update(self._places.edit(choice, (), value, member))
         if value.get("finish_reason") and not choice.finished:  # some servers write "" until the end
             self._finish_choice(index, choice, value, present, frames)
         elif fails and not choice.finished:
@@ -179,7 +194,7 @@ class CompletionStream:
             choice.finished = self._guard.blocked is None
 
     def _finish_choice(
-        self, index: int, choice: _OpenChoice, value: dict[str, Any], present: set[str], frames: list[bytes]
+        self, index: int, choice: OpenChoice, value: dict[str, Any], present: Mapping[Path, Path], frames: list[bytes]
     ) -> None:
         """Everything of the choice goes out before its finish frame; a block on the way takes the finish back."""
         self._end_texts(index, choice, value, present, frames)
@@ -189,37 +204,45 @@ class CompletionStream:
             choice.finished = True
 
     def _end_texts(
-        self, index: int, choice: _OpenChoice, value: dict[str, Any], present: set[str], frames: list[bytes]
+        self, index: int, choice: OpenChoice, value: dict[str, Any], present: Mapping[Path, Path], frames: list[bytes]
     ) -> None:
         frames += self._flush(index, choice, present)
-        for member in present:
-            value[member] += self._counted(choice.channels[member].finish())
+        self._append_rest(choice, value, present)
 
-    def _grow(self, index: int, choice: _OpenChoice, member: str, text: str) -> str:
+    def _append_rest(self, choice: OpenChoice, value: dict[str, Any], present: Mapping[Path, Path]) -> None:
+        """Texts that stand in the event at hand end there."""
+        for key, path in present.items():
+            replace(value, {path: get(value, path) + self._counted(choice.channels[key].finish())})
+
+    def _grow(self, choice: OpenChoice, key: Path, text: str) -> str:
         """Feed one channel; what of its text may go out now."""
         if choice.finished:
             if text:
                 raise _bad_event("more of a choice that it had finished")
             return text
-        channel = choice.channels.get(member)
+        channel = choice.channels.get(key)
         if channel is None:
             self._bounds.add_channel()
-            channel = choice.channels[member] = self._guard.open(("choices", index, member))
+            channel = choice.channels[key] = self._guard.open((*choice.path, *key))
         return self._counted(channel.feed(text))
 
-    def _flush(self, index: int, choice: _OpenChoice, present: set[str]) -> Iterator[bytes]:
+    def _flush(self, index: int, choice: OpenChoice, present: Container[Path]) -> Iterator[bytes]:
         """The choice's held text, channel by channel, except channels whose text stands in the event at hand."""
-        for member, channel in choice.channels.items():
-            if member not in present:
+        for key, text in self._rest(choice, present):
+            yield self._own_event(index, nest(key, text, choice.forms))
+
+    def _rest(self, choice: OpenChoice, present: Container[Path]) -> Iterator[tuple[Path, str]]:
+        for key, channel in choice.channels.items():
+            if key not in present:
                 text = self._counted(channel.finish())
                 if text:
-                    yield self._own_event(index, {member: text})
+                    yield key, text
 
     def _counted(self, text: str) -> str:
         self.characters += len(text)
         return text
 
-    def _own_event(self, index: int, parts: dict[str, str], finish_reason: str | None = None) -> bytes:
+    def _own_event(self, index: int, parts: Mapping[str, Any], finish_reason: str | None = None) -> bytes:
         """An event of our own: one choice with `parts`, in the skeleton of the upstream's last event."""
         choice = {"index": index, "text": "", **parts, "logprobs": None, "finish_reason": finish_reason}
         skeleton = {name: self._last[name] for name in _SKELETON if name in self._last}

@@ -13,8 +13,9 @@ from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.moved import Moved
 from guardproxy.core.stream import StreamGuard
 from guardproxy.errors import UpstreamUnavailable
+from guardproxy.surfaces.repeats import Repeats
 from guardproxy.surfaces.responses.cleaning import Cleaner, is_whole_json
-from guardproxy.surfaces.responses.families import CONTENT, SUMMARY, ChannelKey, Family, family_of
+from guardproxy.surfaces.responses.families import BESIDE, CONTENT, SUMMARY, ChannelKey, Family, family_of
 from guardproxy.wire.path import Path
 
 # What one stream may make us keep: characters of all its texts, and texts.
@@ -26,7 +27,7 @@ _NOT_REPEATED: Final = frozenset({"delta", "logprobs", "obfuscation", "sequence_
 class Channel:
     """One text. `shown` is what of it went out; `form` is an event without its text, for more of it."""
 
-    __slots__ = ("_guard", "_raw", "_shown", "cut", "family", "finished", "form", "key", "path")
+    __slots__ = ("_raw", "_shown", "cut", "family", "finished", "form", "guard", "key", "path")
 
     def __init__(self, key: ChannelKey, family: Family, path: Path, guard: StreamGuard | None) -> None:
         self.key = key
@@ -35,7 +36,7 @@ class Channel:
         self.form: dict[str, Any] = {}
         self.finished = False
         self.cut = False  # a call that broke off
-        self._guard = guard
+        self.guard = guard
         self._raw: list[str] = []
         self._shown: list[str] = []
 
@@ -51,7 +52,7 @@ class Channel:
     @property
     def moved(self) -> Moved | None:
         """Where places of the text have gone; None if it is as it came."""
-        return None if self._guard is None else self._guard.moved
+        return None if self.guard is None else self.guard.moved
 
     @property
     def part(self) -> tuple[str, int] | None:
@@ -66,15 +67,15 @@ class Channel:
                 raise UpstreamUnavailable("the upstream went on with a text that it had finished", reason="bad_event")
             return text
         self._raw.append(text)
-        return "" if self._guard is None else self._show(self._guard.feed(text))
+        return "" if self.guard is None else self._show(self.guard.feed(text))
 
     def finish(self, cleaner: Cleaner) -> str:
         """The text ends here; what was still held of it. Nothing of a call, whose end only `settle` can tell."""
-        if self.finished or self._guard is None:
+        if self.finished or self.guard is None:
             return ""
         self.finished = True
-        rest = self._show(self._guard.finish())
-        if self._guard.blocked is None:
+        rest = self._show(self.guard.finish())
+        if self.guard.blocked is None:
             cleaner.remember(self.raw, self.shown)
         self._raw.clear()
         return rest
@@ -90,10 +91,10 @@ class Channel:
 
     def event(self, text: str) -> dict[str, Any]:
         """An event that brings `text`."""
-        delta: Any = text
+        value: Any = text
         for step in reversed(self.key.below):
-            delta = [delta] if isinstance(step, int) else {step: delta}
-        return {**self.form, "delta": delta}
+            value = [value] if isinstance(step, int) else {step: value}
+        return {**self.form, **value} if self.key.beside else {**self.form, "delta": value}
 
     def looks_whole(self, text: str | None = None) -> bool:
         """Whether the text could be all of a call: for arguments, that they are JSON."""
@@ -121,6 +122,7 @@ class Channels:
         self._guard = guard
         self._channels: dict[ChannelKey, Channel] = {}
         self._characters = 0
+        self._repeats = Repeats()
 
     def __iter__(self) -> Iterator[Channel]:
         return iter(self._channels.values())
@@ -132,14 +134,21 @@ class Channels:
         """The channel of that key, new if there is none. `form` is an event about it. Raises `UpstreamUnavailable`."""
         channel = self._channels.get(key)
         if channel is None:
-            family = family_of(key.family)
+            family = BESIDE if key.beside else family_of(key.family)
             path = _path(key, family)
             channel = Channel(key, family, path, None if family.held else self._guard.open(path))
-            channel.form = _form(form, family)
+            channel.form = _form_beside(form) if key.beside else _form(form, family)
             self._channels[key] = channel
             if len(self._channels) > MOST_CHANNELS:
                 raise _too_large()
         return channel
+
+    def feed_beside(self, key: ChannelKey, form: Mapping[str, Any], text: str) -> str:
+        """A string of an event where no API has a text: a piece of one, or the same one again."""
+        known = self._channels.get(key)
+        if self._repeats.is_one(key, None if known is None else known.guard, text):
+            return text
+        return self.feed(self.open(key, form), text)
 
     def feed(self, channel: Channel, text: str) -> str:
         """`Channel.feed`, within what one stream may make us keep."""
@@ -156,6 +165,13 @@ def _form(event: Mapping[str, Any], family: Family) -> dict[str, Any]:
     if isinstance(kind, str):
         form["type"] = f"{kind.rpartition('.')[0]}.delta"
     return {**form, "logprobs": []} if "logprobs" in event else form
+
+
+def _form_beside(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for a text beside what the event is about: what names it, and of its other texts nothing."""
+    form = {name: value for name, value in event.items() if name == "type" or name.endswith(("_id", "_index"))}
+    empty = {"delta": "", "logprobs": []}
+    return {**form, **{name: value for name, value in empty.items() if isinstance(event.get(name), type(value))}}
 
 
 def _path(key: ChannelKey, family: Family) -> Path:

@@ -8,9 +8,10 @@ the part, in the item and in the response.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from guardproxy.surfaces.responses.words import LABELS
 from guardproxy.wire.path import Path
 
 CONTENT: Final = "content_index"
@@ -47,6 +48,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
     "shell_call_output_content": Family("shell_call_output", ("output", COMMAND), "output"),
 }
 _UNKNOWN: Final = Family("", (), "text")
+BESIDE: Final = Family("", (), "")
 _PARTS: Final = {
     "output_text": "output_text",
     "refusal": "refusal",
@@ -57,13 +59,30 @@ _PARTS: Final = {
 _BELOW: Final = ("stdout", "stderr")
 
 
+_SNAPSHOTS: Final = ("response", "item", "part")
+_TELL_WHOLE: Final = frozenset({"done", "added", "error"})
+# Members of events that are not told in pieces, and endings of the names of those that name something.
+_MEMBERS: Final = LABELS | {
+    "sequence_number", "item_id", "output_index", "content_index", "summary_index", "command_index", "annotation_index",
+    "annotation", "partial_image_index", "partial_image_b64", "output_format", "size", "quality", "background",
+    "logprobs", "obfuscation", "error", "usage", "response", "item", "part",
+}  # fmt: skip
+_DELTA_MEMBERS: Final = _MEMBERS | {"delta"}
+_NAMING: Final = ("_id", "_index")
+
+
 class ChannelKey(NamedTuple):
-    """Which text a delta belongs to. Indexes that are 0 are left out, as some servers do. `below`: within the delta."""
+    """Which text a delta belongs to. Indexes that are 0 are left out, as some servers do. `below`: within the delta.
+
+    `beside`: it stands beside a delta, where no API has a text; `family` is the type of its events then, and `below`
+    its place in them.
+    """
 
     family: str
     owner: int | str | None
     indexes: tuple[tuple[str, int], ...] = ()
     below: Path = ()
+    beside: bool = False
 
 
 def family_of(name: str) -> Family:
@@ -111,6 +130,19 @@ def part_of(document: Mapping[str, Any]) -> tuple[str, int]:
 def family_of_part(kind: object) -> str | None:
     """The family whose text a part of that type holds."""
     return _PARTS.get(kind) if isinstance(kind, str) else None
+
+
+def undocumented(document: Mapping[str, Any], step: str) -> Collection[str]:
+    """The members of an event in which no API has a text, so that any may hold a piece of one that grows.
+
+    None where an event tells something whole: a response, an item or a part, an end or an announcement, an error.
+    """
+    if document.keys() <= _DELTA_MEMBERS and step == "delta":
+        return ()  # nearly all events
+    if step in _TELL_WHOLE or any(isinstance(document.get(name), dict) for name in _SNAPSHOTS):
+        return ()
+    documented = _DELTA_MEMBERS if step == "delta" else _MEMBERS
+    return [name for name in document if name not in documented and not name.endswith(_NAMING)]
 
 
 class Growing(NamedTuple):

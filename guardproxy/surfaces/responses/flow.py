@@ -5,7 +5,7 @@ Edits the places of an event where such a text stands, and collects the events o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from guardproxy.core.inspection import OutputGuard
@@ -13,8 +13,16 @@ from guardproxy.surfaces.citations import move_citations
 from guardproxy.surfaces.responses.channels import Channel, Channels
 from guardproxy.surfaces.responses.cleaning import Cleaner
 from guardproxy.surfaces.responses.cut import blank_call, cut_off
-from guardproxy.surfaces.responses.families import family_of, growing_texts, key_of, owner_of, part_of
+from guardproxy.surfaces.responses.families import (
+    family_of,
+    growing_texts,
+    key_of,
+    owner_of,
+    part_of,
+    undocumented,
+)
 from guardproxy.surfaces.responses.sealed import SEAL, is_sealed
+from guardproxy.surfaces.responses.words import is_label
 from guardproxy.wire.document import replace, walk_strings
 from guardproxy.wire.path import Key, Path, is_word
 
@@ -45,6 +53,27 @@ class TextFlow:
                 edits[path] = self._released(self.channels.feed(channel, text))
         replace(holder, edits)
         document["delta"] = holder["delta"]
+
+    def grow_beside(self, document: dict[str, Any], step: str) -> Collection[str]:
+        """The members of an event in which no API has a text: what may not go out yet is taken out of them."""
+        names: dict[Path, str] = {}
+        for member in undocumented(document, step):
+            for path, name in [((Key(member),), member), *walk_strings(document[member], (member,), names=True)]:
+                if isinstance(path[-1], Key) and (cleaned := self._cleaner.text(name, path)) != name:
+                    names[path] = cleaned
+        replace(document, names)
+        members = undocumented(document, step)  # as they may be shown: events of our own repeat them
+        key = key_of(str(document.get("type")), document)._replace(beside=True)
+        edits: dict[Path, str] = {}
+        for member in members:
+            for path, text in walk_strings(document[member], (member,)):
+                if is_label(path[-1]):
+                    edits[path] = self._cleaner.text(text, path)
+                else:
+                    released = self.channels.feed_beside(key._replace(below=path), document, text)
+                    edits[path] = self._released(released)
+        replace(document, edits)
+        return members
 
     def begin(self, family: str, where: Mapping[str, Any], text: str, below: Path = ()) -> str:
         """A text that an announcement holds: its beginning, or when it is announced again, what is known of it."""

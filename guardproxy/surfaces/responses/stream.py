@@ -14,7 +14,7 @@ A stream may begin in its middle, without the events that announce a response, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
 from guardproxy.core.exchange import OpaqueKind
@@ -25,7 +25,7 @@ from guardproxy.surfaces.responses.call_gate import CallGate, Outgoing
 from guardproxy.surfaces.responses.cleaning import Cleaner
 from guardproxy.surfaces.responses.ending import end_blocked
 from guardproxy.surfaces.responses.events import Writer
-from guardproxy.surfaces.responses.families import family_of, family_of_part, owner_of, split_type
+from guardproxy.surfaces.responses.families import family_of, family_of_part, owner_of, split_type, undocumented
 from guardproxy.surfaces.responses.flow import TextFlow
 from guardproxy.surfaces.responses.leaves import is_base64, read_leaves
 from guardproxy.surfaces.responses.response import strip_item, strip_part, strip_tokens
@@ -187,8 +187,11 @@ class ResponsesStream:
         if self._guard.redacts:
             strip_tokens(document)
         self.failed = self.failed or (step in ("error", "failed") and not family) or bool(document.get("error"))
+        beside = undocumented(document, step)
+        if beside:
+            beside = self._flow.grow_beside(document, step)
         if step == "delta" and document.get("delta") is not None:
-            return self._edit_delta(document, family)
+            return self._edit_delta(document, family, beside)
         waits = False
         if isinstance(document.get("response"), dict):
             self._edit_response(document, step)
@@ -203,13 +206,13 @@ class ResponsesStream:
             self._cleaner.members(document, (), (member,))
             document[member] = self._flow.begin(family, document, document[member])
         else:
-            self._cleaner.members(document, ())
+            self._cleaner.members(document, (), beside)
             if "annotation" in document:
                 self._flow.move_citation(document)
         return not waits and self._guard.blocked is None
 
-    def _edit_delta(self, document: dict[str, Any], family: str) -> bool:
-        self._cleaner.members(document, (), ("delta",))
+    def _edit_delta(self, document: dict[str, Any], family: str, beside: Collection[str]) -> bool:
+        self._cleaner.members(document, (), (*beside, "delta"))
         if self._guard.blocked is not None:
             return False
         delta = document["delta"]

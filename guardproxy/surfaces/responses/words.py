@@ -74,6 +74,11 @@ _STATES: Final = frozenset(
 _WORDS: Final = EVENT_TYPES | ITEM_TYPES | _PARTS | _STATES
 
 
+def is_label(name: object) -> bool:
+    """Whether a member of that name, wherever it stands, names something, which is told at once."""
+    return isinstance(name, str) and (name in LABELS or name == "id" or name.endswith("_id"))
+
+
 def is_own_word(member: Any, value: Any) -> bool:
     """Whether this value of this member is a word of the API."""
     return member in LABELS and isinstance(value, str) and value in _WORDS

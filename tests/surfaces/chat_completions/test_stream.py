@@ -4,7 +4,7 @@ import dataclasses
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from tests.support.strategies import (
     make_kit,
     quiet_texts,
     secrets_kit,
+    strings_of,
     texts,
     texts_with_secrets,
     ways_of_cutting,
@@ -458,19 +459,6 @@ UNHEARD_OF: list[Callable[[str], dict[str, Any]]] = [
 ]
 
 
-def strings_of(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Every string with the name of the member it stands below."""
-    match value:
-        case str():
-            yield name, value
-        case list():
-            for below in value:
-                yield from strings_of(below, name)
-        case dict():
-            for member, below in value.items():
-                yield from strings_of(below, member)
-
-
 @pytest.mark.parametrize("place", UNHEARD_OF, ids=range(len(UNHEARD_OF)))
 @settings(max_examples=25)
 @given(kits(actions=NOT_BLOCKING), texts, cut_places, st.sampled_from(["done", "closed", "finished", "used", "error"]))
@@ -482,7 +470,6 @@ def test_a_text_that_grows_where_no_api_has_one_is_one_text(
         "used": [chunk(part(0, {}, "stop")), chunk(usage={"total_tokens": 1})],
         "error": [{"error": {"code": 1}}],
     }.get(ending, [])
-    name = next(strings_of(place("\0")["choices"] if 0 else place("\0")))[0] if 0 else None
     for pieces in ways_of_cutting(text, cuts):
         received = run(kit.policy(), [*map(place, pieces), *last], done=ending == "done")
         found = [one for document in received.documents for one in strings_of(document)]

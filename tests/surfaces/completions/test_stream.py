@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tests.support.strategies import (
     make_kit,
     quiet_texts,
     secrets_kit,
+    strings_of,
     texts,
     texts_with_secrets,
     ways_of_cutting,
@@ -404,6 +406,28 @@ def test_a_stream_becomes_what_its_golden_file_says(file: Path) -> None:
 
 
 # ---------------------------------------------------------------- names, errors, floods
+
+
+UNHEARD_OF: list[Callable[[str], dict[str, Any]]] = [
+    lambda piece: chunk({"index": 0, "text": "", "x": {"t": [piece]}}),
+    lambda piece: chunk({"index": 0, "note": piece}),
+    lambda piece: {**chunk(), "x": {"t": piece}},
+    lambda piece: {**chunk(), "choices": [piece]},
+]
+
+
+@pytest.mark.parametrize("place", UNHEARD_OF, ids=range(len(UNHEARD_OF)))
+@settings(max_examples=25)
+@given(kits(actions=NOT_BLOCKING), texts, cut_places, st.booleans())
+def test_a_text_that_grows_where_the_api_has_none_is_one_text(
+    place: Callable[[str], dict[str, Any]], kit: Kit, text: str, cuts: list[int], done: bool
+) -> None:
+    for pieces in ways_of_cutting(text, cuts):
+        stream = open_stream(kit)
+        frames = [frame for piece in pieces for frame in stream.feed(event(place(piece)))]
+        frames += stream.feed(SseEvent(DONE)) if done else stream.finish()
+        found = [one for document in Received(frames).documents for one in strings_of(document)]
+        assert kit.released(text)[0] == "".join(below for name, below in found if name not in ("id", "object", "model"))
 
 
 def test_names_in_usage_are_hidden() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from tests.support.strategies import (
     make_kit,
     quiet_texts,
     secrets_kit,
+    strings_of,
     texts,
     texts_with_secrets,
     ways_of_cutting,
@@ -411,6 +413,45 @@ def test_deltas_nobody_has_heard_of_are_texts() -> None:
     received = run(WORDS.policy(), [*events, {"type": f"{kind}.done", "item_id": "x", "note": "a secret!"}])
     assert received.text("vendor_note") == "a [WORD]!"
     assert received.documents[-1]["note"] == "a [WORD]!"
+
+
+UNHEARD_OF: list[Callable[[str], dict[str, Any]]] = [
+    lambda piece: {"type": "response.vendor.note", "output_index": 0, "text": piece},
+    lambda piece: {"type": "vendor", "x": {"t": [piece]}},
+    lambda piece: {"type": "ping", "delta": piece},
+    lambda piece: {"x": piece},
+    lambda piece: {"type": "response.output_text.delta", **AT, "delta": "", "x": {"t": piece}},
+    lambda piece: {"type": "response.web_search_call.searching", "output_index": 0, "item_id": "0", "x": piece},
+]
+
+
+@pytest.mark.parametrize("place", UNHEARD_OF, ids=range(len(UNHEARD_OF)))
+@settings(max_examples=25)
+@given(kits(actions=NOT_BLOCKING), texts, cut_places, st.sampled_from(["done", "closed", "completed"]))
+def test_a_text_that_grows_where_no_api_has_one_is_one_text(
+    place: Callable[[str], dict[str, Any]], kit: Kit, text: str, cuts: list[int], ending: str
+) -> None:
+    last = [{"type": "response.completed", "response": {"id": "0", "output": []}}] if ending == "completed" else []
+    for pieces in ways_of_cutting(text, cuts):
+        documents = run(kit.policy(), [*map(place, pieces), *last], done=ending == "done").documents
+        found = [one for document in documents for one in strings_of(document)]
+        assert kit.released(text)[0] == "".join(below for name, below in found if name not in ("type", "item_id", "id"))
+        assert {one.get("type") for one in documents if one not in last} == {place("").get("type")}
+
+
+def test_a_name_where_no_api_has_a_text_is_hidden_also_in_events_of_our_own() -> None:
+    received = run(WORDS.policy(), [{"type": "x", "a secret": {"secret": piece}} for piece in ("a sec", "r")])
+    assert "secret" not in exactly(received.documents)
+
+
+def test_what_only_repeats_is_no_text_that_grows() -> None:
+    documents = [{"type": "x", "at": "1234 ok"} for _ in range(4)]
+    assert documents == run(make_kit({"long": "[0-9]{8}"}).policy(), documents).documents
+
+
+def test_a_secret_in_the_padding_is_hidden() -> None:
+    document = {"type": "response.output_text.delta", **AT, "delta": "x", "obfuscation": "asecret"}
+    assert "secret" not in exactly(run(WORDS.policy(), [document]).documents)
 
 
 def test_deltas_of_calls_nobody_has_heard_of_are_held() -> None:
