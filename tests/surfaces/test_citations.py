@@ -59,6 +59,74 @@ async def test_a_streamed_chat_answer_cites_the_same_words(pieces: int) -> None:
         assert words(next(one["annotations"] for one in deltas if "annotations" in one)) == EXPECTED
 
 
+WAITING = PLACEHOLDER.join(["See ", " here"])  # the citation is told while the key before it may go on
+
+
+def events_with(annotations: list[dict[str, Any]], after: int) -> list[dict[str, Any]]:
+    """A text in pieces, with its citations behind some of them."""
+    pieces = ["See ", HIDDEN[:9], HIDDEN[9:], " here"]
+    parts = [chunk({"content": one}) for one in pieces]
+    return [*parts[:after], chunk({"annotations": annotations}), *parts[after:]]
+
+
+def at(first: int, last: int) -> dict[str, Any]:
+    return {"type": "url_citation", "url_citation": {"url": "u", "title": "t", "start_index": first, "end_index": last}}
+
+
+@pytest.mark.parametrize("after", [1, 2, 3, 4])
+@pytest.mark.parametrize("reason", ["stop", None])
+async def test_a_citation_waits_until_the_text_it_is_about_is_decided(after: int, reason: str | None) -> None:
+    text = f"See {HIDDEN} here"
+    ranges = [at(0, 3), at(text.index("here"), len(text)), at(4, 4 + len(HIDDEN))]
+    parts = [chunk({"role": "assistant"}), *events_with(ranges, after)]
+    parts += [chunk({}, finish_reason=reason)] if reason else []
+    async with data_plane(lambda: streamed(*map(event, parts), DONE), small()) as on:
+        deltas = [one["choices"][0]["delta"] for one in (await on.chat(stream=True)).events[:-1]]
+    told = [one for delta in deltas for one in delta.get("annotations", ())]
+    assert words(told, WAITING) == ["See", "here", PLACEHOLDER]
+    shown = ""
+    for delta in deltas:
+        shown += delta.get("content") or ""
+        for one in delta.get("annotations", ()):
+            assert one["url_citation"]["end_index"] <= len(shown)
+    assert shown == WAITING
+
+
+async def test_a_citation_in_the_last_event_goes_out_with_the_text_it_is_about() -> None:
+    text = f"See {HIDDEN}"
+    last = chunk({"content": HIDDEN, "annotations": [at(4, len(text))]}, finish_reason="stop")
+    async with data_plane(lambda: streamed(event(chunk({"content": "See "})), event(last), DONE), small()) as on:
+        deltas = [one["choices"][0]["delta"] for one in (await on.chat(stream=True)).events[:-1]]
+    assert "".join(one.get("content") or "" for one in deltas) == f"See {PLACEHOLDER}"
+    told = [one for delta in deltas for one in delta.get("annotations", ())]
+    assert words(told, f"See {PLACEHOLDER}") == [PLACEHOLDER]
+
+
+@pytest.mark.parametrize("after", [1, 2, 3, 4])
+async def test_a_citation_of_a_response_waits_until_the_text_it_is_about_is_decided(after: int) -> None:
+    text = f"See {HIDDEN} here"
+    events = response_events("See ", HIDDEN[:9], HIDDEN[9:], " here")
+    place = {"item_id": "msg_0a1", "output_index": 0, "content_index": 0}
+    ranges = [at(0, 3), at(text.index("here"), len(text)), at(4, 4 + len(HIDDEN))]
+    added = [
+        {"type": "response.output_text.annotation.added", **place, "annotation_index": number, "annotation":
+         {"type": "url_citation", **one["url_citation"]}}
+        for number, one in enumerate(ranges)
+    ]  # fmt: skip
+    first = next(number for number, one in enumerate(events) if one["type"] == "response.output_text.delta")
+    events[first + after : first + after] = added
+    numbered = [{**one, "sequence_number": number} for number, one in enumerate(events)]
+    told = (await asked(streamed(*map(named_event, numbered)), stream=True)).events
+    shown, cited = "", []
+    for one in told:
+        shown += one["delta"] if one["type"] == "response.output_text.delta" else ""
+        if "annotation" in one:
+            cited.append(one["annotation"])
+            assert one["annotation"]["end_index"] <= len(shown)
+    assert (shown, words(cited, WAITING)) == (WAITING, ["See", "here", PLACEHOLDER])
+    assert [one["sequence_number"] for one in told] == list(range(len(told)))
+
+
 def cited_message() -> dict[str, Any]:
     item = message(TEXT)
     item["content"][0]["annotations"] = response_annotations()

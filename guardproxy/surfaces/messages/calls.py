@@ -27,15 +27,19 @@ def is_held(block: Mapping[str, Any]) -> bool:
 
 
 class Call:
-    """The events of one such block so far. `start` is None where the block is known to the client already."""
+    """The events of one such block so far. `start` is None where the block is known to the client already.
 
-    __slots__ = ("_deltas", "_pieces", "_start", "ended", "stop")
+    `rest`: frames that go out before its end, with texts beside the call.
+    """
+
+    __slots__ = ("_deltas", "_pieces", "_start", "ended", "rest", "stop")
 
     def __init__(self, start: Edited | None) -> None:
         self._start = start
         self._deltas: list[Edited] = []
         self._pieces: list[str] = []
         self.stop: Edited | None = None
+        self.rest: list[bytes] = []
         self.ended = False  # nothing more may come
 
     @property
@@ -80,8 +84,9 @@ class Call:
         cleaned = cleaner.text(text, path) if self._is_compaction else cleaner.arguments(text, path)
         if cleaned != text:
             self._rewrite(cleaned)
-        events = [one for one in (self._start, *self._deltas, self.stop) if one is not None]
-        return [one.frame() for one in events], len(cleaned)
+        begun = [] if self._start is None else [self._start]
+        frames = [*(one.frame() for one in (*begun, *self._deltas)), *self.rest]
+        return frames if self.stop is None else [*frames, self.stop.frame()], len(cleaned)
 
     @property
     def _is_compaction(self) -> bool:

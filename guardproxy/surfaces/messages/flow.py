@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.errors import UpstreamUnavailable
+from guardproxy.surfaces.messages.beside import Beside
 from guardproxy.surfaces.messages.block import SIGNATURE, Block, goes_on
 from guardproxy.surfaces.messages.calls import HELD_IN, Call, is_held
 from guardproxy.surfaces.messages.cleaning import Cleaner
 from guardproxy.surfaces.messages.conversation import AnswerSteps, call_of
-from guardproxy.surfaces.messages.events import Edited, own_delta
+from guardproxy.surfaces.messages.events import Edited, own_delta, own_event
 from guardproxy.surfaces.messages.leaves import is_call
 from guardproxy.surfaces.messages.line import Line
 
@@ -34,6 +35,7 @@ class BlockFlow:
         self.line = Line()
         self.characters = 0
         self.named = True
+        self.beside = Beside(guard, cleaner)
         self._guard = guard
         self._cleaner = cleaner
         self._undecided: list[Block] = []  # calls that ended with no JSON: they may have been cut off
@@ -94,7 +96,7 @@ class BlockFlow:
             raise goes_on()
         if kind == "signature_delta" and isinstance(delta.get(SIGNATURE), str) and delta[SIGNATURE]:
             return self._sign(block, edited)
-        changed = self._grow_texts(block, delta) or edited.changed
+        changed = self._grow_texts(block, edited.document) or edited.changed
         return self.line.add(index, [edited._replace(changed=changed).frame()])
 
     def end(self, index: int, stop: Edited) -> list[bytes]:
@@ -111,7 +113,7 @@ class BlockFlow:
             return self.line.add(index, [*before, stop.frame()])
         if call.ended:
             return []
-        call.stop, call.ended = stop, True
+        call.rest, call.stop, call.ended = before, stop, True
         if call.is_complete:
             return self._settle(block, call)
         self._undecided.append(block)
@@ -123,7 +125,11 @@ class BlockFlow:
         frames = self._decide(cut=not ended)
         for block in self.blocks.values():
             if self._guard.blocked is None and not block.ended:
-                frames += self.line.add(block.index, self._finish_texts(block))
+                rest = self._finish_texts(block)
+                if block.call is None:
+                    frames += self.line.add(block.index, rest)
+                else:
+                    block.call.rest += rest
         for block in self.blocks.values():
             call = block.call
             if call is not None and not call.ended and self._guard.blocked is None:
@@ -132,17 +138,19 @@ class BlockFlow:
                     frames += self._settle(block, call)
         return frames
 
-    def _grow_texts(self, block: Block, delta: dict[str, Any]) -> bool:
-        """More of a block's texts; whether anything was changed. A citation or the like is looked at whole."""
+    def _grow_texts(self, block: Block, document: dict[str, Any]) -> bool:
+        """More of a block's texts; whether anything was changed. A citation is looked at whole."""
+        delta = document["delta"]
         changed = self._cleaner.names(delta, block.path)
         texts = [name for name, value in delta.items() if isinstance(value, str) and name not in ("type", SIGNATURE)]
-        changed = self._cleaner.members(delta, block.path, texts) or changed
+        unheard_of = [name for name, value in delta.items() if isinstance(value, (dict, list)) and name != "citation"]
+        changed = self._cleaner.members(delta, block.path, [*texts, *unheard_of]) or changed
         for member in texts:
             text = delta[member]
             delta[member] = block.channel(member, str(delta.get("type"))).feed(text)
             self.characters += len(delta[member])
             changed = changed or delta[member] != text
-        return changed
+        return self.beside.edit(document, unheard_of, ("delta",)) or changed
 
     def _sign(self, block: Block, edited: Edited) -> list[bytes]:
         """A signature ends the texts it signs."""
@@ -178,7 +186,7 @@ class BlockFlow:
                 frames += self._settle(block, call)
             elif call.known and call.stop is not None:
                 block.ended = True
-                frames += self.line.add(block.index, [call.stop.frame()])
+                frames += self.line.add(block.index, [*call.rest, call.stop.frame()])
         return frames
 
     def _settle(self, block: Block, call: Call) -> list[bytes]:
@@ -216,7 +224,7 @@ class BlockFlow:
         for kind, member, text in block.finish():
             self.characters += len(text)
             frames.append(own_delta(block.index, kind, member, text, named=self.named))
-        return frames
+        return [*frames, *(own_event(document, named=self.named) for document in self.beside.rest(block.index))]
 
 
 def _too_large() -> UpstreamUnavailable:

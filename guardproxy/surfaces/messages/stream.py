@@ -7,12 +7,13 @@ held until its end and sent whole, or not at all when it was cut off; meanwhile 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock
 from guardproxy.errors import RequestError, UpstreamUnavailable
+from guardproxy.surfaces.messages.beside import is_label
 from guardproxy.surfaces.messages.cleaning import Cleaner
 from guardproxy.surfaces.messages.ending import end_blocked, end_cut
 from guardproxy.surfaces.messages.errors import error_event
@@ -70,7 +71,7 @@ class MessagesStream:
         """The upstream has closed the stream. What was held of texts goes out; calls that have not ended do not."""
         if self._done:
             return []
-        frames = self._sent(self._flow.end_all(None))
+        frames = self._sent(self._end_all(None))
         if self.usage is None:
             self.usage = self._estimated()
         self._done = True
@@ -110,7 +111,7 @@ class MessagesStream:
         """Edit an event in place and write it. `changed`: something was taken out of it already."""
         match document.get("type"):
             case "content_block_delta" if isinstance(document.get("delta"), dict):
-                changed = self._cleaner.members(document, (), ("delta",)) or changed
+                changed = self._edit_beside(document, ("type", "index", "delta")) or changed
                 return self._flow.grow(_index(document), Edited(event, document, changed))
             case "content_block_start" if isinstance(document.get("content_block"), dict):
                 changed = self._cleaner.members(document, (), ("content_block",)) or changed
@@ -124,11 +125,26 @@ class MessagesStream:
                 return self._edit_end(event, document, changed)
             case "message_stop" | "error" as kind:
                 self.failed = self.failed or kind == "error"
-                return [*self._flow.end_all(None), *self._forwarded(event, document, changed)]
+                return [*self._end_all(None), *self._forwarded(event, document, changed)]
         if document.get("delta") is not None:
             raise UpstreamUnavailable("the upstream sent a piece of something unknown", reason="bad_event")
-        self.failed = self.failed or event.event == "error" or bool(document.get("error"))
-        return self._forwarded(event, document, changed)
+        if event.event == "error" or document.get("error"):
+            self.failed = True
+            return self._forwarded(event, document, changed)
+        changed = self._edit_beside(document, ()) or changed
+        return [] if self._guard.blocked else [Edited(event, document, changed).frame()]
+
+    def _edit_beside(self, document: dict[str, Any], known: Collection[str]) -> bool:
+        """Members of an event in which the API has no text: any of them may be a piece of one that grows."""
+        changed = self._cleaner.names(document, ())
+        members = [name for name in document if name not in known and not is_label(name)]
+        changed = self._cleaner.members(document, (), [*members, *known]) or changed
+        return self._flow.beside.edit(document, members) or changed
+
+    def _end_all(self, reason: Any) -> list[bytes]:
+        """The message ends, and with it all its texts."""
+        frames = self._flow.end_all(reason)
+        return [*frames, *(own_event(document, named=self._flow.named) for document in self._flow.beside.rest())]
 
     def _forwarded(self, event: SseEvent, document: dict[str, Any], changed: bool) -> list[bytes]:
         """An event with nothing in it that grows; not after a block."""
@@ -150,7 +166,7 @@ class MessagesStream:
         """What ends the message, or only tells of its usage so far."""
         delta = document.get("delta")
         reason = delta.get("stop_reason") if isinstance(delta, dict) else None
-        before = [] if reason is None else self._flow.end_all(reason)
+        before = [] if reason is None else self._end_all(reason)
         if isinstance(document.get("usage"), dict):
             self._counts = merged(self._counts, document["usage"])
             self.usage = total(self._counts)

@@ -5,7 +5,7 @@ Edits the places of an event where such a text stands, and collects the events o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from guardproxy.core.inspection import OutputGuard
@@ -21,6 +21,7 @@ from guardproxy.surfaces.responses.families import (
     part_of,
     undocumented,
 )
+from guardproxy.surfaces.responses.leaves import read_leaves
 from guardproxy.surfaces.responses.sealed import SEAL, is_sealed
 from guardproxy.surfaces.responses.words import is_label
 from guardproxy.wire.document import replace, walk_strings
@@ -57,23 +58,27 @@ class TextFlow:
     def grow_beside(self, document: dict[str, Any], step: str) -> Collection[str]:
         """The members of an event in which no API has a text: what may not go out yet is taken out of them."""
         names: dict[Path, str] = {}
-        for member in undocumented(document, step):
-            for path, name in [((Key(member),), member), *walk_strings(document[member], (member,), names=True)]:
-                if isinstance(path[-1], Key) and (cleaned := self._cleaner.text(name, path)) != name:
-                    names[path] = cleaned
+        for path, name in self._beside(document, step):
+            if isinstance(path[-1], Key) and (cleaned := self._cleaner.text(name, path)) != name:
+                names[path] = cleaned
         replace(document, names)
-        members = undocumented(document, step)  # as they may be shown: events of our own repeat them
         key = key_of(str(document.get("type")), document)._replace(beside=True)
         edits: dict[Path, str] = {}
-        for member in members:
-            for path, text in walk_strings(document[member], (member,)):
-                if is_label(path[-1]):
-                    edits[path] = self._cleaner.text(text, path)
-                else:
-                    released = self.channels.feed_beside(key._replace(below=path), document, text)
-                    edits[path] = self._released(released)
+        for path, text in self._beside(document, step):  # with names as they may be shown: our own events repeat them
+            if is_label(path[-1]):
+                edits[path] = self._cleaner.text(text, path)
+            elif not isinstance(path[-1], Key):
+                edits[path] = self._released(self.channels.feed_beside(key._replace(below=path), document, text))
         replace(document, edits)
-        return members
+        return undocumented(document, step)
+
+    @staticmethod
+    def _beside(document: dict[str, Any], step: str) -> Iterator[tuple[Path, str]]:
+        for member in undocumented(document, step):
+            yield (Key(member),), member
+            if isinstance(document[member], (str, dict, list)):
+                for leaf in read_leaves(document[member], (member,), every_name=True).texts:
+                    yield leaf.path, leaf.text
 
     def begin(self, family: str, where: Mapping[str, Any], text: str, below: Path = ()) -> str:
         """A text that an announcement holds: its beginning, or when it is announced again, what is known of it."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tests.support.strategies import (
     make_kit,
     quiet_texts,
     secrets_kit,
+    strings_of,
     texts,
     texts_with_secrets,
     ways_of_cutting,
@@ -361,6 +363,47 @@ def test_deltas_nobody_has_heard_of_are_texts() -> None:
     told = [{"type": "content_block_delta", "index": 0, "delta": {"type": "x_delta", "x": one}} for one in pieces]
     received = run(WORDS.policy(), [start(0, {"type": "x", "x": ""}), *told, stop(0)])
     assert "".join(one["delta"]["x"] for one in received.documents[1:-1]) == "a [WORD]!"
+
+
+def _with(kind: str, more: dict[str, Any], inside: bool = False) -> dict[str, Any]:
+    one = delta(0, kind, "")
+    return {**one, "delta": {**one["delta"], **more}} if inside else {**one, **more}
+
+
+UNHEARD_OF: list[tuple[str, Callable[[str], dict[str, Any]]]] = [
+    ("text", lambda piece: {"type": "vendor_note", "text": piece}),
+    ("text", lambda piece: {"type": "ping", "x": {"t": [piece]}}),
+    ("text", lambda piece: {"type": "vendor_note", "index": 0, "x": [{"y": piece}]}),
+    ("text", lambda piece: _with("text", {"x": piece})),
+    ("text", lambda piece: _with("text", {"x": {"t": piece}}, True)),
+    ("tool_use", lambda piece: _with("tool_use", {"x": piece})),
+]
+
+
+@pytest.mark.parametrize(("kind", "place"), UNHEARD_OF, ids=range(len(UNHEARD_OF)))
+@settings(max_examples=25)
+@given(kits(actions=NOT_BLOCKING), texts, cut_places, st.booleans())
+def test_a_text_that_grows_where_the_api_has_none_is_one_text(
+    kind: str, place: Callable[[str], dict[str, Any]], kit: Kit, text: str, cuts: list[int], ends: bool
+) -> None:
+    known = {"type", "id", "role", "model", "stop_reason", "name", "partial_json"}
+    begun = [starting(), start(0, bare(kind))]
+    inside = [delta(0, kind, "{}")] if kind == "tool_use" else []
+    for pieces in ways_of_cutting(text, cuts):
+        last = [stop(0), *ending("tool_use" if inside else "end_turn")] if ends or inside else []
+        received = run(kit.policy(), [*begun, *map(place, pieces), *inside, *last])
+        found = [one for document in received.documents for one in strings_of(document)]
+        assert kit.released(text)[0] == "".join(below for name, below in found if name not in known)
+
+
+def test_a_name_where_the_api_has_no_text_is_hidden_also_in_events_of_our_own() -> None:
+    received = run(WORDS.policy(), [{"type": "x", "y": {"secret": piece}} for piece in ("a sec", "r")])
+    assert "secret" not in exactly(received.documents)
+
+
+def test_what_only_repeats_is_no_text_that_grows() -> None:
+    documents = [starting(), *({"type": "x", "at": "1234 ok"} for _ in range(4))]
+    assert documents == run(make_kit({"long": "[0-9]{8}"}).policy(), documents).documents
 
 
 def test_pieces_of_something_unknown_fail_closed() -> None:
