@@ -130,6 +130,10 @@ class StreamGuard:
             return None
         return Moved(self._first, self._covered, self._shift - max(self._covered - self._at, 0))
 
+    def decides(self, place: int) -> bool:
+        """Whether all text before that place of the text as it came is decided, so that `moved` holds for it."""
+        return not self._scanners or place <= self._base
+
     def feed(self, text: str) -> str:
         if not self._scanners:
             return text

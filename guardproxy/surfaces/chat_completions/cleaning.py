@@ -27,11 +27,11 @@ class Cleaner:
             if cleaned != name:
                 replace(holder, {(Key(name),): cleaned})
 
-    def names_below(self, value: Any, path: Path) -> bool:
-        """All names below a container; whether any was changed."""
+    def names_below(self, value: Any, path: Path, *, words: bool = False) -> bool:
+        """Names below a container that are no words of an API, or all with `words`; whether any was changed."""
         edits: dict[Path, str] = {}
         for where, name in walk_strings(value, names=True):
-            if isinstance(where[-1], Key):
+            if isinstance(where[-1], Key) and (words or not is_word(name)):
                 cleaned = self._name(name, (*path, *where))
                 if cleaned != name:
                     edits[where] = cleaned

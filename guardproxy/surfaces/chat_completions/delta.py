@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from guardproxy.core.inspection import OutputGuard
+from guardproxy.core.stream import StreamGuard
 from guardproxy.surfaces.chat_completions.cleaning import Cleaner
 from guardproxy.surfaces.chat_completions.opaque import is_bytes, withhold
 from guardproxy.surfaces.chat_completions.places import WHOLE, Grow, Places
 from guardproxy.surfaces.chat_completions.plain import OpenChoice
-from guardproxy.surfaces.citations import move_citations
 from guardproxy.wire.path import Path
 
 
@@ -42,8 +42,18 @@ class DeltaEditor:
                 present[at, member] = (at, member)
             elif isinstance(value, str) and value != "assistant":
                 delta[member] = self._guard.whole(value, (at, member))
-        if delta.get("annotations"):  # last, when the text of this event is decided as far as it is
-            text = choice.channels.get((at, "content"))
-            if text is not None and text.moved is not None:
-                move_citations(delta["annotations"], text.moved)
+        if choice.cited or delta.get("annotations"):  # last, when the text of this event is decided as far as it is
+            _cite(choice, choice.channels.get((at, "content")), delta)
         return present
+
+
+def _cite(choice: OpenChoice, text: StreamGuard | None, delta: dict[str, Any]) -> None:
+    """Leave the citations in a delta whose text is decided."""
+    came = delta.get("annotations")
+    for annotation in came if isinstance(came, list) else ():
+        choice.cited.add(annotation)
+    told = [annotation for annotation, _ in choice.cited.take(text)]
+    if told:
+        delta["annotations"] = told
+    elif isinstance(came, list) and came:
+        del delta["annotations"]

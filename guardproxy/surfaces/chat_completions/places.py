@@ -49,8 +49,9 @@ class Places:
         The keys of the channels that grew, with the place in the choice where the last of their text stands.
         """
         # Names first: frames of our own repeat those of the places where text is held.
-        value = holder[member]
-        if isinstance(value, (dict, list)) and self._cleaner.names_below(value, (*choice.path, *at, member)):
+        value, where = holder[member], (*choice.path, *at, member)
+        words = not at  # a delta is full of them
+        if isinstance(value, (dict, list)) and self._cleaner.names_below(value, where, words=words):
             choice.renamed.add(str(member))
         present: dict[Path, Path] = {}
         edits: dict[Path, str] = {}

@@ -14,6 +14,7 @@ from guardproxy.core.stream import StreamGuard
 from guardproxy.surfaces.chat_completions.calls import PendingCalls
 from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT, name_of
 from guardproxy.surfaces.chat_completions.template import Template, is_literal, template_of
+from guardproxy.surfaces.citations import WaitingCitations
 from guardproxy.surfaces.repeats import Repeats
 from guardproxy.wire.document import encode, repeats_names
 from guardproxy.wire.path import Path
@@ -35,15 +36,17 @@ _PLAIN_MEMBERS: Final = frozenset(
 class OpenChoice:
     """One choice of the stream: its channels by key (see `items`), its unfinished tool calls, whether it has ended.
 
-    `path`: where it stands in an event. What stands beside the choices is the same at the empty path.
+    `cited`: citations of its content that wait. `path`: where it stands in an event; what stands beside the choices is
+    one more, at the empty path.
     """
 
-    __slots__ = ("calls", "channels", "finished", "forms", "path", "renamed", "repeats")
+    __slots__ = ("calls", "channels", "cited", "finished", "forms", "path", "renamed", "repeats")
 
     def __init__(self, path: Path = ()) -> None:
         self.path = path
         self.channels: dict[Path, StreamGuard] = {}
         self.repeats = Repeats()
+        self.cited = WaitingCitations()
         self.forms: dict[Path, Mapping[str, Any]] = {}  # of the items of lists that channels stand in
         self.renamed: set[str] = set()  # members of the delta in which a name was hidden
         self.calls = PendingCalls()

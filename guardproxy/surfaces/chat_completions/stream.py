@@ -270,6 +270,10 @@ class ChatStream:
     ) -> None:
         frames += self._flush(index, choice, present)
         self._append_rest(choice, value, present)
+        if choice.cited and self._guard.blocked is None:  # behind the text, which stands in this event
+            delta = value.get("delta")
+            value["delta"] = {**delta} if isinstance(delta, dict) else {}
+            value["delta"]["annotations"] = [*value["delta"].get("annotations", ()), *self._cited(choice)]
 
     def _append_rest(self, choice: OpenChoice, value: dict[str, Any], present: Mapping[Path, Path]) -> None:
         """Texts that stand in the event at hand end there."""
@@ -297,6 +301,13 @@ class ChatStream:
         """The choice's held text, channel by channel, except channels whose text stands in the event at hand."""
         for key, text in self._rest(choice, present):
             yield own_event(self._last, index, nest(key, text, choice.forms))
+        if choice.cited and not present and self._guard.blocked is None:
+            yield own_event(self._last, index, {"delta": {"annotations": self._cited(choice)}})
+
+    def _cited(self, choice: OpenChoice) -> list[Any]:
+        """The citations that waited for the end of the content."""
+        content = choice.channels.get(("delta", "content"), choice.channels.get(("message", "content")))
+        return [annotation for annotation, _ in choice.cited.take(content, ended=True)]
 
     def _rest(self, choice: OpenChoice, present: Container[Path]) -> Iterator[tuple[Path, str]]:
         for key, channel in choice.channels.items():

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from guardproxy.core.inspection import OutputGuard
-from guardproxy.core.moved import Moved
 from guardproxy.core.stream import StreamGuard
 from guardproxy.errors import UpstreamUnavailable
+from guardproxy.surfaces.citations import WaitingCitations
 from guardproxy.surfaces.repeats import Repeats
 from guardproxy.surfaces.responses.cleaning import Cleaner, is_whole_json
 from guardproxy.surfaces.responses.families import BESIDE, CONTENT, SUMMARY, ChannelKey, Family, family_of
@@ -25,9 +25,12 @@ _NOT_REPEATED: Final = frozenset({"delta", "logprobs", "obfuscation", "sequence_
 
 
 class Channel:
-    """One text. `shown` is what of it went out; `form` is an event without its text, for more of it."""
+    """One text. `shown` is what of it went out; `form` is an event without its text, for more of it.
 
-    __slots__ = ("_raw", "_shown", "cut", "family", "finished", "form", "guard", "key", "path")
+    `cited`: citations of it that wait, each in its event.
+    """
+
+    __slots__ = ("_raw", "_shown", "cited", "cut", "family", "finished", "form", "guard", "key", "path")
 
     def __init__(self, key: ChannelKey, family: Family, path: Path, guard: StreamGuard | None) -> None:
         self.key = key
@@ -37,6 +40,7 @@ class Channel:
         self.finished = False
         self.cut = False  # a call that broke off
         self.guard = guard
+        self.cited = WaitingCitations()
         self._raw: list[str] = []
         self._shown: list[str] = []
 
@@ -48,11 +52,6 @@ class Channel:
     @property
     def shown(self) -> str:
         return "".join(self._shown)
-
-    @property
-    def moved(self) -> Moved | None:
-        """Where places of the text have gone; None if it is as it came."""
-        return None if self.guard is None else self.guard.moved
 
     @property
     def part(self) -> tuple[str, int] | None:

@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from guardproxy.core.inspection import OutputGuard
-from guardproxy.surfaces.citations import move_citations
 from guardproxy.surfaces.responses.channels import Channel, Channels
 from guardproxy.surfaces.responses.cleaning import Cleaner
 from guardproxy.surfaces.responses.cut import blank_call, cut_off
@@ -39,6 +38,7 @@ class TextFlow:
         self.characters = 0
         self._guard = guard
         self._cleaner = cleaner
+        self._citing: dict[Channel, None] = {}  # texts with citations that wait
         self._waiting: dict[int, dict[str, Any]] = {}  # by channel, ends of calls that may have been cut off
 
     def grow(self, family: str, document: dict[str, Any]) -> None:
@@ -107,12 +107,24 @@ class TextFlow:
         replace(item, edits)
         return set(edits)
 
-    def move_citation(self, document: Mapping[str, Any]) -> None:
-        """A citation that comes by itself follows the text of its part, as far as that is decided."""
+    def cite(self, document: dict[str, Any]) -> bool:
+        """A citation that comes by itself follows the text of its part. False if it waits until that is decided."""
         owner, part = owner_of(document), part_of(document)
         for channel in self.channels:
-            if channel.key.owner == owner and channel.part == part and channel.moved is not None:
-                move_citations([document["annotation"]], channel.moved)
+            if channel.key.owner == owner and channel.part == part and channel.guard is not None:
+                channel.cited.add(document["annotation"], document)
+                self._citing[channel] = None
+                told = [one for _, one in channel.cited.take(channel.guard, ended=channel.finished)]
+                self.before += [one for one in told if one is not document]
+                return any(one is document for one in told)
+        return True
+
+    def cite_decided(self) -> None:
+        """Citations that waited for texts that are decided now."""
+        for channel in list(self._citing):
+            self.before += [document for _, document in channel.cited.take(channel.guard, ended=channel.finished)]
+            if not channel.cited:
+                del self._citing[channel]
 
     def end_text(self, family: str, document: dict[str, Any]) -> bool:
         """The event that ends a text. False if it has to wait: arguments that are no JSON may have been cut off."""
@@ -169,6 +181,8 @@ class TextFlow:
             text = self._released(channel.finish(self._cleaner))
             if text:
                 self.before.append(channel.event(text))
+            if channel.cited and self._guard.blocked is None:
+                self.before += [document for _, document in channel.cited.take(channel.guard, ended=True)]
 
     def _settle(self, channel: Channel, text: str | None) -> None:
         """A call is whole. Unless the policy stops it, it goes out before the event at hand."""

@@ -119,7 +119,12 @@ class ResponsesStream:
     def _sent(self) -> list[bytes]:
         before, self._flow.before = self._flow.before, []
         self.characters = self._flow.characters
-        return [frame for document in before for frame in self._writer.own(document)]
+        return [frame for document in before for frame in self._own_frames(document)]
+
+    def _own_frames(self, document: dict[str, Any]) -> list[bytes]:
+        if "annotation" in document:  # it had to wait
+            self._shown.take(document, "added")
+        return self._writer.own(document)
 
     def _gated(self, event: SseEvent, document: dict[str, Any], kind: tuple[str, str]) -> list[bytes]:
         """What goes out of an event while a call may be undecided."""
@@ -143,7 +148,7 @@ class ResponsesStream:
         frames: list[bytes] = []
         for event, document, step, goes_out in passed:
             if event is None:
-                frames += self._writer.own(document) if goes_out else []
+                frames += self._own_frames(document) if goes_out else []
             elif goes_out:
                 frames += self._writer.forward(event, document)
                 self._shown.take(document, step)
@@ -187,6 +192,7 @@ class ResponsesStream:
         if self._guard.redacts:
             strip_tokens(document)
         self.failed = self.failed or (step in ("error", "failed") and not family) or bool(document.get("error"))
+        self._flow.cite_decided()
         beside = undocumented(document, step)
         if beside:
             beside = self._flow.grow_beside(document, step)
@@ -208,7 +214,7 @@ class ResponsesStream:
         else:
             self._cleaner.members(document, (), beside)
             if "annotation" in document:
-                self._flow.move_citation(document)
+                waits = not self._flow.cite(document)
         return not waits and self._guard.blocked is None
 
     def _edit_delta(self, document: dict[str, Any], family: str, beside: Collection[str]) -> bool:

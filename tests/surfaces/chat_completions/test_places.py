@@ -48,5 +48,5 @@ def test_names_are_hidden_before_their_texts_are_keyed() -> None:
 
 
 def test_labels_are_those_that_name_something() -> None:
-    assert [True, True, True] == [is_label(name) for name in ("id", "type", "trace_id")]
-    assert [False, False, False] == [is_label(name) for name in ("text", 3, "idle")]
+    assert [is_label(name) for name in ("id", "type", "trace_id")] == [True, True, True]
+    assert [is_label(name) for name in ("text", 3, "idle")] == [False, False, False]
