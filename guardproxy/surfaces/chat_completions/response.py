@@ -34,7 +34,9 @@ def read_response(document: Any) -> ResponseReading:
             segments += _name(name, ())
         if name == "choices" and isinstance(value, list):
             for index, choice in enumerate(value):
+                at = len(segments)
                 _read_choice(choice, ("choices", index), segments, opaque)
+                segments[at:] = [_in_run(segment, index) for segment in segments[at:]]
         elif name == "usage" and isinstance(value, dict):
             segments += _read_usage(value)
         elif isinstance(value, (dict, list)):
@@ -43,6 +45,13 @@ def read_response(document: Any) -> ResponseReading:
             # That is the API's own word, which no rule is about.
             segments.append(Segment(value, Provenance.MODEL, (name,)))
     return ResponseReading(tuple(segments), tuple(opaque), document.get("usage"))
+
+
+def _in_run(segment: Segment, choice: int) -> Segment:
+    """The text of a part of a message with those of its other parts, which clients join."""
+    path = segment.path
+    joined = len(path) == 6 and path[3] == "content" and path[5] == "text"
+    return segment._replace(run=choice) if joined else segment
 
 
 def _read_usage(usage: dict[str, Any]) -> Iterator[Segment]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from guardproxy.core.exchange import Provenance, ResponseReading
+from guardproxy.core.exchange import Provenance, ResponseReading, Segment
 from guardproxy.surfaces.messages.leaves import opaques, read_leaves, segments
 from guardproxy.surfaces.messages.usage import usage_of
 
 # Members by which servers that imitate this API repeat the text as tokens.
 _COPIES: Final = ("logprobs", "token_ids", "prompt_token_ids", "prompt_logprobs")
+# Members of blocks whose texts are joined over all blocks.
+_JOINED: Final = ("text", "thinking")
 # Members of an event that hold what the text stands in.
 _HOLDERS: Final = ("message", "content_block", "delta")
 
@@ -21,8 +23,15 @@ _HOLDERS: Final = ("message", "content_block", "delta")
 def read_response(document: Any) -> ResponseReading:
     """Every text of a message."""
     leaves = read_leaves(document)
-    texts = tuple(segments(leaves.texts, Provenance.MODEL))
+    texts = tuple(map(_in_run, segments(leaves.texts, Provenance.MODEL)))
     return ResponseReading(texts, tuple(opaques(leaves, Provenance.MODEL)), usage_of(document))
+
+
+def _in_run(segment: Segment) -> Segment:
+    """A block's text with those of the other blocks it is joined with."""
+    path = segment.path
+    joined = len(path) == 3 and path[0] == "content" and path[2] in _JOINED
+    return segment._replace(run=_JOINED.index(str(path[2]))) if joined else segment
 
 
 def read_count(document: Any) -> ResponseReading:
