@@ -110,7 +110,7 @@ class Surface(NamedTuple):
     `speaking`: where operator text stands; None where the API has no such place.
 
     `read_conversation` and `read_calls` are asked for policies with rules about tools; None where there are no calls.
-    `drop_cut_calls` then takes the calls that were cut off out of a whole answer.
+    `drop_cut_calls` takes the calls that were cut off out of a whole answer, under every policy.
 
     `ask_for_usage` makes a streaming request ask for the tokens it uses; None where every stream tells them.
     """
@@ -191,6 +191,7 @@ RESPONSES: Final = Surface(
     made=responses.made,
     read_conversation=responses.read_conversation,
     read_calls=responses.read_calls,
+    drop_cut_calls=responses.drop_cut_calls,
     speaking=responses.SPEAKING,
 )
 # Counting tokens and compacting store nothing; what the latter answers has ids that the caller may have chosen.
@@ -216,6 +217,7 @@ MESSAGES: Final = Surface(
     query=messages.QUERY,
     read_conversation=messages.read_conversation,
     read_calls=messages.read_calls,
+    drop_cut_calls=messages.drop_cut_calls,
     speaking=messages.SPEAKING,
 )
 COUNTED_MESSAGES: Final = MESSAGES._replace(read_response=messages.read_count, open_stream=None)

@@ -1,4 +1,4 @@
-"""A secret cut in two between texts that clients join is hidden in both, in whole answers of all APIs that have parts."""
+"""A secret cut in two between texts that clients join is hidden in both, in the answers of all APIs with parts."""
 
 from __future__ import annotations
 

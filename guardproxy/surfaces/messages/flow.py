@@ -13,6 +13,7 @@ from guardproxy.surfaces.messages.block import SIGNATURE, Block, goes_on
 from guardproxy.surfaces.messages.calls import HELD_IN, Call, is_held
 from guardproxy.surfaces.messages.cleaning import Cleaner
 from guardproxy.surfaces.messages.conversation import AnswerSteps, call_of
+from guardproxy.surfaces.messages.cut import ENDED
 from guardproxy.surfaces.messages.events import Edited, own_delta, own_event
 from guardproxy.surfaces.messages.leaves import is_call
 from guardproxy.surfaces.messages.line import Line
@@ -20,8 +21,6 @@ from guardproxy.surfaces.messages.line import Line
 # What one stream may make us keep: characters of calls with the bytes that wait behind them, and blocks.
 MOST_KEPT: Final = 8 * 1024 * 1024
 MOST_BLOCKS: Final = 10_000
-# The model ended the message itself; any other reason may have cut a call off.
-_ENDED: Final = frozenset({"tool_use", "end_turn", "stop_sequence", "pause_turn", "compaction"})
 
 
 class BlockFlow:
@@ -121,7 +120,7 @@ class BlockFlow:
 
     def end_all(self, reason: Any) -> list[bytes]:
         """The message has ended for that reason, or its stream has. Calls are shown now or never."""
-        ended = isinstance(reason, str) and reason in _ENDED
+        ended = isinstance(reason, str) and reason in ENDED
         frames = self._decide(cut=not ended)
         for block in self.blocks.values():
             if self._guard.blocked is None and not block.ended:

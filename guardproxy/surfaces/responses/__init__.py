@@ -1,6 +1,7 @@
 """`/v1/responses`: creating a response, whole or streamed, and fetching one that was stored."""
 
 from guardproxy.surfaces.responses.conversation import read_calls, read_conversation
+from guardproxy.surfaces.responses.cut import drop_cut_calls
 from guardproxy.surfaces.responses.fetch import LIST_ITEMS, RETRIEVE, read_target
 from guardproxy.surfaces.responses.request import read_request
 from guardproxy.surfaces.responses.response import read_response, strip_copies
@@ -14,6 +15,7 @@ __all__ = [
     "RETRIEVE",
     "SPEAKING",
     "ResponsesStream",
+    "drop_cut_calls",
     "edit",
     "made",
     "read_calls",

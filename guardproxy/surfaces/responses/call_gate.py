@@ -2,10 +2,11 @@
 
 From the announcement of a call on, all events wait, whatever they are about, so that they keep their order. When the
 call's item has ended they go on. That is so for calls that the caller carries out, since some clients make a call
-without arguments of an announcement alone; when the policy stops one, what belongs to it is left out.
+without arguments of an announcement alone; when the policy stops one, when it was cut off or its end never comes, what
+belongs to it is left out.
 
 Where there are rules about tools it is so for all calls, announced or not, and the item is judged as it stands at its
-end. When it is denied nothing goes on, and a call whose end never comes is never shown.
+end. When it is denied nothing goes on.
 """
 
 from __future__ import annotations
@@ -84,20 +85,20 @@ class CallGate:
         for index, item in enumerate(output if isinstance(output, list) else ()):
             if not self.judge(item, index):
                 return
-        self.give_up()
+        self.end()
 
     def close(self, owner: Owner) -> None:
         """A call has ended, and may go out."""
         self._open.discard(owner)
 
-    def end(self) -> None:
-        """No call ends any more. What is left of open ones goes out only where no rule could have denied them."""
-        if self.judges or self._guard.blocked is not None:
-            self.give_up()
-        self._open.clear()
+    def leave_out(self, owner: Owner) -> None:
+        """A call was cut off: what belongs to it is left out."""
+        self._held = [out._replace(goes_out=False) if owner_of(out.document) == owner else out for out in self._held]
+        self._judged.add(owner)
+        self._open.discard(owner)
 
-    def give_up(self) -> None:
-        """Leave out what belongs to open calls."""
+    def end(self) -> None:
+        """No call ends any more: what belongs to open ones is left out."""
         self._held = [
             out._replace(goes_out=False) if owner_of(out.document) in self._open else out for out in self._held
         ]

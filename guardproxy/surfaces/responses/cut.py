@@ -1,13 +1,15 @@
-"""Calls that were cut off, in what ends them.
+"""Calls that were cut off, in what ends them and in a whole answer.
 
-An item that is incomplete holds the beginning of a call. It is shown without that beginning, as in the deltas, of which
-none came: half a command line is a command line.
+An item that is incomplete holds the beginning of a call. One that the caller would carry out is not shown at all: half
+a command line is a command line, and some clients run a call without arguments. One that the upstream carries out is
+shown without that beginning.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
+from guardproxy.surfaces.responses.conversation import is_for_caller
 from guardproxy.surfaces.responses.families import FAMILIES
 from guardproxy.surfaces.responses.leaves import read_leaves
 from guardproxy.wire.document import replace
@@ -20,9 +22,23 @@ _CALLS: Final = {family.item: family.place[0] for family in FAMILIES.values() if
 def cut_off(item: dict[str, Any], *, whole: bool) -> bool:
     """Whether an item that has ended is a call that broke off. `whole`: nothing says so of the response it is in."""
     kind, status = item.get("type"), item.get("status")
-    if not isinstance(kind, str) or kind not in _CALLS:
+    if not (isinstance(kind, str) and (kind in _CALLS or is_for_caller(item))):
         return False
     return status in _UNFINISHED or (not whole and status is None)
+
+
+def drop_cut_calls(document: Any) -> None:
+    """Take the calls that were cut off out of a whole answer, in place."""
+    output = document.get("output") if isinstance(document, dict) else None
+    if not isinstance(output, list):
+        return
+    whole = document.get("status") in (None, "completed")
+    cut = [index for index, item in enumerate(output) if isinstance(item, dict) and cut_off(item, whole=whole)]
+    for index in reversed(cut):
+        if is_for_caller(output[index]):
+            del output[index]
+        else:
+            blank_call(output[index])
 
 
 def blank_call(item: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.surfaces.responses.channels import Channel, Channels
 from guardproxy.surfaces.responses.cleaning import Cleaner
+from guardproxy.surfaces.responses.conversation import is_for_caller
 from guardproxy.surfaces.responses.cut import blank_call, cut_off
 from guardproxy.surfaces.responses.families import (
     family_of,
@@ -151,8 +152,8 @@ class TextFlow:
         owner, part = owner_of(document), part_of(document)
         self._end(channel for channel in self.channels if channel.key.owner == owner and channel.part == part)
 
-    def end_item(self, item: dict[str, Any], owner: int | str | None, *, whole: bool) -> None:
-        """An item has ended, and with it all its texts. Calls are shown now or never."""
+    def end_item(self, item: dict[str, Any], owner: int | str | None, *, whole: bool) -> bool:
+        """An item has ended, and with it all its texts. Calls are shown now or never; whether this one never is."""
         mine = [channel for channel in self.channels if channel.key.owner in (owner, self._name_of(item))]
         self._end(mine)
         calls = [channel for channel in mine if channel.family.held]
@@ -165,7 +166,10 @@ class TextFlow:
                 else:
                     self._settle_late(channel, ended)
         if any(channel.cut for channel in calls) or (cut and not calls):
+            if is_for_caller(item):
+                return True
             blank_call(item)
+        return False
 
     def end_all(self) -> None:
         """The response has ended, or its stream has. Calls that did not end are not shown."""

@@ -202,7 +202,7 @@ class ResponsesStream:
         if isinstance(document.get("response"), dict):
             self._edit_response(document, step)
         elif isinstance(document.get("item"), dict):
-            self._edit_item(document, step)
+            waits = not self._edit_item(document, step)
         elif isinstance(document.get("part"), dict):
             self._edit_part(document, step)
         elif step == "done":
@@ -247,15 +247,19 @@ class ResponsesStream:
             strip_tokens(response)
         if ended and self._gate.judges:
             self._gate.judge_all(output)
+        cut = []
         for index, item in enumerate(output if isinstance(output, list) else ()):
             if isinstance(item, dict) and ended:
-                self._end_item(item, index, whole=status in (None, "completed") and step in ("completed", ""))
+                if self._end_item(item, index, whole=status in (None, "completed") and step in ("completed", "")):
+                    cut.append(index)
             elif isinstance(item, dict):
                 self._begin_item(item, {"output_index": index})
             elif isinstance(item, str):
                 output[index] = self._cleaner.text(item, ("response", "output", index))
             else:
                 self._cleaner.below(item, ("response", "output", index))
+        for index in reversed(cut):
+            del output[index]
         if ended:
             self._flow.end_all()
             self._gate.end()
@@ -264,16 +268,19 @@ class ResponsesStream:
         if isinstance(response.get("usage"), dict):
             self.usage = response["usage"]
 
-    def _edit_item(self, document: dict[str, Any], step: str) -> None:
+    def _edit_item(self, document: dict[str, Any], step: str) -> bool:
+        """An item that was announced or has ended; False if it is a call that was cut off."""
         self._cleaner.members(document, (), ("item",))
         if step == "done":
             owner = owner_of(document)
+            cut = False
             if not self._gate.judges or self._gate.judge(document["item"], owner):
-                self._end_item(document["item"], owner, whole=True)
+                cut = self._end_item(document["item"], owner, whole=True)
             if self._guard.blocked is None:
                 self._gate.close(owner)
-        else:
-            self._begin_item(document["item"], document)
+            return not cut
+        self._begin_item(document["item"], document)
+        return True
 
     def _begin_item(self, item: dict[str, Any], where: Mapping[str, Any]) -> None:
         if self._guard.redacts:
@@ -281,11 +288,16 @@ class ResponsesStream:
         grows = self._flow.begin_item(item, where)
         self._cleaner.item(item, ("item",), grows)
 
-    def _end_item(self, item: dict[str, Any], owner: int | str | None, *, whole: bool) -> None:
+    def _end_item(self, item: dict[str, Any], owner: int | str | None, *, whole: bool) -> bool:
+        """Whether the item is a call that was cut off, of which nothing is shown."""
         if self._guard.redacts:
             strip_item(item)
-        self._flow.end_item(item, owner, whole=whole)
-        self._cleaner.item(item, ("item",) if owner is None else ("output", owner))
+        cut = self._flow.end_item(item, owner, whole=whole)
+        if cut:
+            self._gate.leave_out(owner)
+        else:
+            self._cleaner.item(item, ("item",) if owner is None else ("output", owner))
+        return cut
 
     def _edit_part(self, document: dict[str, Any], step: str) -> None:
         self._cleaner.members(document, (), ("part",))

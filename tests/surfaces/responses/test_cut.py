@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from guardproxy.surfaces.responses.cut import blank_call, cut_off
+from guardproxy.surfaces.responses.cut import blank_call, cut_off, drop_cut_calls
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,7 @@ from guardproxy.surfaces.responses.cut import blank_call, cut_off
         (True, False, {"type": "custom_tool_call"}),
         (False, True, {"type": "custom_tool_call"}),
         (False, False, {"type": "function_call", "status": "completed"}),
+        (True, True, {"type": "computer_call", "status": "incomplete"}),
         (False, False, {"type": "message", "status": "incomplete"}),
         (False, False, {"type": ["function_call"]}),
         (False, False, {}),
@@ -47,3 +48,33 @@ def test_a_call_is_cut_off_if_its_item_or_its_response_says_so(expected: bool, w
 def test_what_a_call_would_do_is_taken_out(item: dict[str, Any], blank: dict[str, Any]) -> None:
     blank_call(item)
     assert item == blank
+
+
+@pytest.mark.parametrize("status", ["completed", "incomplete", None])
+def test_a_whole_answer_has_no_call_that_was_cut_off(status: str | None) -> None:
+    said = {"type": "message", "status": "incomplete", "content": []}
+    done = {"type": "function_call", "status": "completed", "arguments": "{}"}
+    cut = [
+        {"type": "function_call", "status": "incomplete", "arguments": '{"cmd": "rm -rf /'},
+        {"type": "shell_call", "status": "in_progress", "action": {"commands": ["rm -rf /"]}},
+        {"type": "computer_call", "status": "incomplete", "action": {"type": "click"}},
+    ]
+    hosted = {"type": "code_interpreter_call", "status": "incomplete", "code": "rm -rf /"}
+    document: Any = {"status": status, "output": [said, cut[0], done, *cut[1:], hosted, "odd"]}
+    drop_cut_calls(document)
+    assert document == {"status": status, "output": [said, done, {**hosted, "code": ""}, "odd"]}
+
+
+def test_a_call_without_a_status_is_as_whole_as_its_response() -> None:
+    call = {"type": "function_call", "arguments": '{"x": 1'}
+    for status, output in (("incomplete", []), ("completed", [call])):
+        document: Any = {"status": status, "output": [dict(call)]}
+        drop_cut_calls(document)
+        assert document["output"] == output
+
+
+@pytest.mark.parametrize("document", [None, [], {}, {"output": None}, {"output": []}])
+def test_what_holds_no_calls_stays_as_it_is(document: Any) -> None:
+    before = repr(document)
+    drop_cut_calls(document)
+    assert before == repr(document)
