@@ -8,7 +8,7 @@ model's own tokenizer can read, so they are opaque, as images are: the policy de
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from guardproxy.core.exchange import ALONE, Opaque, OpaqueKind, Provenance, Segment
@@ -32,8 +32,12 @@ _OPAQUE_TYPES: Final = {
     "file": OpaqueKind.FILE,
     "input_file": OpaqueKind.FILE,
 }
-# Members that hold the bytes of an opaque part themselves, or a link which may do so.
-_BYTES: Final = frozenset({"data", "file_data", "image", "image_base64", "audio"})
+# By kind, members that hold the bytes of an opaque part themselves; and those with a link which may do so.
+_BYTES: Final = {
+    OpaqueKind.IMAGE: frozenset({"image", "image_base64"}),
+    OpaqueKind.AUDIO: frozenset({"data", "audio"}),
+    OpaqueKind.FILE: frozenset({"file_data"}),
+}
 _LINKS: Final = frozenset({"url", "image_url", "file_url", "audio_url", "image", "audio"})
 # Only what really is base64 is bytes; anything else that stands there is text.
 _BASE64: Final = re.compile(r"(?:data:[a-z0-9.+/-]{0,100}(?:;[a-z0-9=-]{1,40})?;base64,)?[A-Za-z0-9+/_\r\n-]*={0,2}")
@@ -97,7 +101,7 @@ class InputReader:
         self.opaque += [Opaque(kind, self._provenance, path) for kind in kinds]
         text_member = _TEXT_MEMBER.get(part.get("type", "text")) if not kinds else None
         if text_member is None:
-            self.segments += _readable(part, path, self._provenance)
+            self.segments += _readable(part, kinds, path, self._provenance)
             return
         for name, value in part.items():
             if name == text_member:
@@ -135,9 +139,11 @@ def _kinds_of(part: dict[str, Any]) -> list[OpaqueKind]:
     return list(dict.fromkeys(kinds))
 
 
-def _readable(part: dict[str, Any], path: Path, provenance: Provenance) -> Iterator[Segment]:
-    """The texts beside the bytes of an opaque part: a file's name, a link; not base64."""
+def _readable(
+    part: dict[str, Any], kinds: Sequence[OpaqueKind], path: Path, provenance: Provenance
+) -> Iterator[Segment]:
+    """The texts beside the bytes of a part of those kinds: a file's name, a link; not base64 where they have theirs."""
     for where, text in walk_strings(part, path, names=True):
-        holds_bytes = where[-1] in _BYTES or (where[-1] in _LINKS and text.startswith("data:"))
-        if not (holds_bytes and _BASE64.fullmatch(text)):
+        linked = where[-1] in _LINKS and text.startswith("data:")
+        if not ((linked or any(where[-1] in _BYTES.get(kind, ()) for kind in kinds)) and _BASE64.fullmatch(text)):
             yield Segment(text, provenance, where)

@@ -28,6 +28,8 @@ FREE: Final = frozenset(
         "input_schema", "logit_bias", "logprobs", "metadata", "output_schema", "parameters", "schema",
     }
 )  # fmt: skip
+# Of those, the ones below which nothing is an API's: an object that looks like one of its parts is none.
+DATA: Final = FREE - {"documents", "input", "logprobs"}
 # The names one level below are the caller's, the values are the API's again.
 _NAMED: Final = frozenset({"configs", "variables"})
 

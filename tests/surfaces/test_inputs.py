@@ -75,6 +75,18 @@ def test_a_part_is_read_and_what_cannot_be_is_named(kinds: list[OpaqueKind], par
     assert "AAAA" not in [segment.text for segment in reader.segments]
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "hologram", "data": "ghpA0b1C2"},
+        {"type": "image_url", "image_url": {"url": "x"}, "data": "ghpA0b1C2"},
+        {"type": "input_audio", "input_audio": {"data": "AAAA", "file_data": "ghpA0b1C2"}},
+    ],
+)
+def test_base64_anywhere_but_where_bytes_stand_is_text(part: dict[str, Any]) -> None:
+    assert "ghpA0b1C2" in texts_of([part])
+
+
 def test_the_parts_of_one_input_are_one_run_and_those_of_another_are_another() -> None:
     two = [{"content": [{"type": "text", "text": "a"}, "b"]}, {"content": "c"}]
     runs = [segment.run for segment in read(two).segments if segment.text in "abc"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from guardproxy.core.inspection import OutputGuard
+from guardproxy.surfaces.chat_completions.opaque import Unread, is_bytes
 from guardproxy.wire.document import replace, walk_strings
 from guardproxy.wire.path import Key, Path, is_word
 
@@ -46,13 +47,13 @@ class Cleaner:
             if cleaned == value:
                 self._labels[member] = value
 
-    def below(self, holder: Any, member: str | int, *, counts: bool = False) -> None:
+    def below(self, holder: Any, member: str | int, *, counts: bool = False, found: Unread = ()) -> None:
         """Strings that arrive at once (metadata, errors, log probabilities), and names; of what the answer `counts`
-        those that are no words of an API, of which it is full.
+        those that are no words of an API, of which it is full. `found` is what of it cannot be read.
         """
         edits: dict[Path, str] = {}
         for path, text in walk_strings(holder[member], (member,), names=True):
-            if counts and isinstance(path[-1], Key) and is_word(text):
+            if (counts and isinstance(path[-1], Key) and is_word(text)) or is_bytes(found, path, text):
                 continue
             cleaned = self._guard.whole(text, path)
             if cleaned != text:

@@ -32,7 +32,7 @@ class DeltaEditor:
         found = withhold(delta, self._guard.lets, (*choice.path, at))
         for member, value in delta.items():
             if isinstance(value, (dict, list)) and member in WHOLE:
-                self._cleaner.below(delta, member)
+                self._cleaner.below(delta, member, found=found)
             elif isinstance(value, (dict, list)):
                 present.update(self._places.edit(choice, (at,), delta, member, found))
             elif found and isinstance(value, str) and is_bytes(found, (member,), value):

@@ -1,8 +1,9 @@
 """What of a chat message no text guard can read: images and other parts, and reasoning that only its provider can read.
 
 They stand in a message's content, in requests and in answers, and in members that other servers add: `images`,
-`reasoning_details`, `thinking_blocks`. The texts beside the bytes are still read: a file's name, a link; only what
-really is base64 is bytes.
+`reasoning_details`, `thinking_blocks`, the pictures of a file in `annotations`. The texts beside the bytes are still
+read: a file's name, a link. Base64 counts as bytes only in the member in which what was found has its bytes: anywhere
+else, and in what no API documents, a key of letters and digits would pass for it.
 """
 
 from __future__ import annotations
@@ -43,15 +44,21 @@ _MEMBERS: Final = {
 }
 _REASONING: Final = frozenset({"reasoning_details", "thinking_blocks"})
 _SEALED: Final = ("data", "encrypted_content")
+_SEALED_TYPES: Final = frozenset({"reasoning.encrypted", "redacted_thinking"})
 _MODALITIES: Final = {"image": OpaqueKind.IMAGE, "audio": OpaqueKind.AUDIO}
 
-# Members that hold the bytes themselves, or links that may.
-_BYTES: Final = frozenset({"data", "file_data", "encrypted_content", "image", "images", "video"})
+# By kind, members that hold the bytes themselves; and members whose links may.
+_BYTES: Final = {
+    OpaqueKind.IMAGE: frozenset({"image", "images"}),
+    OpaqueKind.AUDIO: frozenset({"data"}),
+    OpaqueKind.FILE: frozenset({"file_data"}),
+    OpaqueKind.ENCRYPTED: frozenset(_SEALED),
+}
 _LINKS: Final = frozenset({"url", "image_url", "file_url", "images", "image", "audio_url", "video_url", "video"})
 _BASE64: Final = re.compile(r"(?:data:[a-z0-9.+/-]{0,100}(?:;[a-z0-9=-]{1,40})?;base64,)?[A-Za-z0-9+/_\r\n-]*={0,2}")
 
 # Members of a message that are not its content and may hold what cannot be read.
-BESIDE: Final = _MEMBERS.keys() | _REASONING
+BESIDE: Final = _MEMBERS.keys() | _REASONING | {"annotations"}
 CARRIERS: Final = BESIDE | {"content"}
 _STREAMED: Final = CARRIERS | {"audio"}
 
@@ -75,9 +82,12 @@ def unread(member: str, value: Any) -> Unread:
         return ()
     items = [(item, (member, index)) for index, item in enumerate(value) if isinstance(item, dict)]
     if member in _REASONING:
-        return [(OpaqueKind.ENCRYPTED, path) for item, path in items if any(item.get(name) for name in _SEALED)]
+        sealed = [(item.get("type"), path) for item, path in items if any(item.get(name) for name in _SEALED)]
+        return [(OpaqueKind.ENCRYPTED if kind in _SEALED_TYPES else OpaqueKind.UNKNOWN, path) for kind, path in sealed]
     if member == "content":
         return [(kind, path) for item, path in items for kind in _kinds_of(item)]
+    if member == "annotations":
+        return [found for item, path in items for found in _pictures_of(item, path)]
     return ()
 
 
@@ -110,10 +120,10 @@ def opaques(found: Unread, path: Path, provenance: Provenance) -> Iterator[Opaqu
     return (Opaque(kind, provenance, (*path, *where)) for kind, where in found)
 
 
-def readable(part: dict[str, Any], path: Path, provenance: Provenance) -> Iterator[Segment]:
-    """The texts beside the bytes of a part that cannot be read."""
+def readable(part: dict[str, Any], kind: OpaqueKind, path: Path, provenance: Provenance) -> Iterator[Segment]:
+    """The texts beside the bytes of a part of that kind, which cannot be read."""
     for where, text in walk_strings(part, path, names=True):
-        if not _holds_bytes(where, text):
+        if not _holds_bytes(kind, where, text):
             yield Segment(text, provenance, where)
 
 
@@ -126,12 +136,13 @@ def beside(found: Unread, member: str, value: Any, path: Path, provenance: Prove
 
 def is_bytes(found: Unread, path: Path, text: str) -> bool:
     """Whether a string of a message is bytes of what was found unread."""
-    return any(path[: len(where)] == where for _, where in found) and _holds_bytes(path, text)
+    return any(path[: len(where)] == where and _holds_bytes(kind, path, text) for kind, where in found)
 
 
-def _holds_bytes(path: Path, text: str) -> bool:
+def _holds_bytes(kind: OpaqueKind, path: Path, text: str) -> bool:
     name = [step for step in path if not isinstance(step, int)][-1]
-    return (name in _BYTES or (name in _LINKS and text.startswith("data:"))) and _BASE64.fullmatch(text) is not None
+    linked = name in _LINKS and text.startswith("data:")
+    return (linked or name in _BYTES.get(kind, ())) and _BASE64.fullmatch(text) is not None
 
 
 def _kinds_of(part: dict[str, Any]) -> list[OpaqueKind]:
@@ -139,3 +150,12 @@ def _kinds_of(part: dict[str, Any]) -> list[OpaqueKind]:
     if isinstance(kind, str) and kind not in _READABLE_PARTS:
         return [PARTS.get(kind, OpaqueKind.UNKNOWN)]
     return held_by(part)
+
+
+def _pictures_of(annotation: dict[str, Any], path: Path) -> Iterator[tuple[OpaqueKind, Path]]:
+    """What cannot be read of a file that a server read for the model and tells as an annotation, in parts."""
+    file = annotation.get("file")
+    parts = file.get("content") if isinstance(file, dict) else None
+    for index, part in enumerate(parts if isinstance(parts, list) else ()):
+        if isinstance(part, dict):
+            yield from ((kind, (*path, "file", "content", index)) for kind in _kinds_of(part))

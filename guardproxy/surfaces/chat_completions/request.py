@@ -171,8 +171,9 @@ class _RequestReader:
         if not isinstance(kind, str):
             raise InvalidRequest("each content part must be an object with a type", param=format_path(path))
         text_member = _PART_TEXT.get(kind)
+        unread_as = PARTS.get(kind, OpaqueKind.UNKNOWN)
         if text_member is None:
-            self.opaque.append(Opaque(PARTS.get(kind, OpaqueKind.UNKNOWN), provenance, path))
+            self.opaque.append(Opaque(unread_as, provenance, path))
             for holder, here in ((part, path), (part.get(kind), (*path, kind))):
                 self._refer(holder, "file_id", here)
         else:
@@ -184,7 +185,7 @@ class _RequestReader:
                     raise InvalidRequest("the text of a content part must be a string", param=format_path(here))
                 self.segments.append(Segment(value, provenance, here, self._run))
             elif text_member is None:
-                self.segments += readable({name: value}, path, provenance)
+                self.segments += readable({name: value}, unread_as, path, provenance)
             elif name != "type":
                 self.segments += walk({name: value}, path, provenance)
 

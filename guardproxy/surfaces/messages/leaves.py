@@ -3,7 +3,8 @@
 One walk serves requests, answers and events. Three things it knows beside the catch-all: the input of a call is what a
 model wrote, so its names and long numbers are texts too; some members of some objects hold bytes as base64; and images,
 files and whatever the provider has sealed are something a policy has to decide on, since nobody here can read it.
-Base64 counts as bytes only at those places: anywhere else a key of letters and digits would pass for it.
+Base64 counts as bytes only at those places, and never in metadata or schemas, whatever they look like: a key of letters
+and digits would pass for it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from guardproxy.core.exchange import Opaque, OpaqueKind, Provenance, Segment
+from guardproxy.surfaces.member_names import DATA
 from guardproxy.surfaces.messages.words import MEMBERS, is_own_word
 from guardproxy.wire.document import is_long_number
 from guardproxy.wire.path import Key, Path, is_word
@@ -126,30 +128,32 @@ def opaques(leaves: Leaves, provenance: Provenance) -> Iterator[Opaque]:
         yield Opaque(kind, provenance, path)
 
 
-def _read(value: Any, path: Path, leaves: Leaves, every_name: bool, in_call: bool) -> None:
+def _read(value: Any, path: Path, leaves: Leaves, every_name: bool, in_call: bool, in_data: bool = False) -> None:
     if isinstance(value, list):
         for index, child in enumerate(value):
-            _read_child(None, None, child, (*path, index), leaves, every_name, in_call)
+            _read_child(None, None, child, (*path, index), leaves, every_name, in_call, in_data)
     elif isinstance(value, dict):
-        kind = None if in_call else value.get("type")
-        unread = None if in_call else opaque_kind(value)
+        apart = in_call or in_data
+        kind = None if apart else value.get("type")
+        unread = None if apart else opaque_kind(value)
         if unread is not None:
             leaves.opaque.append((unread, path))
-        calls = not in_call and is_call(value)
+        calls = not apart and is_call(value)
         for name, child in value.items():
             if name not in MEMBERS and (every_name or in_call or not is_word(name)):
                 leaves.texts.append(Leaf((*path, Key(name)), name))
             inside = in_call or (calls and name == "input")
-            _read_child(kind, name, child, (*path, name), leaves, every_name, inside)
+            _read_child(kind, name, child, (*path, name), leaves, every_name, inside, in_data)
 
 
 def _read_child(
-    kind: Any, step: str | int | None, child: Any, here: Path, leaves: Leaves, every_name: bool, in_call: bool
-) -> None:
+    kind: Any, step: str | int | None, child: Any, here: Path, leaves: Leaves, every_name: bool, in_call: bool,
+    in_data: bool = False,
+) -> None:  # fmt: skip
     if isinstance(child, str):
         if in_call or not (is_own_word(step, child) or is_bytes(kind, step, child)):
             leaves.texts.append(Leaf(here, child))
     elif isinstance(child, (dict, list)):
-        _read(child, here, leaves, every_name, in_call)
+        _read(child, here, leaves, every_name, in_call, in_data or step in DATA)
     elif in_call and is_long_number(child):
         leaves.texts.append(Leaf(here, str(child)))

@@ -2,8 +2,8 @@
 
 One walk serves requests, answers and events. Three things it knows beside the catch-all: arguments are JSON in a
 string; some members of some types hold bytes as base64; and such an image, file or sealed reasoning is something a
-policy has to decide on, since nobody can read it. Base64 counts as bytes only at those places: anywhere else a key of
-letters and digits would pass for it.
+policy has to decide on, since nobody can read it. Base64 counts as bytes only at those places, and never in metadata,
+schemas or arguments, whatever they look like: a key of letters and digits would pass for it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from guardproxy.core.exchange import Opaque, OpaqueKind, Provenance, Segment
+from guardproxy.surfaces.member_names import DATA
 from guardproxy.surfaces.responses.words import is_own_word
 from guardproxy.surfaces.texts import read_call, walk
 from guardproxy.wire.document import UndecodableJson, decode, encode, repeats_names
@@ -109,16 +110,18 @@ def _holds_bytes(member: str, text: str) -> bool:
     return (member in _BYTES or (member in _LINKS and text.startswith("data:"))) and is_base64(text)
 
 
-def _read(value: Any, path: Path, leaves: Leaves, every_name: bool, carried: Sequence[str]) -> None:
+def _read(
+    value: Any, path: Path, leaves: Leaves, every_name: bool, carried: Sequence[str], in_data: bool = False
+) -> None:
     if isinstance(value, list):
         for index, child in enumerate(value):
             if isinstance(child, str):
                 leaves.texts.append(Leaf((*path, index), child))
             elif isinstance(child, (dict, list)):
-                _read(child, (*path, index), leaves, every_name, ())
+                _read(child, (*path, index), leaves, every_name, (), in_data)
     elif isinstance(value, dict):
         kind = value.get("type")
-        if isinstance(kind, str) and kind in _CARRIERS:
+        if isinstance(kind, str) and kind in _CARRIERS and not in_data:
             opaque, carried = _CARRIERS[kind]
             if any(value.get(member) is not None for member in carried):
                 leaves.opaque.append((opaque, path))
@@ -131,7 +134,7 @@ def _read(value: Any, path: Path, leaves: Leaves, every_name: bool, carried: Seq
             elif isinstance(child, (dict, list)):
                 # What an `input_audio` holds stands one level deeper, below its own name.
                 inner = carried if name == kind and name in carried else ()
-                _read(child, here, leaves, every_name, inner)
+                _read(child, here, leaves, every_name, inner, in_data or name in DATA)
 
 
 def _read_string(

@@ -39,7 +39,15 @@ IN_CONTENT: list[tuple[dict[str, Any], OpaqueKind, Path]] = [
     ({"content": [{**TEXT, "image_url": PICTURE["image_url"]}]}, OpaqueKind.IMAGE, ("content", 0)),
     ({"content": [{"type": "input_audio", "input_audio": {"data": BYTES}}]}, OpaqueKind.AUDIO, ("content", 0)),
     ({"content": [{"type": "file", "file": {"file_data": BYTES}}]}, OpaqueKind.FILE, ("content", 0)),
+    (
+        {"annotations": [{"type": "file", "file": {"hash": "x", "content": [TEXT, PICTURE]}}]},
+        OpaqueKind.IMAGE,
+        ("annotations", 0, "file", "content", 1),
+    ),
+]
+UNHEARD_OF: list[tuple[dict[str, Any], OpaqueKind, Path]] = [
     ({"content": [{"type": "hologram", "data": BYTES}]}, OpaqueKind.UNKNOWN, ("content", 0)),
+    ({"reasoning_details": [{"type": "reasoning.dream", "data": BYTES}]}, OpaqueKind.UNKNOWN, ("reasoning_details", 0)),
 ]
 READABLE: list[dict[str, Any]] = [
     {"content": "x", "images": None, "reasoning_details": [], "encrypted_content": ""},
@@ -71,7 +79,16 @@ def test_a_request_says_what_of_it_cannot_be_read(message: dict[str, Any], kind:
     assert [(kind, Provenance.TOOL, ("messages", 0, *path))] == list(found.opaque)
 
 
-@pytest.mark.parametrize(("message", "kind", "path"), BESIDE + IN_CONTENT, ids=str)
+@pytest.mark.parametrize(("message", "kind", "path"), UNHEARD_OF, ids=str)
+def test_what_no_api_documents_cannot_be_read_but_its_strings_are(
+    message: dict[str, Any], kind: OpaqueKind, path: Path
+) -> None:
+    found = read_response(answer(message))
+    assert [(kind, Provenance.MODEL, ("choices", 0, "message", *path))] == list(found.opaque)
+    assert [segment for segment in found.segments if BYTES in segment.text]
+
+
+@pytest.mark.parametrize(("message", "kind", "path"), BESIDE + IN_CONTENT + UNHEARD_OF, ids=str)
 def test_a_stream_ends_at_what_cannot_be_read_unless_the_policy_lets_it_pass(
     message: dict[str, Any], kind: OpaqueKind, path: Path
 ) -> None:
@@ -83,7 +100,7 @@ def test_a_stream_ends_at_what_cannot_be_read_unless_the_policy_lets_it_pass(
     assert {kind.value: 1} == guard.verdict().coverage.skipped
 
 
-@pytest.mark.parametrize(("message", "kind", "path"), BESIDE + IN_CONTENT, ids=str)
+@pytest.mark.parametrize(("message", "kind", "path"), BESIDE + IN_CONTENT + UNHEARD_OF, ids=str)
 def test_what_the_policy_lets_pass_goes_out_in_its_event_as_it_came(
     message: dict[str, Any], kind: OpaqueKind, path: Path
 ) -> None:
@@ -108,6 +125,31 @@ def test_text_beside_an_unread_part_is_read_even_where_bytes_would_stand() -> No
     assert "hidden" in [segment.text for segment in found.segments]
     named = read_response(answer({"images": [{"type": "image_url", "image_url": {"url": "https://x.test/?q=a b"}}]}))
     assert "https://x.test/?q=a b" in [segment.text for segment in named.segments]
+
+
+# Looks like base64, stands where bytes of another kind would, or of none.
+KEY = "ghpA0b1C2d3E4f5G6h7"
+IN_DISGUISE: list[dict[str, Any]] = [
+    {"content": [{"type": "hologram", "data": KEY}]},
+    {"content": [{"type": "image_url", "image_url": {"url": "https://x.test"}, "data": KEY}]},
+    {"content": [{"type": "image_url", "image_url": {"url": "https://x.test", "file_data": KEY}}]},
+    {"content": [{"type": "file", "file": {"file_data": BYTES, "data": KEY}}]},
+    {"content": [{"type": "input_audio", "input_audio": {"data": BYTES, "encrypted_content": KEY}}]},
+    {"reasoning_details": [{"type": "reasoning.text", "text": "x", "data": KEY}]},
+    {"annotations": [{"type": "file", "file": {"content": [{**PICTURE, "data": KEY}]}}]},
+    {"video": [{"data": KEY}]},
+]
+
+
+@pytest.mark.parametrize("message", IN_DISGUISE, ids=str)
+def test_base64_anywhere_but_where_bytes_stand_is_text(message: dict[str, Any]) -> None:
+    assert KEY in [segment.text for segment in read_response(answer(message)).segments]
+    document = {"model": "m", "messages": [{"role": "user", "content": "x", **message}]}
+    assert KEY in [segment.text for segment in read_request(document, operator=False).segments]
+    guard = OutputGuard(make_kit({"key": KEY}).policy())
+    stream = ChatStream(guard)
+    frames = b"".join([*stream.feed(event(chunk(part(0, message)))), *stream.finish()])
+    assert KEY.encode() not in frames and b"[KEY]" in frames
 
 
 @pytest.mark.parametrize(

@@ -99,3 +99,12 @@ def test_leaves_become_segments_and_opaque_parts_of_one_provenance() -> None:
     leaves = read_leaves([{"type": "image", "source": {"type": "url", "url": "u"}}])
     assert [(one.text, one.provenance) for one in segments(leaves.texts, Provenance.TOOL)] == [("u", Provenance.TOOL)]
     assert [(one.kind, one.path) for one in opaques(leaves, Provenance.TOOL)] == [(OpaqueKind.IMAGE, (0,))]
+
+
+@pytest.mark.parametrize("place", ["metadata", "parameters", "input_schema"])
+def test_what_looks_like_a_part_of_the_api_in_data_is_data(place: str) -> None:
+    sealed = {"type": "compaction", "encrypted_content": "ghpA0b1C2"}
+    assert "ghpA0b1C2" not in [leaf.text for leaf in read_leaves([sealed]).texts]
+    leaves = read_leaves({place: {"x": [sealed]}})
+    assert "ghpA0b1C2" in [leaf.text for leaf in leaves.texts]
+    assert leaves.opaque == []

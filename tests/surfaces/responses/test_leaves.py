@@ -95,3 +95,12 @@ def test_members_and_names_can_be_left_out() -> None:
     leaves = without(read_leaves(value, ("at",), every_name=True), ("at",), {"y"}, {"x", "y"})
     assert [leaf.text for leaf in leaves.texts] == ["1", "odd", "3"]
     assert leaves.opaque == []
+
+
+@pytest.mark.parametrize("place", ["metadata", "parameters", "input_schema"])
+def test_what_looks_like_a_part_of_the_api_in_data_is_data(place: str) -> None:
+    sealed = {"type": "reasoning", "encrypted_content": "ghpA0b1C2"}
+    assert "ghpA0b1C2" not in [leaf.text for leaf in read_leaves([sealed]).texts]
+    leaves = read_leaves({place: {"x": [sealed]}})
+    assert "ghpA0b1C2" in [leaf.text for leaf in leaves.texts]
+    assert leaves.opaque == []
