@@ -17,9 +17,11 @@ from guardproxy.gateway.body import read_body
 from guardproxy.gateway.routes import Passage
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.upstream import UpstreamReply
+from guardproxy.surfaces.foreign_errors import is_about_credentials
 from guardproxy.surfaces.further import FURTHER
 
 _DEFAULT_TYPE: Final = "application/octet-stream"
+_MOST_READ: Final = 64 * 1024  # of a refusal, before it goes on
 _CONTENT_TYPE: Final = re.compile(r"[!-~][ -~]{0,200}[!-~]")
 
 
@@ -54,11 +56,7 @@ async def pass_uninspected(running: Running, passage: Passage) -> web.StreamResp
 
 
 async def _pass_on(running: Running, reply: UpstreamReply) -> web.StreamResponse:
-    if reply.status in (401, 403):
-        raise UpstreamUnavailable(
-            "the upstream refused guardproxy's own credentials; its operator has to mend the upstream key",
-            reason="credentials",
-        )
+    said = await _refusal_of(reply)
     draft = running.draft
     draft.status = reply.status
     if reply.status >= 400:
@@ -66,7 +64,7 @@ async def _pass_on(running: Running, reply: UpstreamReply) -> web.StreamResponse
     headers = {**running.headers(reply, {COVERAGE: "none"}), "content-type": reply.content_type}
     response = web.StreamResponse(status=reply.status, headers=headers)
     try:
-        piece = await reply.read()  # the first one before the head, so that a failure can still be an error
+        piece = said or await reply.read()  # the first one before the head, so that a failure can still be an error
         await response.prepare(running.request)
         while piece:
             piece = running.gateway.scrub(piece)
@@ -82,3 +80,20 @@ async def _pass_on(running: Running, reply: UpstreamReply) -> web.StreamResponse
         return response
     await response.write_eof()
     return response
+
+
+async def _refusal_of(reply: UpstreamReply) -> bytes:
+    """What was read of a 403, which may be about the request or about the key it was asked with; else nothing.
+
+    Raises `UpstreamUnavailable` where the upstream refused guardproxy's own key: no caller can mend that.
+    """
+    said = b""
+    if reply.status == 403:
+        while len(said) < _MOST_READ and (piece := await reply.read()):
+            said += piece
+    if reply.status == 401 or is_about_credentials(said.decode("utf-8", "replace")):
+        raise UpstreamUnavailable(
+            "the upstream refused guardproxy's own credentials; its operator has to mend the upstream key",
+            reason="credentials",
+        )
+    return said

@@ -29,6 +29,11 @@ _ABOUT_KEY: Final = re.compile(
     re.IGNORECASE,
 )
 
+_ABOUT_CREDENTIALS: Final = re.compile(
+    r"(?<![a-z])(?:api[ _-]?keys?|credentials?|access token|bearer|unauthori[sz]ed|authenticat(?:ion|ed|e))(?![a-z])",
+    re.IGNORECASE,
+)
+
 
 def message_of(document: dict[str, Any]) -> str | None:
     """The error's words; None if it has none that can be read."""
@@ -52,6 +57,11 @@ def is_about_content(document: Any) -> bool:
         return True
     message = told.get("message") if told is error else message_of(document)
     return isinstance(message, str) and bool(_ABOUT_CONTENT.search(message)) and not _ABOUT_KEY.search(message)
+
+
+def is_about_credentials(said: str) -> bool:
+    """Whether the body of a 403, in whatever form, speaks of the key it was asked with."""
+    return _ABOUT_CREDENTIALS.search(said) is not None
 
 
 def _faults(detail: Any) -> Iterator[str]:

@@ -68,6 +68,7 @@ async def test_the_upstreams_key_does_not_go_out() -> None:
     ("reply", "refusal"),
     [
         (lambda: Reply(b"{}", status=401), (502, "upstream_unavailable")),
+        (lambda: Reply(b'{"error": "Invalid API', b' key"}', status=403), (502, "upstream_unavailable")),
         (lambda: Reply(UpstreamUnavailable("gone")), (502, "upstream_unavailable")),
     ],
 )
@@ -82,6 +83,23 @@ async def test_an_error_of_the_upstream_is_passed_on_in_its_words() -> None:
         answer = await post(on)
         assert (answer.status, answer.body) == (404, b"no such file")
         assert on.record["error_code"] == "upstream_404"
+
+
+@pytest.mark.parametrize(
+    "said", [(b'{"error": {"message": "This file is of', b' another project", "code": "x"}}'), (b"no",), (b"",)]
+)
+async def test_a_refusal_that_is_not_about_the_key_is_passed_on_in_its_words(said: tuple[bytes, ...]) -> None:
+    async with data_plane(lambda: Reply(*said, status=403), OPEN) as on:
+        answer = await post(on)
+        assert (answer.status, answer.body) == (403, b"".join(said))
+        assert on.record["error_code"] == "upstream_403"
+
+
+async def test_a_long_refusal_is_passed_on_whole() -> None:
+    long = [b"x" * 40_000] * 5
+    async with data_plane(lambda: Reply(*long, status=403), OPEN) as on:
+        answer = await post(on)
+        assert (answer.status, answer.body, answer.complete) == (403, b"".join(long), True)
 
 
 async def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from guardproxy.surfaces.foreign_errors import is_about_content, message_of
+from guardproxy.surfaces.foreign_errors import is_about_content, is_about_credentials, message_of
 from tests.support.strategies import json_values
 
 
@@ -71,3 +71,19 @@ def test_any_document_can_be_asked(document: Any) -> None:
     assert is_about_content(document) in (True, False)
     if isinstance(document, dict):
         assert message_of(document) is None or isinstance(message_of(document), str)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("Invalid API key", True),
+        ('{"error": {"code": "invalid_api_key", "message": "x"}}', True),
+        ("Unauthorized", True),
+        ("authentication failed", True),
+        ("this file is of another project", False),
+        ("blocked by moderation", False),
+        ("", False),
+    ],
+)
+def test_a_refusal_is_about_the_credentials_if_it_speaks_of_them(said: str, expected: bool) -> None:
+    assert is_about_credentials(said) is expected
