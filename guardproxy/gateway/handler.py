@@ -120,20 +120,23 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
     if surface.read_request is None:
         return await _relay_target(running, route, watching)
 
-    document = await _read_document(running, surface, choice)
+    document = await _read_document(running, route, choice)
     reading, labels = await _understand(running, surface, document)
     tools = await _guard(running, surface, document, reading, labels)
     return await relay(running, route, encode(document), reading, tools)
 
 
-async def _read_document(running: Running, surface: Surface, choice: Choice) -> Any:
+async def _read_document(running: Running, route: Route, choice: Choice) -> Any:
     """The body, parsed; from here on the policy is the one its members ask for."""
-    gateway, draft = running.gateway, running.draft
+    gateway, draft, surface = running.gateway, running.draft, route.surface
     raw = await read_body(running.request, choice.body_bytes, gateway.bounds.body_s)
     draft.bytes_in = len(raw)
     started = time.perf_counter_ns()
     # Parsing a large body, and more so saying what is wrong with it, must not hold up everybody else.
     document = parse_strict(raw) if len(raw) < _LARGE_BODY else await asyncio.to_thread(parse_strict, raw)
+    if route.deployment and isinstance(document, dict) and document.get("model") is None:
+        document["model"] = route.deployment
+        raw = encode(document)
     draft.lap("guard_request", started)
     if choice.conditions:
         draft.policy = choice.among(facts_of(running.principal, surface.name, document))

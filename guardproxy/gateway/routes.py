@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from guardproxy.errors import InvalidRequest, MethodNotAllowed, NotAllowed, RouteNotFound
+from guardproxy.gateway.azure import AZURE, azure_path
 from guardproxy.surfaces import SURFACES, Surface
 from guardproxy.surfaces.further import METHODS, QUERY, find_further
 from guardproxy.surfaces.query import Query, read_query, write_query
@@ -25,7 +26,8 @@ _MODEL: Final = r"[A-Za-z0-9][\w.:@-]{0,99}(?:/[A-Za-z0-9][\w.:@-]{0,99}){0,3}"
 class Route(NamedTuple):
     """A surface, the path to ask the upstream for (below its base URL), and the route's name in logs.
 
-    `target` is the id that stands in the path, `query` what may be said beside it.
+    `target` is the id that stands in the path, `query` what may be said beside it. `deployment`: the model of a body
+    that names none.
     """
 
     surface: Surface
@@ -33,6 +35,7 @@ class Route(NamedTuple):
     template: str
     target: str = ""
     query: Query = ()
+    deployment: str = ""
 
 
 class Passage(NamedTuple):
@@ -75,6 +78,14 @@ def find_route(method: str, raw_path: str, headers: Mapping[str, str]) -> Route 
     """
     if "upgrade" in headers:
         raise NotAllowed("WebSocket and other upgrades are refused: they cannot be inspected", code="upgrade_refused")
+    azure = azure_path(raw_path) if raw_path.startswith(AZURE) else None
+    if azure is not None:
+        route = _find(method, PREFIX + azure.path)
+        return route._replace(deployment=azure.deployment) if isinstance(route, Route) else route
+    return _find(method, raw_path)
+
+
+def _find(method: str, raw_path: str) -> Route | Passage:
     path, _, query = raw_path.partition("?")
     route = _EXACT.get((method, path))
     if route is not None:
