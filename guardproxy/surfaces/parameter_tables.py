@@ -189,6 +189,12 @@ _CONVERSATION: Final[Mapping[str, Denied]] = {
     "truncation_side": Denied(_CUTS),
 }
 
+IN_MESSAGES: Final[Mapping[str, Denied]] = {
+    "prefix": Denied("the model would go on with this message as its own"),
+    "partial": Denied("the model would go on with this message as its own"),
+}
+"""Members of a chat's messages. A policy allows them as `messages.prefix`."""
+
 DENIED: Final[Mapping[str, Mapping[str, Denied]]] = {
     "chat_completions": {
         **_EVERYWHERE,

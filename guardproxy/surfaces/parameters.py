@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from guardproxy.core.policy import ParameterRules, UnknownParameters
 from guardproxy.errors import InvalidRequest
 from guardproxy.surfaces.member_names import find_renamed
-from guardproxy.surfaces.parameter_tables import DENIED, DIALECTS, OFFICIAL, Denied
+from guardproxy.surfaces.parameter_tables import DENIED, DIALECTS, IN_MESSAGES, OFFICIAL, Denied
 from guardproxy.wire.path import Path, format_path
 
 # The codes OpenAI uses for the same two cases.
@@ -49,6 +49,7 @@ class ParameterVerdict(NamedTuple):
 
 NO_RULES: Final = ParameterRules()
 _FINE: Final = ParameterVerdict()
+_MARKED: Final = frozenset({"chat_completions", "messages"})
 
 
 def judge_parameters(document: Any, surface: str, rules: ParameterRules = NO_RULES) -> ParameterVerdict:
@@ -59,11 +60,13 @@ def judge_parameters(document: Any, surface: str, rules: ParameterRules = NO_RUL
     table = _TABLES[surface]
     if not isinstance(document, dict):
         return _FINE
-    renamed = find_renamed(document)
-    if renamed is None and not rules.deny and _is_plain(document, table):
+    renamed, marked = find_renamed(document), _marked_messages(document) if surface in _MARKED else ()
+    if renamed is None and not marked and not rules.deny and _is_plain(document, table):
         return _FINE  # the usual case
     judge = _Judge(table, rules)
     judge.look(document, (), "")
+    for path in marked:
+        judge.refuse_marked(path)
     if renamed is not None:
         judge.refuse_renamed(*renamed)
     return ParameterVerdict(tuple(judge.strip), tuple(judge.refused))
@@ -167,6 +170,12 @@ class _Judge:
             elif name in self._holders and isinstance(value, dict):
                 self.look(value, path, f"{name}.")
 
+    def refuse_marked(self, path: Path) -> None:
+        """A member of a message that makes the model take the message for its own words."""
+        name = str(path[-1])
+        if f"messages.{name}" not in self._rules.allow:
+            self._refuse(path, f"{IN_MESSAGES[name].reason}; a policy can allow it under parameters.allow")
+
     def refuse_renamed(self, path: Path, known: str) -> None:
         self._refuse(path, f"it differs from '{known}' only in the case of its letters")
 
@@ -185,6 +194,18 @@ class _Judge:
     def _refuse(self, path: Path, reason: str) -> None:
         message = f"the parameter '{format_path(path)}' is refused: {reason}"
         self.refused.append(RefusedParameter(path, message, UNSUPPORTED))
+
+
+def _marked_messages(document: Mapping[str, Any]) -> list[Path]:
+    """Members of messages that may be denied and are there."""
+    messages = document.get("messages")
+    return [
+        ("messages", index, name)
+        for index, message in enumerate(messages if isinstance(messages, list) else ())
+        if isinstance(message, dict) and not IN_MESSAGES.keys().isdisjoint(message)
+        for name in sorted(IN_MESSAGES.keys() & message)
+        if not _is_harmless(message[name], IN_MESSAGES[name])
+    ]
 
 
 def _is_harmless(value: Any, denied: Denied) -> bool:

@@ -28,6 +28,23 @@ def refused(verdict: ParameterVerdict) -> list[Any]:
 
 # ---------------------------------------------------------------- what would defeat the guard
 
+
+@pytest.mark.parametrize("name", ["prefix", "partial"])
+@pytest.mark.parametrize("surface", [CHAT, "messages"])
+def test_a_message_that_the_model_would_go_on_with_is_refused_unless_the_policy_allows_it(
+    surface: str, name: str
+) -> None:
+    def messages(value: Any) -> list[Any]:
+        return [{"role": "user", "content": "x"}, {"role": "assistant", "content": "Sure, ", name: value}]
+
+    assert refused(judged(surface, messages=messages(True))) == [("messages", 1, name)]
+    assert "go on with this message" in judged(surface, messages=messages(1)).refused[0].message
+    for harmless in (False, None):
+        assert judged(surface, messages=messages(harmless)) == ParameterVerdict()
+    allowed = ParameterRules(allow=frozenset({f"messages.{name}"}))
+    assert judged(surface, allowed, messages=messages(True)) == ParameterVerdict()
+
+
 DEFEATING: list[tuple[str, str, Any]] = [
     (CHAT, "chat_template", "{{ messages }}"),
     (CHAT, "continue_final_message", True),
