@@ -51,7 +51,7 @@ def refuse_opaque(policy: Policy, opaque: Iterable[Opaque]) -> list[Finding]:
     return [
         Finding(OPAQUE + item.kind.value, Severity.MEDIUM, item.provenance, item.path, 0, 0)
         for item in opaque
-        if policy.opaque.get(item.kind, Action.BLOCK) is Action.BLOCK
+        if not item.passes and policy.opaque.get(item.kind, Action.BLOCK) is Action.BLOCK
     ]
 
 

@@ -59,6 +59,21 @@ class Opaque(NamedTuple):
     provenance: Provenance
     path: Path
 
+    @property
+    def passes(self) -> bool:
+        """Whether it passes under every policy, and is only told."""
+        return False
+
+
+class Seal(Opaque):
+    """A provider's seal on something that was read."""
+
+    __slots__ = ()
+
+    @property
+    def passes(self) -> bool:
+        return True
+
 
 class Turn(NamedTuple):
     """A message as the caller labelled it. `role` is a claim, made by a member of what stands at `path`.

@@ -12,7 +12,7 @@ from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 
 from guardproxy.core.allowance import MATCHING_WORK, Allowance, run_through, scan_within, too_dear, work_of
 from guardproxy.core.context import refuse_opaque
-from guardproxy.core.exchange import NO_RULE, Coverage, Opaque, OpaqueKind, Provenance, Segment
+from guardproxy.core.exchange import NO_RULE, Coverage, Opaque, OpaqueKind, Provenance, Seal, Segment
 from guardproxy.core.masking import masked, masks_of_runs
 from guardproxy.core.memo import Memo
 from guardproxy.core.policy import Policy, Rule
@@ -238,9 +238,9 @@ class OutputGuard:
                 found += spans
         return found
 
-    def lets(self, kind: OpaqueKind, path: Path) -> bool:
+    def lets(self, kind: OpaqueKind, path: Path, *, seals: bool = False) -> bool:
         """Note content at `path` that nobody can read; whether the policy lets it through. If not, the answer ends."""
-        item = Opaque(kind, Provenance.MODEL, path)
+        item = (Seal if seals else Opaque)(kind, Provenance.MODEL, path)
         if item in self._unread:
             return True
         if len(self._unread) < MAX_FINDINGS:

@@ -1,7 +1,12 @@
-"""The catch-all and tool calls: shared by requests, whole responses and streams."""
+"""The catch-all and tool calls: shared by requests, whole responses and streams.
+
+A provider may sign a call it made (`extra_content.google.thought_signature`): the call is read, its signature passes
+as it is.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -13,6 +18,8 @@ from guardproxy.wire.path import INSIDE_JSON, Path
 _CALL_MEMBERS: Final = frozenset({"id", "type", "index", "function", "custom", "name", "arguments", "input"})
 _GROWING: Final = frozenset({"arguments", "input"})
 _CALL_TYPES: Final = ("function", "custom")
+_SIGNATURE: Final = ("extra_content", "google", "thought_signature")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{1,200000}={0,2}")
 
 
 def walk(
@@ -50,8 +57,28 @@ def read_call(call: dict[str, Any], path: Path, provenance: Provenance) -> Itera
         elif name in _GROWING and not isinstance(value, str):  # some servers write the object itself
             yield from walk(value, here, provenance, numbers=True)
         elif name not in _CALL_MEMBERS:
-            yield from walk({name: value}, path, provenance)
+            for segment in walk({name: value}, path, provenance):
+                if not is_signature(segment.path, segment.text):
+                    yield segment
         elif isinstance(value, dict):
             yield from read_call(value, here, provenance)
         elif not (name == "type" and value in _CALL_TYPES):
             yield from walk(value, here, provenance)
+
+
+def is_signature(path: Path, text: str) -> bool:
+    """Whether a string at that path of a call, or of a message, is what its provider signed it with."""
+    return path[-3:] == _SIGNATURE and _BASE64.fullmatch(text) is not None
+
+
+def signatures(holder: Any, path: Path) -> Iterator[Path]:
+    """Where a message at `path` has such signatures: on itself and on its calls."""
+    if not isinstance(holder, dict):
+        return
+    calls = holder.get("tool_calls")
+    signed = [(holder, path)]
+    signed += [(call, (*path, "tool_calls", at)) for at, call in enumerate(calls if isinstance(calls, list) else ())]
+    for one, where in signed:
+        if isinstance(one, dict) and "extra_content" in one:
+            found = walk_strings(one["extra_content"], (*where, _SIGNATURE[0]))
+            yield from (place for place, text in found if is_signature(place, text))

@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from guardproxy.core.exchange import OpaqueKind
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.surfaces.chat_completions.cleaning import Cleaner
 from guardproxy.surfaces.chat_completions.items import forms_of, key_of
 from guardproxy.surfaces.chat_completions.opaque import Unread, is_bytes
 from guardproxy.surfaces.chat_completions.plain import DELTA_LABELS, OpenChoice
 from guardproxy.surfaces.chat_completions.signed import SIGNATURE, signature_holds
+from guardproxy.surfaces.texts import is_signature
 from guardproxy.wire.document import replace, walk_strings
 from guardproxy.wire.path import Path, Step
 
@@ -65,6 +67,8 @@ class Places:
                 edits[path] = self._guard.whole(text, (*choice.path, *key))
             elif is_bytes(found, path, text):
                 continue
+            elif is_signature(path, text):
+                self._guard.lets(OpaqueKind.ENCRYPTED, (*choice.path, *key), seals=True)
             else:
                 if key not in choice.channels:
                     begun.append(path)

@@ -9,7 +9,17 @@ from __future__ import annotations
 from typing import Any, Final
 
 from guardproxy.core.context import KNOWN_ROLES, is_operator_role
-from guardproxy.core.exchange import ALONE, Opaque, OpaqueKind, Provenance, Reference, RequestReading, Segment, Turn
+from guardproxy.core.exchange import (
+    ALONE,
+    Opaque,
+    OpaqueKind,
+    Provenance,
+    Reference,
+    RequestReading,
+    Seal,
+    Segment,
+    Turn,
+)
 from guardproxy.core.separation.documents import is_document_name
 from guardproxy.errors import InvalidRequest
 from guardproxy.surfaces.chat_completions.opaque import (
@@ -24,7 +34,7 @@ from guardproxy.surfaces.chat_completions.opaque import (
 )
 from guardproxy.surfaces.facts import count_fact, flag_fact, text_fact, wants_usage
 from guardproxy.surfaces.other_models import other_models
-from guardproxy.surfaces.texts import read_call, walk
+from guardproxy.surfaces.texts import is_signature, read_call, signatures, walk
 from guardproxy.wire.path import Path, format_path
 
 # What the application sets up, as long as the caller may speak as the operator.
@@ -117,6 +127,7 @@ class _RequestReader:
         return Provenance.TOOL if role in ("tool", "function") else Provenance.USER
 
     def _read_message(self, message: dict[str, Any], path: Path, provenance: Provenance) -> None:
+        self.opaque += (Seal(OpaqueKind.ENCRYPTED, provenance, where) for where in signatures(message, path))
         for name, value in message.items():
             here = (*path, name)
             if name == "content":
@@ -141,7 +152,8 @@ class _RequestReader:
                     self._refer(value, "id", here)
                     self.opaque.append(Opaque(OpaqueKind.AUDIO, provenance, here))
             else:
-                self.segments += walk({name: value}, path, provenance)
+                below = walk({name: value}, path, provenance)
+                self.segments += (one for one in below if not is_signature(one.path, one.text))
 
     def _refer(self, holder: Any, member: str, path: Path) -> None:
         """Note a file or an answer that is stored on the server and named here."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from guardproxy.core.exchange import Opaque, OpaqueKind, Provenance, ResponseReading, Segment
+from guardproxy.core.exchange import Opaque, OpaqueKind, Provenance, ResponseReading, Seal, Segment
 from guardproxy.surfaces.chat_completions.opaque import CARRIERS, beside, opaques, unread
-from guardproxy.surfaces.texts import read_call, walk
+from guardproxy.surfaces.texts import is_signature, read_call, signatures, walk
 from guardproxy.wire.path import Key, Path, is_word
 
 # Names that need no look: most of what an answer has.
@@ -114,6 +114,7 @@ def _read_choice(choice: Any, path: Path, segments: list[Segment], opaque: list[
 
 
 def _read_reply(message: dict[str, Any], path: Path, segments: list[Segment], opaque: list[Opaque]) -> None:
+    opaque += (Seal(OpaqueKind.ENCRYPTED, Provenance.MODEL, where) for where in signatures(message, path))
     for name, value in message.items():
         here = (*path, name)
         if name not in _NAMES:
@@ -137,4 +138,5 @@ def _read_reply(message: dict[str, Any], path: Path, segments: list[Segment], op
             opaque.append(Opaque(OpaqueKind.AUDIO, Provenance.MODEL, here))
             segments += walk({k: v for k, v in value.items() if k != "data"}, here, Provenance.MODEL)
         elif value is not None:
-            segments += walk(value, here, Provenance.MODEL)
+            below = walk(value, here, Provenance.MODEL)
+            segments += (one for one in below if not is_signature(one.path, one.text))

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any, Final
 
+from guardproxy.core.exchange import OpaqueKind
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock
 from guardproxy.errors import RequestError, UpstreamUnavailable
@@ -40,6 +41,7 @@ from guardproxy.surfaces.chat_completions.plain import LABELS, REASONS, OpenChoi
 from guardproxy.surfaces.chat_completions.response import strip_choice_copies, strip_tokens
 from guardproxy.surfaces.hidden_usage import hide_usage
 from guardproxy.surfaces.openai_errors import error_event
+from guardproxy.surfaces.texts import signatures
 from guardproxy.wire.document import UndecodableJson, decode, get, replace
 from guardproxy.wire.path import Path
 from guardproxy.wire.sse import DONE, SseEvent
@@ -328,5 +330,9 @@ class ChatStream:
             self.characters += len(cleaned)
             return cleaned
 
-        frames = [own_event(self._last, index, {"delta": delta}) for delta in choice.calls.release(reason, clean)]
+        frames = []
+        for delta in choice.calls.release(reason, clean):
+            for where in signatures(delta, path):
+                self._guard.lets(OpaqueKind.ENCRYPTED, where, seals=True)
+            frames.append(own_event(self._last, index, {"delta": delta}))
         return [] if self._guard.blocked else frames

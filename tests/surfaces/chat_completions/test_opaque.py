@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from guardproxy.core.context import refuse_opaque
 from guardproxy.core.exchange import OpaqueKind, Provenance
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import Policy
@@ -150,6 +151,39 @@ def test_base64_anywhere_but_where_bytes_stand_is_text(message: dict[str, Any]) 
     stream = ChatStream(guard)
     frames = b"".join([*stream.feed(event(chunk(part(0, message)))), *stream.finish()])
     assert KEY.encode() not in frames and b"[KEY]" in frames
+
+
+SIGNED = {"google": {"thought_signature": KEY}}
+SIGNED_MESSAGES: list[dict[str, Any]] = [
+    {"content": "x", "extra_content": SIGNED},
+    {
+        "tool_calls": [
+            {"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"},
+             "extra_content": SIGNED}
+        ]
+    },
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("message", SIGNED_MESSAGES, ids=str)
+def test_a_signature_on_what_was_read_passes_as_it_is_under_every_policy_and_is_told(message: dict[str, Any]) -> None:
+    kit = make_kit({"key": KEY})
+    found = read_response(answer(message))
+    assert KEY not in [segment.text for segment in found.segments]
+    assert [item.kind for item in found.opaque] == [OpaqueKind.ENCRYPTED]
+    document = {"model": "m", "messages": [{"role": "assistant", **message}]}
+    assert [item.kind for item in read_request(document, operator=False).opaque] == [OpaqueKind.ENCRYPTED]
+    assert refuse_opaque(kit.policy(opaque={}), found.opaque) == []
+    guard = OutputGuard(kit.policy(opaque={}))
+    stream = ChatStream(guard)
+    frames = [*stream.feed(event(chunk(part(0, message)))), *stream.feed(event(chunk(part(0, {}, "tool_calls"))))]
+    assert b"".join(frames).count(KEY.encode()) == 1
+    assert (guard.blocked, guard.verdict().coverage.skipped) == (None, {"encrypted": 1})
+
+
+def test_what_stands_in_place_of_a_signature_and_is_none_is_text() -> None:
+    odd = {"content": "x", "extra_content": {"google": {"thought_signature": "a key, in words"}, "other": KEY}}
+    assert {"a key, in words", KEY} <= {segment.text for segment in read_response(answer(odd)).segments}
 
 
 @pytest.mark.parametrize(
