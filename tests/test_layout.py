@@ -16,6 +16,7 @@ ELSEWHERE = {"__main__.py": "test_main.py"}
 ABOUT_MORE = {
     "policyfile/test_shipped_policies.py",
     "surfaces/test_dialects.py",
+    "surfaces/test_joined.py",
     "surfaces/test_planted.py",
     "surfaces/test_surfaces.py",
 }

@@ -49,6 +49,7 @@ class OpaqueKind(StrEnum):
     FILE = "file"
     TOKENS = "tokens"
     ENCRYPTED = "encrypted"
+    HOSTED = "hosted"
     UNKNOWN = "unknown"
 
 
@@ -100,6 +101,13 @@ class NamedModel(NamedTuple):
     path: Path
 
 
+class NamedServer(NamedTuple):
+    """A server, a connector or a tunnel that a request names at `path` for the upstream to ask."""
+
+    name: str
+    path: Path
+
+
 class RequestReading(NamedTuple):
     """What a surface read out of a request: every text with its provenance, and the few facts the proxy acts on.
 
@@ -107,7 +115,7 @@ class RequestReading(NamedTuple):
     `choices`. `stream_usage`: the caller wants a stream to end with the tokens it used. `documents` are the places the
     caller labelled as documents in the request itself. `state` is what the request refers to that is stored on the
     server. `background`: the answer is made later and fetched. `starting_after`: of a stream only events with a higher
-    number are wanted. `other_models`: asked beside the `model`.
+    number are wanted. `other_models`: asked beside the `model`. `servers`: the upstream is to ask them.
     """
 
     model: str
@@ -125,6 +133,7 @@ class RequestReading(NamedTuple):
     background: bool = False
     starting_after: int | None = None
     other_models: tuple[NamedModel, ...] = ()
+    servers: tuple[NamedServer, ...] = ()
 
     @property
     def characters(self) -> int:

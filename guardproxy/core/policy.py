@@ -155,6 +155,7 @@ class RequestLimits:
 
     `inputs` are prompts or texts that are answered one by one, `choices` the answers to each.
 
+    `mcp_servers`: those a request may name, by URL, or by id for connectors and tunnels.
     `matching_work`: the steps that a character of a request, or of an answer, may cost (`guardproxy.core.allowance`).
     """
 
@@ -169,6 +170,11 @@ class RequestLimits:
     images: int | None = None
     files: int | None = None
     models: tuple[str, ...] = ()
+    mcp_servers: tuple[str, ...] = ()
+
+    def allows_server(self, name: str) -> bool:
+        """Whether a request may have the upstream ask this server: one of `mcp_servers`, with `*` for any text."""
+        return any(fnmatchcase(name.lower(), _literal(server)) for server in self.mcp_servers)
 
     def allows_model(self, name: str) -> bool:
         """Whether a request may ask for this model; `*` in `models` is any text, and none there is any model."""

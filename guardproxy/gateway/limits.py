@@ -23,12 +23,16 @@ def check_limits(limits: RequestLimits, reading: RequestReading, names: MemberNa
 
 
 def check_content(limits: RequestLimits, reading: RequestReading, names: MemberNames) -> None:
-    """Raises `NotAllowed` for a model the policy does not name, `InvalidRequest` for too many images or files."""
+    """Raises `NotAllowed` for a model or server the policy does not name, `InvalidRequest` for too many pictures."""
     if limits.models:
         for name, path in ((reading.model, ("model",)), *reading.other_models):
             if not limits.allows_model(name):
                 why = "the policy does not let requests to this model through"
                 raise NotAllowed(why, param=format_path(path), code="model_not_allowed")
+    for server in reading.servers:
+        if not limits.allows_server(server.name):
+            why = "the policy does not let the upstream ask this server; it can allow it under limits.mcp_servers"
+            raise NotAllowed(why, param=format_path(server.path), code="mcp_server_not_allowed")
     if reading.opaque and not (limits.images is None and limits.files is None):
         kinds = Counter(item.kind for item in reading.opaque)
         _check(names.messages, "images", kinds[OpaqueKind.IMAGE], limits.images)

@@ -89,13 +89,16 @@ class WrittenOverride(Written):
 
 
 class WrittenOpaque(Written):
-    """Content a text guard cannot read. What is not mentioned is blocked."""
+    """Content a text guard cannot read. What is not mentioned is blocked, but tools that the upstream runs."""
 
     image: PassWord = Field("block", description="pictures")
     audio: PassWord = Field("block", description="sound")
     file: PassWord = Field("block", description="attached files")
     tokens: PassWord = Field("block", description="text as token numbers")
     encrypted: PassWord = Field("block", description="content that only the upstream can read")
+    hosted: PassWord = Field(
+        "allow", description="tools the upstream runs itself, below: what they read and do is not seen here"
+    )
     unknown: PassWord = Field("block", description="a content part of a type guardproxy does not know")
 
 
@@ -133,6 +136,11 @@ class WrittenLimits(Written):
     files: Annotated[int, Field(ge=0)] | None = Field(None, description="files in messages")
     models: tuple[Text, ...] = Field(
         (), description="names of models, with `*`; requests to others are answered 403 `model_not_allowed`"
+    )
+    mcp_servers: tuple[Text, ...] = Field(
+        (),
+        description="MCP servers a request may have the upstream ask, by URL with `*`, or by the id of a connector or "
+        "tunnel; others are answered 403 `mcp_server_not_allowed`",
     )
 
 

@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardproxy.core import allowance
-from guardproxy.core.exchange import NamedModel, Opaque, OpaqueKind, Provenance, RequestReading, Segment, Turn
+from guardproxy.core.exchange import (
+    NamedModel,
+    NamedServer,
+    Opaque,
+    OpaqueKind,
+    Provenance,
+    RequestReading,
+    Segment,
+    Turn,
+)
 from guardproxy.core.policy import Detector, OnBlock, Policy, RequestLimits
 from guardproxy.detectors import DETECTORS
 from guardproxy.errors import InvalidRequest, NotAllowed
@@ -203,3 +212,26 @@ def dear(per_character: int | None, **changes: Any) -> Policy:
     looks: Detector = technique.build([("own.odd", technique.options(pattern="x[a-z]{0,200}1"))])
     limits = RequestLimits(matching_work=per_character)
     return small(limits=limits, detectors=dict.fromkeys(Provenance, (looks,)), masking=(looks,), **changes)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "name", "passes"),
+    [
+        ((), "https://mcp.example.com/sse", False),
+        (("https://mcp.example.com/*",), "https://mcp.example.com/sse", True),
+        (("https://mcp.example.com/*",), "https://MCP.example.com/sse", True),
+        (("https://mcp.example.com/*",), "https://mcp.example.com.evil.test/sse", False),
+        (("https://mcp.example.com/*",), "", False),
+        (("connector_gmail",), "connector_gmail", True),
+        (("connector_gmail",), "connector_dropbox", False),
+        (("*",), "", True),
+    ],
+)
+def test_only_servers_that_the_policy_names_may_be_asked(allowed: tuple[str, ...], name: str, passes: bool) -> None:
+    sent = reading(1)._replace(servers=(NamedServer(name, ("tools", 0, "server_url")),))
+    if passes:
+        check_content(RequestLimits(mcp_servers=allowed), sent, NAMES)
+        return
+    with pytest.raises(NotAllowed) as caught:
+        check_content(RequestLimits(mcp_servers=allowed), sent, NAMES)
+    assert (caught.value.code, caught.value.param) == ("mcp_server_not_allowed", "tools[0].server_url")

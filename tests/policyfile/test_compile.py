@@ -152,7 +152,8 @@ def test_context_opaque_limits_and_quotas_are_what_was_written(tmp_path: Path) -
         )
     )
     assert (policy.context.operator_messages, policy.context.unknown_roles) == (OperatorMessages.NOBODY, Action.ALLOW)
-    assert {OpaqueKind.IMAGE} == {kind for kind, action in policy.opaque.items() if action is Action.ALLOW}
+    passing = {kind for kind, action in policy.opaque.items() if action is Action.ALLOW}
+    assert passing == {OpaqueKind.IMAGE, OpaqueKind.HOSTED}
     assert set(OpaqueKind) == set(policy.opaque)
     assert (policy.limits.messages, policy.limits.body_bytes, policy.limits.tools) == (7, 20 * MAX_BYTES, None)
     assert (Quota(Metric.TOKENS, 3600, 5), Quota(Metric.REQUESTS, 1, 2)) == policy.quotas

@@ -33,6 +33,7 @@ from guardproxy.surfaces.chat_completions.opaque import (
     unread,
 )
 from guardproxy.surfaces.facts import count_fact, flag_fact, text_fact, wants_usage
+from guardproxy.surfaces.hosted import read_hosted
 from guardproxy.surfaces.other_models import other_models
 from guardproxy.surfaces.texts import is_signature, read_call, signatures, walk
 from guardproxy.wire.path import Path, format_path
@@ -64,12 +65,13 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
     reader = _RequestReader(operator)
     reader.read_messages(document.get("messages"))
     reader.read_rest(document)
+    hosted = read_hosted(document, Provenance.OPERATOR if operator else Provenance.USER)
     return RequestReading(
         model=text_fact(document, "model"),
         stream=flag_fact(document, "stream"),
         segments=tuple(reader.segments),
         turns=tuple(reader.turns),
-        opaque=tuple(reader.opaque),
+        opaque=(*reader.opaque, *hosted.tools),
         state=tuple(reader.state),
         tools=_length(document, "tools") + _length(document, "functions"),
         choices=count_fact(document, "n") or 1,
@@ -77,6 +79,7 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
         stream_usage=wants_usage(document),
         documents=tuple(reader.documents),
         other_models=other_models(document),
+        servers=hosted.servers,
     )
 
 

@@ -22,6 +22,7 @@ from guardproxy.core.exchange import OpaqueKind
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock
 from guardproxy.errors import RequestError, UpstreamUnavailable
+from guardproxy.surfaces.chat_completions.beside import Beside, append_rest, rest_of
 from guardproxy.surfaces.chat_completions.bounds import Bounds
 from guardproxy.surfaces.chat_completions.cleaning import Cleaner
 from guardproxy.surfaces.chat_completions.conversation import calls_of
@@ -32,17 +33,16 @@ from guardproxy.surfaces.chat_completions.events import (
     forwarded,
     goes_on,
     own_event,
-    own_event_beside,
     usage_event,
 )
 from guardproxy.surfaces.chat_completions.items import nest
 from guardproxy.surfaces.chat_completions.places import WHOLE, Places
-from guardproxy.surfaces.chat_completions.plain import LABELS, REASONS, OpenChoice, PlainEvent, ShortWay
+from guardproxy.surfaces.chat_completions.plain import REASONS, OpenChoice, PlainEvent, ShortWay
 from guardproxy.surfaces.chat_completions.response import strip_choice_copies, strip_tokens
 from guardproxy.surfaces.hidden_usage import hide_usage
 from guardproxy.surfaces.openai_errors import error_event
 from guardproxy.surfaces.texts import signatures
-from guardproxy.wire.document import UndecodableJson, decode, get, replace
+from guardproxy.wire.document import UndecodableJson, decode
 from guardproxy.wire.path import Path
 from guardproxy.wire.sse import DONE, SseEvent
 
@@ -63,7 +63,7 @@ class ChatStream:
         self._short_way = ShortWay(self._choices, self._labels)
         self._cleaner = Cleaner(guard, self._labels)
         self._bounds = Bounds()
-        self._beside = OpenChoice()  # what grows beside the choices, where no API has a text
+        self._beside = Beside(guard, self._cleaner, self._channel, self._labels, CHUNK_OBJECT)
         self._delta = DeltaEditor(guard, self._cleaner, self._channel)
         self._places = Places(guard, self._cleaner, self._channel)
         self.usage: Any = None
@@ -114,7 +114,7 @@ class ChatStream:
             return []
         self._done = True
         frames = [frame for index, choice in self._open() for frame in self._flush(index, choice, {})]
-        frames += self._end_beside({}, {})
+        frames += self._beside.end(self._last)
         return self._blocked(frames) if self._guard.blocked else frames
 
     def error_event(self, error: RequestError, request_id: str) -> bytes:
@@ -137,7 +137,7 @@ class ChatStream:
         for index, choice in self._open():
             frames += self._flush(index, choice, {})
             frames += self._release_calls(index, choice, None)
-        return [*frames, *self._end_beside({}, {})]
+        return [*frames, *self._beside.end(self._last)]
 
     def _open(self) -> list[tuple[int, OpenChoice]]:
         return [(index, choice) for index, choice in sorted(self._choices.items()) if not choice.finished]
@@ -163,25 +163,14 @@ class ChatStream:
         if self._guard.redacts:
             strip_tokens(document)
         self._cleaner.names(document)
-        present: dict[Path, Path] = {}
-        for member, value in document.items():
-            if member == "choices" and isinstance(value, list):
-                continue
-            if value == CHUNK_OBJECT and member == "object":
-                self._labels[member] = CHUNK_OBJECT  # the API's own word, which no rule is about
-            elif isinstance(value, str) and member in LABELS:
-                self._cleaner.label(document, member, value)
-            elif isinstance(value, (str, dict, list)) and member in WHOLE:
-                self._cleaner.below(document, member, counts=member == "usage")
-            elif isinstance(value, (str, dict, list)):
-                present.update(self._places.edit(self._beside, (), document, member))
+        self._beside.edit(document)
         if isinstance(document.get("choices"), list):  # last: events of our own repeat what stands beside them
-            present.update(self._edit_choices(document, document["choices"], frames))
+            self._edit_choices(document, document["choices"], frames)
         if document.get("error"):
             self.failed = True
             self._end_all(frames)
         if document.get("error") or (document.get("usage") and not document.get("choices")):  # the last of a stream
-            frames += self._end_beside(document, present)
+            frames += self._beside.end(self._last, document)
         if isinstance(document.get("usage"), dict):
             self.usage = document["usage"]
         return frames
@@ -192,25 +181,12 @@ class ChatStream:
             frames += self._flush(index, choice, {})
             choice.finished = self._guard.blocked is None
 
-    def _end_beside(self, document: dict[str, Any], present: Mapping[Path, Path]) -> list[bytes]:
-        """All texts beside the choices end, in this event or before it."""
-        if self._beside.finished:
-            return []
-        frames = []
-        self._append_rest(self._beside, document, present)
-        for key, text in self._rest(self._beside, present):
-            frames.append(own_event_beside(self._last, nest(key, text, self._beside.forms)))
-        self._beside.finished = self._guard.blocked is None
-        return frames
-
-    def _edit_choices(self, document: dict[str, Any], choices: list[Any], frames: list[bytes]) -> dict[Path, Path]:
-        """The keys of the texts that grew where no choice is, and where they stand."""
-        present: dict[Path, Path] = {}
+    def _edit_choices(self, document: dict[str, Any], choices: list[Any], frames: list[bytes]) -> None:
         if document.get("object") == CHUNK_OBJECT:  # Azure's annotations come with an empty one, and clients drop those
             self._last = document
         for position, value in enumerate(choices):
             if not isinstance(value, dict):
-                present.update(self._places.edit(self._beside, ("choices",), choices, position))
+                self._beside.edit_odd(choices, position)
                 continue
             index = value.get("index", position)
             if not isinstance(index, int):
@@ -220,7 +196,6 @@ class ChatStream:
                 self._bounds.add_choice()
                 choice = self._choices[index] = OpenChoice(("choices", index))
             self._edit_choice(index, choice, value, frames, fails=bool(document.get("error")))
-        return present
 
     def _edit_choice(
         self, index: int, choice: OpenChoice, value: dict[str, Any], frames: list[bytes], *, fails: bool
@@ -271,19 +246,11 @@ class ChatStream:
         self, index: int, choice: OpenChoice, value: dict[str, Any], present: dict[Path, Path], frames: list[bytes]
     ) -> None:
         frames += self._flush(index, choice, present)
-        self._append_rest(choice, value, present)
+        self.characters += append_rest(choice, value, present)
         if choice.cited and self._guard.blocked is None:  # behind the text, which stands in this event
             delta = value.get("delta")
             value["delta"] = {**delta} if isinstance(delta, dict) else {}
             value["delta"]["annotations"] = [*value["delta"].get("annotations", ()), *self._cited(choice)]
-
-    def _append_rest(self, choice: OpenChoice, value: dict[str, Any], present: Mapping[Path, Path]) -> None:
-        """Texts that stand in the event at hand end there."""
-        for key, path in present.items():
-            text = choice.channels[key].finish()
-            if text:
-                self.characters += len(text)
-                replace(value, {path: get(value, path) + text})
 
     def _channel(self, choice: OpenChoice, key: Path, text: str) -> str:
         """Feed one channel; what of its text may go out now."""
@@ -301,7 +268,8 @@ class ChatStream:
 
     def _flush(self, index: int, choice: OpenChoice, present: Container[Path]) -> Iterator[bytes]:
         """The choice's held text, channel by channel, except channels whose text stands in the event at hand."""
-        for key, text in self._rest(choice, present):
+        for key, text in rest_of(choice, present):
+            self.characters += len(text)
             yield own_event(self._last, index, nest(key, text, choice.forms))
         if choice.cited and not present and self._guard.blocked is None:
             yield own_event(self._last, index, {"delta": {"annotations": self._cited(choice)}})
@@ -310,14 +278,6 @@ class ChatStream:
         """The citations that waited for the end of the content."""
         content = choice.channels.get(("delta", "content"), choice.channels.get(("message", "content")))
         return [annotation for annotation, _ in choice.cited.take(content, ended=True)]
-
-    def _rest(self, choice: OpenChoice, present: Container[Path]) -> Iterator[tuple[Path, str]]:
-        for key, channel in choice.channels.items():
-            if key not in present:
-                text = channel.finish()
-                if text:
-                    self.characters += len(text)
-                    yield key, text
 
     def _release_calls(self, index: int, choice: OpenChoice, reason: Any) -> list[bytes]:
         """The choice's calls; none of them when one is blocked, since they were meant together."""

@@ -17,16 +17,17 @@ from typing import Any, Final
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock
 from guardproxy.errors import RequestError, UpstreamUnavailable
+from guardproxy.surfaces.chat_completions.beside import Beside, append_rest, rest_of
 from guardproxy.surfaces.chat_completions.bounds import Bounds
 from guardproxy.surfaces.chat_completions.cleaning import Cleaner
-from guardproxy.surfaces.chat_completions.events import forwarded, own_event_beside, usage_event
+from guardproxy.surfaces.chat_completions.events import forwarded, usage_event
 from guardproxy.surfaces.chat_completions.items import nest
 from guardproxy.surfaces.chat_completions.places import WHOLE, Places
 from guardproxy.surfaces.chat_completions.plain import OpenChoice
 from guardproxy.surfaces.completions.response import strip_choice_copies
 from guardproxy.surfaces.hidden_usage import hide_usage
 from guardproxy.surfaces.openai_errors import error_event
-from guardproxy.wire.document import UndecodableJson, decode, encode, get, replace
+from guardproxy.wire.document import UndecodableJson, decode, encode
 from guardproxy.wire.path import Path
 from guardproxy.wire.sse import DONE, SseEvent, encode_event
 
@@ -34,8 +35,6 @@ _DONE_FRAME: Final = b"data: [DONE]\n\n"
 _OBJECT: Final = "text_completion"
 # What a frame made by us takes over from the upstream's.
 _SKELETON: Final = ("id", "object", "created", "model", "system_fingerprint")
-# Strings of an event that stand the same in each of them.
-_LABELS: Final = frozenset({"id", "object", "model", "system_fingerprint", "service_tier", "provider"})
 _REASONS: Final = frozenset({"stop", "length", "content_filter", "abort", ""})
 # A chat's members: whose text is not told apart here.
 _MESSAGES: Final = ("delta", "message")
@@ -52,7 +51,7 @@ class CompletionStream:
         self._labels: dict[str, str] = {"object": _OBJECT}  # the API's own word, which no rule is about
         self._cleaner = Cleaner(guard, self._labels)
         self._bounds = Bounds()
-        self._beside = OpenChoice()  # what grows beside the choices
+        self._beside = Beside(guard, self._cleaner, self._grow, self._labels, _OBJECT)
         self._places = Places(guard, self._cleaner, self._grow)
         self._done = False
         self.hides_usage = False
@@ -85,7 +84,7 @@ class CompletionStream:
             return []
         self._done = True
         frames = [frame for index, choice in self._open() for frame in self._flush(index, choice, ())]
-        frames += self._end_beside({}, {})
+        frames += self._beside.end(self._last)
         return self._blocked(frames) if self._guard.blocked else frames
 
     def error_event(self, error: RequestError, request_id: str) -> bytes:
@@ -114,23 +113,14 @@ class CompletionStream:
         if self._guard.redacts:
             strip_choice_copies(document)
         self._cleaner.names(document)
-        present: dict[Path, Path] = {}
-        for member, value in document.items():
-            if member == "choices" and isinstance(value, list):
-                continue
-            if isinstance(value, str) and member in _LABELS:
-                self._cleaner.label(document, member, value)
-            elif isinstance(value, (str, dict, list)) and member in WHOLE:
-                self._cleaner.below(document, member, counts=member == "usage")
-            elif isinstance(value, (str, dict, list)):
-                present.update(self._places.edit(self._beside, (), document, member))
+        self._beside.edit(document)
         if isinstance(document.get("choices"), list):  # last: events of our own repeat what stands beside them
-            present.update(self._edit_choices(document, document["choices"], frames))
+            self._edit_choices(document, document["choices"], frames)
         if document.get("error"):
             self.failed = True
             self._end_all(frames)
         if document.get("error") or (document.get("usage") and not document.get("choices")):  # the last of a stream
-            frames += self._end_beside(document, present)
+            frames += self._beside.end(self._last, document)
         if isinstance(document.get("usage"), dict):
             self.usage = document["usage"]
         return frames
@@ -141,22 +131,11 @@ class CompletionStream:
             frames += self._flush(index, choice, ())
             choice.finished = self._guard.blocked is None
 
-    def _end_beside(self, document: dict[str, Any], present: Mapping[Path, Path]) -> list[bytes]:
-        """All texts beside the choices end, in this event or before it."""
-        if self._beside.finished:
-            return []
-        self._append_rest(self._beside, document, present)
-        rest = list(self._rest(self._beside, present))
-        self._beside.finished = self._guard.blocked is None
-        return [own_event_beside(self._last, nest(key, text, self._beside.forms)) for key, text in rest]
-
-    def _edit_choices(self, document: dict[str, Any], choices: list[Any], frames: list[bytes]) -> dict[Path, Path]:
-        """The keys of the texts that grew where no choice is, and where they stand."""
+    def _edit_choices(self, document: dict[str, Any], choices: list[Any], frames: list[bytes]) -> None:
         self._last = document
-        present: dict[Path, Path] = {}
         for position, value in enumerate(choices):
             if not isinstance(value, dict):
-                present.update(self._places.edit(self._beside, ("choices",), choices, position))
+                self._beside.edit_odd(choices, position)
                 continue
             index = value.get("index", position)
             if not isinstance(index, int):
@@ -168,7 +147,6 @@ class CompletionStream:
                 self._bounds.add_choice()
                 choice = self._choices[index] = OpenChoice(("choices", index))
             self._edit_choice(index, choice, value, frames, fails=bool(document.get("error")))
-        return present
 
     def _edit_choice(
         self, index: int, choice: OpenChoice, value: dict[str, Any], frames: list[bytes], *, fails: bool
@@ -207,12 +185,7 @@ class CompletionStream:
         self, index: int, choice: OpenChoice, value: dict[str, Any], present: Mapping[Path, Path], frames: list[bytes]
     ) -> None:
         frames += self._flush(index, choice, present)
-        self._append_rest(choice, value, present)
-
-    def _append_rest(self, choice: OpenChoice, value: dict[str, Any], present: Mapping[Path, Path]) -> None:
-        """Texts that stand in the event at hand end there."""
-        for key, path in present.items():
-            replace(value, {path: get(value, path) + self._counted(choice.channels[key].finish())})
+        self.characters += append_rest(choice, value, present)
 
     def _grow(self, choice: OpenChoice, key: Path, text: str) -> str:
         """Feed one channel; what of its text may go out now."""
@@ -228,15 +201,9 @@ class CompletionStream:
 
     def _flush(self, index: int, choice: OpenChoice, present: Container[Path]) -> Iterator[bytes]:
         """The choice's held text, channel by channel, except channels whose text stands in the event at hand."""
-        for key, text in self._rest(choice, present):
+        for key, text in rest_of(choice, present):
+            self.characters += len(text)
             yield self._own_event(index, nest(key, text, choice.forms))
-
-    def _rest(self, choice: OpenChoice, present: Container[Path]) -> Iterator[tuple[Path, str]]:
-        for key, channel in choice.channels.items():
-            if key not in present:
-                text = self._counted(channel.finish())
-                if text:
-                    yield key, text
 
     def _counted(self, text: str) -> str:
         self.characters += len(text)

@@ -13,6 +13,7 @@ from guardproxy.core.context import KNOWN_ROLES, is_operator_role
 from guardproxy.core.exchange import ALONE, Opaque, OpaqueKind, Provenance, RequestReading, Segment, Turn
 from guardproxy.errors import InvalidRequest
 from guardproxy.surfaces.facts import count_fact, flag_fact, members_of, references_at, text_fact
+from guardproxy.surfaces.hosted import read_hosted
 from guardproxy.surfaces.messages.blocks import BLOCKS, BlockKind
 from guardproxy.surfaces.messages.leaves import opaque_kind, opaques, read_leaves, read_member, segments
 from guardproxy.surfaces.messages.state import server_state
@@ -38,17 +39,19 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
     reader.read_messages(members.get("messages"))
     reader.read_rest(members)
     stream = flag_fact(members, "stream")
+    hosted = read_hosted(members, Provenance.OPERATOR if operator else Provenance.USER, in_messages=True)
     return RequestReading(
         model=text_fact(members, "model"),
         stream=stream,
         segments=tuple(reader.segments),
         turns=tuple(reader.turns),
-        opaque=tuple(reader.opaque),
+        opaque=(*reader.opaque, *hosted.tools),
         tools=reader.tools,
         output_tokens=count_fact(members, "max_tokens", least=0),
         stream_usage=stream,  # streams of this API always end with it
         state=tuple(references_at(members, server_state(members))),
         other_models=other_models(document),
+        servers=hosted.servers,
     )
 
 

@@ -81,6 +81,20 @@ def opaques(leaves: Leaves, provenance: Provenance) -> Iterator[Opaque]:
         yield Opaque(kind, provenance, path)
 
 
+def unread_in_event(document: dict[str, Any], step: str) -> Iterator[tuple[OpaqueKind, Path]]:
+    """What an event of a stream brings that nobody can read, at the place it has in the response."""
+    spoken = document.get("type") == "response.audio.delta"
+    if step == "delta" and isinstance(document.get("delta"), str) and not spoken:
+        return  # nearly all events
+    index = document.get("output_index")
+    base: Path = ("output", index) if type(index) is int else ()
+    unread = read_leaves(document).opaque
+    if spoken:
+        unread.append((OpaqueKind.AUDIO, ("delta", "data")))
+    for kind, path in unread:
+        yield kind, (*base, *path[1:])
+
+
 def without(leaves: Leaves, path: Path, apart: Collection[str], names: Collection[str]) -> Leaves:
     """The leaves of an object at `path` without some of its members, and without members' names the API has given."""
     at = len(path)

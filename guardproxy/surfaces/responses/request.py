@@ -12,6 +12,7 @@ from guardproxy.core.context import KNOWN_ROLES, is_operator_role
 from guardproxy.core.exchange import ALONE, Opaque, OpaqueKind, Provenance, RequestReading, Segment, Turn
 from guardproxy.errors import InvalidRequest
 from guardproxy.surfaces.facts import count_fact, flag_fact, references_at
+from guardproxy.surfaces.hosted import read_hosted
 from guardproxy.surfaces.other_models import other_models
 from guardproxy.surfaces.responses.items import ITEM_MEMBERS, ITEMS, PART_TEXT, ItemKind
 from guardproxy.surfaces.responses.leaves import named, opaques, read_leaves, segments, without
@@ -59,18 +60,20 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
     reader.read_tools(document.get("tools"), ("tools",), reader.operator)
     reader.read_rest(document)
     stream = flag_fact(document, "stream")
+    hosted = read_hosted(document, Provenance.OPERATOR if operator else Provenance.USER)
     return RequestReading(
         model=_model(document),
         stream=stream,
         segments=tuple(reader.segments),
         turns=tuple(reader.turns),
-        opaque=tuple(reader.opaque),
+        opaque=(*reader.opaque, *hosted.tools),
         tools=reader.tools,
         output_tokens=count_fact(document, "max_output_tokens"),
         stream_usage=stream,  # streams of this API always end with it
         state=tuple(references_at(document, server_state(document))),
         background=flag_fact(document, "background"),
         other_models=other_models(document),
+        servers=hosted.servers,
     )
 
 

@@ -25,7 +25,6 @@ _WITHIN: Final = ("input", "tools", "prompt", "image")
 _IDS: Final = frozenset(
     {
         "file_id", "file_ids", "vector_store_id", "vector_store_ids", "container", "container_id", "skill_id",
-        "connector_id", "tunnel_id",
     }
 )  # fmt: skip
 # Members that hold what an item of a type is about; without any of them its id names it.

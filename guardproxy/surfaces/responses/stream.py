@@ -27,7 +27,7 @@ from guardproxy.surfaces.responses.ending import end_blocked
 from guardproxy.surfaces.responses.events import Writer
 from guardproxy.surfaces.responses.families import family_of, family_of_part, owner_of, split_type, undocumented
 from guardproxy.surfaces.responses.flow import TextFlow
-from guardproxy.surfaces.responses.leaves import is_base64, read_leaves
+from guardproxy.surfaces.responses.leaves import is_base64, unread_in_event
 from guardproxy.surfaces.responses.response import strip_item, strip_part, strip_tokens
 from guardproxy.surfaces.responses.shown import Shown
 from guardproxy.surfaces.responses.state import made
@@ -91,11 +91,13 @@ class ResponsesStream:
         if self._tell_made is not None:
             for thing in (document.get("response"), document.get("item")):
                 self._tell_made(made(thing))
-        self._note_unread(document, step)
+        for unread, path in unread_in_event(document, step):
+            if unread is not OpaqueKind.AUDIO or not self._guard.redacts:  # then it is taken out
+                self._guard.lets(unread, path)
         if step == "added" or self._gate.judges or self._gate.waits:
             return [*self._gated(event, document, (family, step)), *self._blocked()]
         goes_out = self._edit(document, family, step)
-        frames = self._sent()
+        frames = self._written(self._own())
         if goes_out:
             frames += self._writer.forward(event, document)
             self._shown.take(document, step)
@@ -115,16 +117,6 @@ class ResponsesStream:
     def error_event(self, error: RequestError, request_id: str) -> bytes:
         """The error that ends this stream, in the form its clients raise."""
         return self._writer.error(error, request_id)
-
-    def _sent(self) -> list[bytes]:
-        before, self._flow.before = self._flow.before, []
-        self.characters = self._flow.characters
-        return [frame for document in before for frame in self._own_frames(document)]
-
-    def _own_frames(self, document: dict[str, Any]) -> list[bytes]:
-        if "annotation" in document:  # it had to wait
-            self._shown.take(document, "added")
-        return self._writer.own(document)
 
     def _gated(self, event: SseEvent, document: dict[str, Any], kind: tuple[str, str]) -> list[bytes]:
         """What goes out of an event while a call may be undecided."""
@@ -148,7 +140,9 @@ class ResponsesStream:
         frames: list[bytes] = []
         for event, document, step, goes_out in passed:
             if event is None:
-                frames += self._own_frames(document) if goes_out else []
+                if "annotation" in document:  # it had to wait
+                    self._shown.take(document, "added")
+                frames += self._writer.own(document) if goes_out else []
             elif goes_out:
                 frames += self._writer.forward(event, document)
                 self._shown.take(document, step)
@@ -172,20 +166,6 @@ class ResponsesStream:
             for document in end_blocked(self._shown, self._flow.channels, usage)
             for frame in self._writer.own(document)
         ]
-
-    def _note_unread(self, document: dict[str, Any], step: str) -> None:
-        """What this event brings that nobody can read, at the place it has in the response."""
-        spoken = document.get("type") == "response.audio.delta"
-        if step == "delta" and isinstance(document.get("delta"), str) and not spoken:
-            return  # nearly all events
-        index = document.get("output_index")
-        base: Path = ("output", index) if type(index) is int else ()
-        unread = read_leaves(document).opaque
-        if spoken:
-            unread.append((OpaqueKind.AUDIO, ("delta", "data")))
-        for kind, path in unread:
-            if kind is not OpaqueKind.AUDIO or not self._guard.redacts:  # then it is taken out
-                self._guard.lets(kind, (*base, *path[1:]))
 
     def _edit(self, document: dict[str, Any], family: str, step: str) -> bool:
         """Edit an event in place and note what goes before it; whether it goes out itself."""

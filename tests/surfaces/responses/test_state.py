@@ -31,8 +31,6 @@ from tests.support.strategies import json_values
         (("tools", 0, "container", "file_ids"), {"tools": [{"container": {"type": "auto", "file_ids": ["f"]}}]}),
         (("tools", 0, "environment", "container_id"), {"tools": [{"environment": {"container_id": "c"}}]}),
         (("image", "file_id"), {"image": {"file_id": "f"}}),
-        (("tools", 0, "tunnel_id"), {"tools": [{"type": "mcp", "tunnel_id": "t"}]}),
-        (("tools", 0, "connector_id"), {"tools": [{"type": "mcp", "connector_id": "c"}]}),
         (("input", 0), {"input": [{"type": "image_generation_call", "id": "ig_1"}]}),
         (("input", 0), {"input": [{"type": "image_generation_call", "id": "ig_1", "size": "auto", "result": None}]}),
         (("input", 0), {"input": [{"type": "reasoning", "id": "rs_1", "summary": []}]}),
