@@ -20,6 +20,7 @@ from guardproxy.core.verdict import Action
 from guardproxy.detectors.pattern import PatternOptions
 from guardproxy.errors import PolicyBlocked, UpstreamUnavailable
 from guardproxy.surfaces.responses import ResponsesStream
+from guardproxy.surfaces.responses.conversation import is_for_caller
 from guardproxy.surfaces.responses.ending import REFUSAL
 from guardproxy.surfaces.responses.words import EVENT_TYPES
 from guardproxy.wire.sse import DONE, SseDecoder, SseEvent
@@ -243,7 +244,10 @@ def test_every_event_of_the_official_union_passes_and_shows_no_secret(model: Any
         quiet = make_kit({"r": "§"})
         held = split(document["type"]) in CALLS and "delta" in document["type"]
         stream = open_stream(quiet)
-        passed = decoded(stream.feed(event(document)) or stream.finish())  # a call waits for its end
+        passed = decoded(stream.feed(event(document)) or stream.finish())
+        if not passed:  # a call whose end never comes, or that was cut off
+            assert is_for_caller(document["item"])
+            return
         assert passed[-1]["type"] == document["type"]
         assert held or _texts(passed[-1]) <= _texts(document)
         stream = open_stream(marks_kit())
