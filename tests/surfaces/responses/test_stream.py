@@ -456,7 +456,7 @@ def test_what_only_repeats_is_no_text_that_grows() -> None:
 
 
 def test_a_secret_in_the_padding_is_hidden() -> None:
-    document = {"type": "response.output_text.delta", **AT, "delta": "x", "obfuscation": "asecret"}
+    document = {"type": "response.output_text.delta", **AT, "delta": "x", "obfuscation": "a1b2c3d4e5f6secret"}
     assert "secret" not in exactly(run(WORDS.policy(), [document]).documents)
 
 
