@@ -113,7 +113,7 @@ class Cleaner:
 
 
 def is_padding(value: str) -> bool:
-    """Whether this is no more than the random padding that hides the length of a delta from whoever watches the network:
+    """Whether this is no more than the random padding that hides the length of a delta from who watches the network:
     too short for a credential.
     """
     return len(value) <= _PADDING and value.isascii() and value.isalnum()
