@@ -169,7 +169,7 @@ class Draft:
             revision=policy.revision if policy else None,
             action=action.word if action is not None else None,
             coverage=request.coverage.plus(response.coverage),
-            features=request.features,
+            features={**request.features, **response.features},
             uninspected=self.uninspected,
             error_code=self.error_code,
             cause=self._cause,
