@@ -43,7 +43,7 @@ def numbered(first: int, *documents: dict[str, Any]) -> list[dict[str, Any]]:
 
 RESPONSE = response_events("Well, ", "hello.")
 TEXT = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Well."}}
-STOP = [
+STOP: list[dict[str, Any]] = [
     {"type": "content_block_stop", "index": 0},
     {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}},
     {"type": "message_stop"},
