@@ -126,8 +126,8 @@ class Draft:
         self.error_code = f"upstream_{status}"
         self._ended_by = Event.UPSTREAM_FAILED if status >= 500 or status == 429 else Event.EXCHANGE_REFUSED
 
-    def failed_in_stream(self) -> None:
-        """The upstream ended its stream with an error object, which was passed on."""
+    def failed_within(self) -> None:
+        """The upstream said with status 200 that it failed, in a stream or a whole answer; that was passed on."""
         self.error_code = "upstream_error"
         self._ended_by = Event.UPSTREAM_FAILED
 
