@@ -54,7 +54,7 @@ fuzz: $(READY) ## 20,000 malformed requests to a running proxy: no failure, no l
 golden: $(READY) ## write anew what comes of each transcript in tests/golden/transcripts; the diff is for you to judge
 	@$(BIN)/python -m tests.transcripts
 
-conformance: $(READY) ## the clients of Node, LangChain and the AI SDK against a running proxy (brings them with pip and npm)
+conformance: $(READY) ## the clients of OpenAI and Anthropic, LangChain and the AI SDK against a running proxy (brings them with pip and npm)
 	@$(BIN)/python -m tests.conformance
 
 clean: ## remove the virtual environment and caches
