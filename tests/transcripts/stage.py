@@ -8,7 +8,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from guardproxy.core.exchange import OpaqueKind
-from guardproxy.core.policy import OnBlock, Policy, ServerState, Unknown
+from guardproxy.core.policy import (
+    Context,
+    OnBlock,
+    OperatorMessages,
+    Policy,
+    RequestLimits,
+    ServerState,
+    SurfaceRules,
+    Unknown,
+)
+from guardproxy.core.quota import Metric, Quota
 from guardproxy.core.verdict import Action
 from guardproxy.errors import UpstreamUnavailable
 from tests.support.caller import Answer, ask
@@ -58,7 +68,7 @@ async def play(transcript: Transcript, secret: str = SECRET, *, bytewise: bool =
 
 
 def policy_of(transcript: Transcript) -> Policy:
-    """The small policy of the tests, in which nothing that cannot be read passes, but for what the transcript says."""
+    """The small policy of the tests, in which only pictures pass unread, but for what the transcript says."""
     changes: dict[str, Any] = {}
     for name, value in transcript.policy.items():
         match name:
@@ -70,6 +80,16 @@ def policy_of(transcript: Transcript) -> Policy:
                 changes[name] = ServerState(value)
             case "opaque":
                 changes[name] = {OpaqueKind(kind): Action.ALLOW for kind in value.split(",")}
+            case "operator_messages":
+                changes["context"] = Context(OperatorMessages(value))
+            case "messages":
+                changes["limits"] = RequestLimits(messages=int(value))
+            case "tokens":
+                changes["quotas"] = (Quota(Metric.TOKENS, 60, int(value)),)
+            case "closed":
+                changes["surfaces"] = {value: SurfaceRules(open=False)}
+            case "uninspected":
+                changes["surfaces"] = {value: SurfaceRules(uninspected=True)}
             case _:
                 raise ValueError(f"{transcript.name}: nothing is known of {name}")
     return small(**changes)
@@ -116,7 +136,7 @@ def _told_request(sent: Sent) -> str:
 
 def _told_record(record: Mapping[str, Any]) -> Iterator[str]:
     yield str(record["event"])
-    for name in ("action", "direction", "extent", "rules", "features", "error_code"):
+    for name in ("action", "direction", "extent", "uninspected", "rules", "features", "error_code"):
         if name in record:
             yield f"{name}: {_listed(record[name])}"
     for name, counts in record.get("coverage", {}).items():

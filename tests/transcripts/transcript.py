@@ -103,7 +103,8 @@ class Message:
     def read(text: str) -> Message:
         head, _, body = text.partition("\n\n")
         first, *lines = head.split("\n")
-        return Message(first, dict(line.split(": ", 1) for line in lines), body)
+        named = (line.partition(":") for line in lines)
+        return Message(first, {name: value.strip() for name, _, value in named}, body)
 
     def told(self) -> str:
         head = "\n".join([self.first, *(f"{name}: {value}" for name, value in self.headers.items())])
