@@ -96,9 +96,7 @@ class WrittenOpaque(Written):
     file: PassWord = Field("block", description="attached files")
     tokens: PassWord = Field("block", description="text as token numbers")
     encrypted: PassWord = Field("block", description="content that only the upstream can read")
-    hosted: PassWord = Field(
-        "allow", description="tools the upstream runs itself, below: what they read and do is not seen here"
-    )
+    hosted: PassWord = Field("allow", description="tools that the upstream runs itself, below")
     unknown: PassWord = Field("block", description="a content part of a type guardproxy does not know")
 
 
@@ -114,6 +112,11 @@ class WrittenAnswers(Written):
         "finish",
         description="the same for an answer that a hard quota ends; `finish`: with `finish_reason: length` where the "
         "surface has such words",
+    )
+    unknown_events: Literal["pass", "strip", "reject"] = Field(
+        "pass",
+        description="what becomes of an event of a stream whose type no API documents: `pass` (inspected like all "
+        "text), `strip`, or `reject` (the answer ends as `on_block` says)",
     )
 
 
@@ -137,11 +140,7 @@ class WrittenLimits(Written):
     models: tuple[Text, ...] = Field(
         (), description="names of models, with `*`; requests to others are answered 403 `model_not_allowed`"
     )
-    mcp_servers: tuple[Text, ...] = Field(
-        (),
-        description="MCP servers a request may have the upstream ask, by URL with `*`, or by the id of a connector or "
-        "tunnel; others are answered 403 `mcp_server_not_allowed`",
-    )
+    mcp_servers: tuple[Text, ...] = Field((), description="MCP servers and connectors a request may name, below")
 
 
 class WrittenParameters(Written):

@@ -47,6 +47,12 @@ class DeltaEditor:
         return present
 
 
+def rest_cited(choice: OpenChoice) -> list[Any]:
+    """The citations that waited for the end of the content."""
+    content = choice.channels.get(("delta", "content"), choice.channels.get(("message", "content")))
+    return [annotation for annotation, _ in choice.cited.take(content, ended=True)]
+
+
 def _cite(choice: OpenChoice, text: StreamGuard | None, delta: dict[str, Any]) -> None:
     """Leave the citations in a delta whose text is decided."""
     came = delta.get("annotations")

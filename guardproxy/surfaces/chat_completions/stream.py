@@ -27,11 +27,12 @@ from guardproxy.surfaces.chat_completions.bounds import Bounds
 from guardproxy.surfaces.chat_completions.cleaning import Cleaner
 from guardproxy.surfaces.chat_completions.conversation import calls_of
 from guardproxy.surfaces.chat_completions.cut import CUT, says_ended
-from guardproxy.surfaces.chat_completions.delta import DeltaEditor
+from guardproxy.surfaces.chat_completions.delta import DeltaEditor, rest_cited
 from guardproxy.surfaces.chat_completions.events import (
     CHUNK_OBJECT,
     forwarded,
     goes_on,
+    is_documented,
     own_event,
     usage_event,
 )
@@ -95,6 +96,8 @@ class ChatStream:
         plain = self._short_way.edit(document, event, came)
         if plain is not None:
             return self._sent(plain)
+        if not is_documented(document) and not self._guard.lets_unknown(("object",)):
+            return self._blocked([]) if self._guard.blocked else []
         frames = [*self._edit(document), forwarded(document, event)]
         return self._blocked(frames) if self._guard.blocked else frames
 
@@ -143,14 +146,15 @@ class ChatStream:
         return [(index, choice) for index, choice in sorted(self._choices.items()) if not choice.finished]
 
     def _blocked(self, frames: list[bytes]) -> list[bytes]:
-        """End every open choice the one way all clients notice, with a refusal that cannot pass for model text.
+        """End every open choice, or the first where none began, the one way all clients notice, with a refusal that
+        cannot pass for model text.
 
         Where the policy wants an error instead, whoever writes the frames adds it: it names the exchange.
         """
         self._done = True
         if self._guard.on_block is OnBlock.ERROR:
             return frames
-        for index, _ in self._open():
+        for index in [index for index, _ in self._open()] or ([] if self._choices else [0]):
             frames.append(own_event(self._last, index, {"delta": {"refusal": _REFUSAL}}))
             frames.append(own_event(self._last, index, {}, "content_filter"))
         if self._usage_for is not None:
@@ -250,7 +254,7 @@ class ChatStream:
         if choice.cited and self._guard.blocked is None:  # behind the text, which stands in this event
             delta = value.get("delta")
             value["delta"] = {**delta} if isinstance(delta, dict) else {}
-            value["delta"]["annotations"] = [*value["delta"].get("annotations", ()), *self._cited(choice)]
+            value["delta"]["annotations"] = [*value["delta"].get("annotations", ()), *rest_cited(choice)]
 
     def _channel(self, choice: OpenChoice, key: Path, text: str) -> str:
         """Feed one channel; what of its text may go out now."""
@@ -272,12 +276,7 @@ class ChatStream:
             self.characters += len(text)
             yield own_event(self._last, index, nest(key, text, choice.forms))
         if choice.cited and not present and self._guard.blocked is None:
-            yield own_event(self._last, index, {"delta": {"annotations": self._cited(choice)}})
-
-    def _cited(self, choice: OpenChoice) -> list[Any]:
-        """The citations that waited for the end of the content."""
-        content = choice.channels.get(("delta", "content"), choice.channels.get(("message", "content")))
-        return [annotation for annotation, _ in choice.cited.take(content, ended=True)]
+            yield own_event(self._last, index, {"delta": {"annotations": rest_cited(choice)}})
 
     def _release_calls(self, index: int, choice: OpenChoice, reason: Any) -> list[bytes]:
         """The choice's calls; none of them when one is blocked, since they were meant together."""
