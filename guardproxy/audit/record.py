@@ -11,7 +11,7 @@ something in is not shown.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -141,12 +141,13 @@ def count_rules(findings: Collection[Finding]) -> tuple[tuple[str, int], ...]:
 
 def to_log_fields(record: AuditRecord) -> dict[str, Plain]:
     """What a log line says about the exchange, `event` aside. Never text. What the exchange never had is left out."""
+    request_id, method, route = _names(record.request_id, record.method, record.route)
     fields: dict[str, Plain] = {
         "time_ms": record.time_ms,
-        "request_id": _name(record.request_id),
+        "request_id": request_id,
         "status": record.status,
-        "method": _name(record.method),
-        "route": _name(record.route),
+        "method": method,
+        "route": route,
         "stream": record.stream,
         "bytes_in": record.bytes_in,
         "bytes_out": record.bytes_out,
@@ -241,6 +242,13 @@ def _coverage(coverage: Coverage) -> dict[str, dict[str, int]]:
 
 def _plain(counts: Mapping[str, int]) -> dict[str, int]:
     return counts if isinstance(counts, dict) else dict(counts)
+
+
+def _names(*texts: str) -> Sequence[str]:
+    together = "".join(texts)
+    if len(together) <= NAME_LIMIT and together.isascii() and together.isprintable():  # most are
+        return texts
+    return [printable(text, NAME_LIMIT) for text in texts]
 
 
 def _name(text: str | None) -> str | None:

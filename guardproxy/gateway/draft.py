@@ -46,59 +46,32 @@ _NO_FINDINGS: Mapping[str, Any] = MappingProxyType({})
 class Draft:
     """One exchange's record in the making. Times are `perf_counter` nanoseconds, told in microseconds."""
 
-    __slots__ = (
-        "_cause",
-        "_ended_by",
-        "_passed_over",
-        "_started",
-        "_timings",
-        "bytes_in",
-        "bytes_out",
-        "charged",
-        "conventions",
-        "error_code",
-        "incident_id",
-        "method",
-        "model",
-        "policy",
-        "principal",
-        "request",
-        "request_id",
-        "response",
-        "route",
-        "status",
-        "stream",
-        "tokens",
-        "uninspected",
-        "watched",
-        "would_refuse",
-    )
+    # Until it is known to be one of ours, the request line is text of the caller's choosing.
+    method = "-"
+    route = "-"
+    principal: Principal | None = None
+    policy: Policy | None = None
+    model: str | None = None
+    stream = False
+    uninspected = False
+    conventions: Conventions = OPENAI  # until it is known which API was called
+    request: Verdict | None = None
+    response: Verdict | None = None
+    status = 0
+    error_code: str | None = None
+    incident_id: str | None = None
+    tokens: Mapping[str, int] = MappingProxyType({})
+    charged: Mapping[str, int] = MappingProxyType({})
+    would_refuse: tuple[str, ...] = ()
+    bytes_in = 0
+    bytes_out = 0
+    watched: Watched | None = None
+    _ended_by: Event | None = None
+    _cause: str | None = None
+    _passed_over: tuple[Finding, ...] = ()
 
     def __init__(self, request_id: str) -> None:
         self.request_id = request_id
-        # Until it is known to be one of ours, the request line is text of the caller's choosing.
-        self.method = "-"
-        self.route = "-"
-        self.principal: Principal | None = None
-        self.policy: Policy | None = None
-        self.model: str | None = None
-        self.stream = False
-        self.uninspected = False
-        self.conventions: Conventions = OPENAI  # until it is known which API was called
-        self.request: Verdict | None = None
-        self.response: Verdict | None = None
-        self.status = 0
-        self.error_code: str | None = None
-        self.incident_id: str | None = None
-        self.tokens: dict[str, int] = {}
-        self.charged: dict[str, int] = {}
-        self.would_refuse: tuple[str, ...] = ()
-        self.bytes_in = 0
-        self.bytes_out = 0
-        self.watched: Watched | None = None
-        self._ended_by: Event | None = None
-        self._cause: str | None = None
-        self._passed_over: tuple[Finding, ...] = ()
         self._timings: dict[str, int] = {}
         self._started = time.perf_counter_ns()
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from multidict import MultiMapping
 
 from guardproxy.core.context import speaks_as_operator
-from guardproxy.core.exchange import Coverage, Provenance, RequestReading
+from guardproxy.core.exchange import Coverage, Provenance, RequestReading, kinds_of
 from guardproxy.core.inspection import MAX_FINDINGS
 from guardproxy.core.principal import Principal
 from guardproxy.core.separation.apart import Apart, keep_apart
@@ -55,7 +55,7 @@ def check_speakers(
             findings += gateway.seen.refuse_unseen(principal.key_id, surface.speaking.claimed(document))
         findings += _unsigned(terms, gateway.keyring, principal, surface, document, headers.get(SIGNATURE, ""))
     if findings:
-        coverage = Coverage.of({}, [item.kind.value for item in reading.opaque])
+        coverage = Coverage.of({}, kinds_of(reading.opaque))
         draft.request = Verdict(Action.BLOCK, tuple(findings[:MAX_FINDINGS]), coverage=coverage)
         raise refusal(gateway, draft, draft.request)
 

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from guardproxy.core.context import refuse_opaque
-from guardproxy.core.exchange import RequestReading
+from guardproxy.core.exchange import RequestReading, kinds_of
 from guardproxy.core.inspection import with_tools
 from guardproxy.core.policy import ServerState
 from guardproxy.core.tools.judge import ToolGuard
@@ -48,20 +48,21 @@ async def relay_whole(
         if surface.drop_cut_calls is not None:
             surface.drop_cut_calls(document)
         answer = surface.read_response(document)
-        verdict = await inspected(policy, answer.segments, [item.kind.value for item in answer.opaque])
-        unread = refuse_opaque(policy, answer.opaque)
-        if policy.shadow:
-            draft.pass_over(unread)
-        elif unread:
-            verdict = Verdict(Action.BLOCK, tuple(unread), coverage=verdict.coverage)
-    verdict = with_tools(policy, verdict, found)
+        verdict = await inspected(policy, answer.segments, kinds_of(answer.opaque))
+        if answer.opaque and (unread := refuse_opaque(policy, answer.opaque)):
+            if policy.shadow:
+                draft.pass_over(unread)
+            else:
+                verdict = Verdict(Action.BLOCK, tuple(unread), coverage=verdict.coverage)
+    if found:
+        verdict = with_tools(policy, verdict, found)
     draft.response = verdict
     draft.lap("guard_response", started)
     if reading.background and answer.usage is None:
         running.reservation.keep()  # what it will use is not told here
     else:
         running.reservation.sample = lambda: "\n".join(segment.text for segment in answer.segments)
-        running.charge(answer.usage, sum(len(segment.text) for segment in answer.segments))
+        running.charge(answer.usage, sum([len(text) for text, *_ in answer.segments]))
     if surface.made is not None and policy.server_state is ServerState.OWN:
         running.own(surface.made(document))
     if verdict.action is Action.BLOCK:
@@ -70,7 +71,8 @@ async def relay_whole(
         surface.edit(document, verdict.edits)
     if document.get("error") and surface.read_target is None:  # of a stored answer, that was told when it was made
         draft.failed_within()
-    remember_answer(running, surface, document)
+    if policy.context.separation is not None:
+        remember_answer(running, surface, document)
     decision = max(verdict.action, draft.request.action if draft.request else Action.ALLOW)
     headers = running.headers(reply, {"x-guardproxy-decision": decision.word, COVERAGE: draft.extent})
     return json_answer(draft, reply.status, document, headers, running.gateway.scrub)
