@@ -21,12 +21,12 @@ from guardproxy.errors import ConfigurationError
 from guardproxy.gateway.app import Listeners
 from guardproxy.gateway.candidate import Candidate
 from guardproxy.gateway.gateway import Bounds, Gateway, epoch_ms
-from guardproxy.gateway.keyring import Keyring
-from guardproxy.gateway.keys import new_key
 from guardproxy.gateway.lifecycle import Lifecycle
 from guardproxy.gateway.policies import Policies
 from guardproxy.gateway.reloading import Reloader, tell_not_kept
 from guardproxy.gateway.upstream import HttpUpstream, UpstreamTimeouts
+from guardproxy.identity.keyring import Keyring
+from guardproxy.identity.keys import new_key
 from guardproxy.policyfile.catalogue import Wanted
 from guardproxy.policyfile.history import History
 from guardproxy.policyfile.schema import suggestion

@@ -106,7 +106,7 @@ def explanation(catalogue: Catalogue, facts: Facts, use_policy: str | None, rule
 
 def _team_of(key: str, settings: Settings) -> str:
     """The team of a key, where there is a file of keys that knows it."""
-    from guardproxy.gateway.keyfile import read_keys
+    from guardproxy.identity.keyfile import read_keys
 
     if not key or not settings.keys.file:
         return ""

@@ -13,7 +13,7 @@ from guardproxy.core.excerpt import printable
 
 # What reads the file is imported by the commands: `guardproxy --help` must not wait for it.
 if TYPE_CHECKING:
-    from guardproxy.gateway.keyfile import StoredKey
+    from guardproxy.identity.keyfile import StoredKey
 
 keys_app = typer.Typer(
     name="keys",
@@ -73,8 +73,8 @@ def create(
     import os
     import secrets
 
-    from guardproxy.gateway.keyfile import StoredKey, ensure_pepper, rewrite_keys
-    from guardproxy.gateway.keys import digest, new_key
+    from guardproxy.identity.keyfile import StoredKey, ensure_pepper, rewrite_keys
+    from guardproxy.identity.keys import digest, new_key
 
     now = datetime.now(UTC).replace(microsecond=0)
     valid_until = None if expires is None else _moment(expires, now)
@@ -113,7 +113,7 @@ def list_keys(file: FileOption = DEFAULT_FILE) -> None:
 
     guardproxy keys list --file /etc/guardproxy/keys.yaml
     """
-    from guardproxy.gateway.keyfile import read_keys
+    from guardproxy.identity.keyfile import read_keys
 
     now = datetime.now(UTC)
     rows = [_row(key, now) for key in read_keys(file)]
@@ -138,7 +138,7 @@ def revoke(
 
     guardproxy keys revoke 4fK2m9QxTz0A
     """
-    from guardproxy.gateway.keyfile import rewrite_keys
+    from guardproxy.identity.keyfile import rewrite_keys
 
     now = datetime.now(UTC).replace(microsecond=0)
     revoked: list[StoredKey] = []
@@ -171,7 +171,7 @@ def _explain(key: StoredKey, file: Path) -> None:
 
 
 def _check_name(name: str, where: str = "NAME") -> None:
-    from guardproxy.gateway.keyfile import checked_name
+    from guardproxy.identity.keyfile import checked_name
 
     try:
         checked_name(name)
@@ -194,7 +194,7 @@ def _moment(text: str, now: datetime) -> datetime:
 
 def _chosen(keys: tuple[StoredKey, ...], which: str) -> StoredKey:
     """The key meant by an id, a name, or (someone pastes what they have) a whole key; never repeats what was given."""
-    from guardproxy.gateway.keys import parse
+    from guardproxy.identity.keys import parse
 
     key_id = parse(which) or which
     matching = [key for key in keys if key.id == key_id] or [key for key in keys if key.name == which]

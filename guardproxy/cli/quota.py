@@ -204,8 +204,8 @@ def _given(policies: PolicySet, principal: Principal | None, model: str | None) 
 
 def _principal(settings: Settings, which: str) -> Principal:
     from guardproxy.core.principal import Principal
-    from guardproxy.gateway.keyfile import read_keys
-    from guardproxy.gateway.keyring import SESSION
+    from guardproxy.identity.keyfile import read_keys
+    from guardproxy.identity.keyring import SESSION
 
     if which == SESSION.key_id:
         return SESSION

@@ -14,7 +14,7 @@ from guardproxy.errors import ConfigurationError
 if TYPE_CHECKING:
     from guardproxy.core.exchange import RequestReading
     from guardproxy.core.separation.speech import Speaking
-    from guardproxy.gateway.keyring import Keyring
+    from guardproxy.identity.keyring import Keyring
 
 # Members that only requests to Anthropic's API have.
 _OF_MESSAGES: Final = ("system", "output_config", "mcp_servers")
@@ -73,7 +73,7 @@ def signing_secret(
     """
     import os
 
-    from guardproxy.gateway.keyring import Keyring
+    from guardproxy.identity.keyring import Keyring
 
     keyring = Keyring.load(file, os.environ)
     typer.echo(keyring.signing_secret(_id_of(keyring, which)))

@@ -14,7 +14,7 @@ from multidict import MultiMapping
 
 from guardproxy.core.principal import Principal
 from guardproxy.errors import InvalidKey
-from guardproxy.gateway.keyring import Keyring
+from guardproxy.identity.keyring import Keyring
 from guardproxy.surfaces.conventions import OPENAI
 
 NO_KEY: Final = "no key given: set the client's api_key to a guardproxy key"

@@ -14,11 +14,11 @@ from guardproxy.core.policy import Policy
 from guardproxy.core.quota import OnStoreError
 from guardproxy.core.separation.history import SeenAnswers
 from guardproxy.gateway.asking import Asking
-from guardproxy.gateway.keyring import Keyring
 from guardproxy.gateway.lifecycle import Lifecycle
 from guardproxy.gateway.ownership import MemoryOwnership, Ownership
 from guardproxy.gateway.policies import Policies
 from guardproxy.gateway.upstream import Upstream
+from guardproxy.identity.keyring import Keyring
 from guardproxy.quota.expectations import Expectations
 from guardproxy.quota.model import Ledger
 from guardproxy.quota.plan import Planner

@@ -24,8 +24,8 @@ from guardproxy.core.verdict import Action, Finding, Severity, Verdict
 from guardproxy.errors import InvalidRequest
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
-from guardproxy.gateway.keyring import Keyring
 from guardproxy.gateway.refusals import guarding, refusal
+from guardproxy.identity.keyring import Keyring
 from guardproxy.surfaces import Surface
 
 # Cleaning and fencing more text than this must not hold up everybody else.

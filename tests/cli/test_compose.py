@@ -13,7 +13,7 @@ import pytest
 from guardproxy.audit.sinks import configure_logging
 from guardproxy.cli.compose import RunningProxy, start, tell_address
 from guardproxy.errors import ConfigurationError
-from guardproxy.gateway.keyring import SESSION
+from guardproxy.identity.keyring import SESSION
 from guardproxy.settings import Settings
 from tests.e2e.test_guarding import make_key
 from tests.support.proxy import Captured

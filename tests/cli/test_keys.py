@@ -10,9 +10,9 @@ from typer.testing import CliRunner, Result
 
 from guardproxy.cli.keys import keys_app
 from guardproxy.errors import ConfigurationError
-from guardproxy.gateway.keyfile import read_keys, rewrite_keys
-from guardproxy.gateway.keyring import Keyring
-from guardproxy.gateway.keys import new_key, parse
+from guardproxy.identity.keyfile import read_keys, rewrite_keys
+from guardproxy.identity.keyring import Keyring
+from guardproxy.identity.keys import new_key, parse
 
 NOW = datetime.now(UTC)
 

@@ -9,7 +9,7 @@ from multidict import CIMultiDict
 
 from guardproxy.errors import NEVER, InvalidKey
 from guardproxy.gateway.auth import NO_KEY, SEVERAL_KEYS, WRONG_KEY, authenticate
-from guardproxy.gateway.keyring import SESSION, Keyring
+from guardproxy.identity.keyring import SESSION, Keyring
 
 TOKEN = secrets.token_urlsafe(32)
 KEYRING = Keyring.empty().with_session_key(TOKEN)

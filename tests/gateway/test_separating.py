@@ -18,8 +18,8 @@ from guardproxy.core.separation.speakers import pin_of
 from guardproxy.core.separation.terms import OperatorPrompt, RoleOrder, Separation, Treatment
 from guardproxy.errors import InvalidRequest
 from guardproxy.gateway.draft import Draft
-from guardproxy.gateway.keyring import Keyring
 from guardproxy.gateway.separating import check_speakers, set_apart
+from guardproxy.identity.keyring import Keyring
 from guardproxy.surfaces.chat_completions import SPEAKING, read_request
 from tests.core.separation.requests import message
 from tests.support.caller import Answer, ask

@@ -18,7 +18,7 @@ import yaml
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from guardproxy.errors import ConfigurationError
-from guardproxy.gateway.keys import is_key_id
+from guardproxy.identity.keys import is_key_id
 from guardproxy.policyfile.schema import Written, read_as
 from guardproxy.policyfile.yaml_nodes import parse_yaml
 

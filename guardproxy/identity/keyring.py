@@ -16,8 +16,8 @@ from typing import Final, NamedTuple, Self
 
 from guardproxy.core.principal import Principal
 from guardproxy.errors import ConfigurationError
-from guardproxy.gateway.keyfile import StoredKey, load_pepper, read_keys
-from guardproxy.gateway.keys import digest, digest_under, keyed, parse
+from guardproxy.identity.keyfile import StoredKey, load_pepper, read_keys
+from guardproxy.identity.keys import digest, digest_under, keyed, parse
 
 SESSION_KEY_LEAST: Final = 16
 SESSION: Final = Principal(key_id="session", name="session", operator=True)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardproxy.errors import ConfigurationError
-from guardproxy.gateway.keyfile import (
+from guardproxy.identity.keyfile import (
     StoredKey,
     checked_name,
     ensure_pepper,
@@ -19,7 +19,7 @@ from guardproxy.gateway.keyfile import (
     read_keys,
     rewrite_keys,
 )
-from guardproxy.gateway.keys import digest, new_key
+from guardproxy.identity.keys import digest, new_key
 
 NOW = datetime(2030, 5, 1, 12, tzinfo=UTC)
 PEPPER = secrets.token_bytes(32)

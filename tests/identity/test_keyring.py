@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from guardproxy.core.principal import Principal
 from guardproxy.errors import ConfigurationError
-from guardproxy.gateway.keyfile import StoredKey, ensure_pepper, rewrite_keys
-from guardproxy.gateway.keyring import Keyring
-from guardproxy.gateway.keys import digest, new_key
+from guardproxy.identity.keyfile import StoredKey, ensure_pepper, rewrite_keys
+from guardproxy.identity.keyring import Keyring
+from guardproxy.identity.keys import digest, new_key
 
 MOMENT = datetime(2030, 5, 1, 12, tzinfo=UTC)
 NOW = MOMENT.timestamp()
