@@ -13,7 +13,7 @@ from guardproxy.core.excerpt import printable
 
 # What reads the file is imported by the commands: `guardproxy --help` must not wait for it.
 if TYPE_CHECKING:
-    from guardproxy.identity.keyfile import StoredKey
+    from guardproxy.identity.stored import StoredKey
 
 keys_app = typer.Typer(
     name="keys",
@@ -73,8 +73,9 @@ def create(
     import os
     import secrets
 
-    from guardproxy.identity.keyfile import StoredKey, ensure_pepper, rewrite_keys
+    from guardproxy.identity.keyfile import ensure_pepper, rewrite_keys
     from guardproxy.identity.keys import digest, new_key
+    from guardproxy.identity.stored import StoredKey
 
     now = datetime.now(UTC).replace(microsecond=0)
     valid_until = None if expires is None else _moment(expires, now)
@@ -171,7 +172,7 @@ def _explain(key: StoredKey, file: Path) -> None:
 
 
 def _check_name(name: str, where: str = "NAME") -> None:
-    from guardproxy.identity.keyfile import checked_name
+    from guardproxy.identity.stored import checked_name
 
     try:
         checked_name(name)

@@ -8,13 +8,14 @@ is refused: which of the two counts is what the next server may see otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Final
 
 from multidict import MultiMapping
 
 from guardproxy.core.principal import Principal
 from guardproxy.errors import InvalidKey
-from guardproxy.identity.keyring import Keyring
+from guardproxy.identity.lookup import KeyLookup
 from guardproxy.surfaces.conventions import OPENAI
 
 NO_KEY: Final = "no key given: set the client's api_key to a guardproxy key"
@@ -23,12 +24,12 @@ SEVERAL_KEYS: Final = "the header of the key is given more than once: send one g
 
 
 def authenticate(
-    headers: MultiMapping[str], keyring: Keyring, now: float, key_header: str = OPENAI.key_header
-) -> Principal:
-    """The holder of the presented key at `now` (Unix seconds). Raises `InvalidKey`.
+    headers: MultiMapping[str], keyring: KeyLookup, now: float, key_header: str = OPENAI.key_header
+) -> Principal | Awaitable[Principal]:
+    """The holder of the presented key at `now` (Unix seconds), or the promise of it where a store has to be asked.
 
-    `headers` finds `Authorization` and the `key_header` in any case, as HTTP's mappings do. The first wins if both are
-    given.
+    Raises `InvalidKey`. `headers` finds `Authorization` and the `key_header` in any case, as HTTP's mappings do. The
+    first wins if both are given.
     """
     authorization = _only(headers, "Authorization").strip()
     if authorization:
@@ -40,7 +41,18 @@ def authenticate(
     token = token.strip()
     if not token:
         raise InvalidKey(NO_KEY)
-    principal = keyring.find(token, now)
+    found = keyring.find(token, now)
+    return found if isinstance(found, Principal) else _holder(found)
+
+
+def _holder(found: Awaitable[Principal | None] | None) -> Awaitable[Principal]:
+    if found is None:
+        raise InvalidKey(WRONG_KEY)
+    return _asked(found)
+
+
+async def _asked(found: Awaitable[Principal | None]) -> Principal:
+    principal = await found
     if principal is None:
         raise InvalidKey(WRONG_KEY)
     return principal

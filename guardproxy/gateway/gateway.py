@@ -18,7 +18,7 @@ from guardproxy.gateway.lifecycle import Lifecycle
 from guardproxy.gateway.ownership import MemoryOwnership, Ownership
 from guardproxy.gateway.policies import Policies
 from guardproxy.gateway.upstream import Upstream
-from guardproxy.identity.keyring import Keyring
+from guardproxy.identity.lookup import KeyLookup
 from guardproxy.quota.expectations import Expectations
 from guardproxy.quota.model import Ledger
 from guardproxy.quota.plan import Planner
@@ -53,7 +53,7 @@ class Bounds:
 @dataclass(frozen=True, slots=True)
 class Gateway:
     policies: Policies
-    keyring: Keyring
+    keyring: KeyLookup
     ledger: Ledger
     upstream: Upstream
     recorder: Recorder

@@ -106,6 +106,8 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
     route = find_route(request.method, request.raw_path, request.headers)
     draft.method, draft.route = request.method, route.template
     principal = authenticate(request.headers, gateway.keyring, gateway.now_ms() // 1000, draft.conventions.key_header)
+    if not isinstance(principal, Principal):
+        principal = await principal
     draft.principal = principal
     choice = choose(gateway.policies.current, principal, request.headers)
     draft.policy = choice.policy

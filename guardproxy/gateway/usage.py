@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
+from guardproxy.core.principal import Principal
 from guardproxy.core.quota import Metric
 from guardproxy.errors import MethodNotAllowed, RouteNotFound
 from guardproxy.gateway.answers import base_headers, json_answer
@@ -34,7 +35,10 @@ async def tell_usage(running: Running) -> web.Response:
     if request.method != "GET":
         raise MethodNotAllowed(f"{request.method} is not allowed on this path")
     draft.method, draft.route = request.method, USAGE
-    principal = draft.principal = authenticate(request.headers, gateway.keyring, gateway.now_ms() // 1000)
+    principal = authenticate(request.headers, gateway.keyring, gateway.now_ms() // 1000)
+    if not isinstance(principal, Principal):
+        principal = await principal
+    draft.principal = principal
     model = parse_qs(query).get("model", [None])[0]
     choice = choose(gateway.policies.current, principal, request.headers)
     policy = draft.policy = choice.among(facts_of(principal, "", {"model": model}))

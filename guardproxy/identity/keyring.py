@@ -10,25 +10,18 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Iterable, Mapping
-from math import inf
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from guardproxy.core.principal import Principal
 from guardproxy.errors import ConfigurationError
-from guardproxy.identity.keyfile import StoredKey, load_pepper, read_keys
+from guardproxy.identity.entry import Entry, entry_of
+from guardproxy.identity.keyfile import load_pepper, read_keys
 from guardproxy.identity.keys import digest, digest_under, keyed, parse
+from guardproxy.identity.stored import StoredKey
 
 SESSION_KEY_LEAST: Final = 16
 SESSION: Final = Principal(key_id="session", name="session", operator=True)
-
-
-class _Entry(NamedTuple):
-    """`valid_until` is in Unix seconds, exclusive: minus infinity when revoked."""
-
-    digest: str
-    principal: Principal | None
-    valid_until: float
 
 
 class Keyring:
@@ -38,9 +31,9 @@ class Keyring:
         self._keys = tuple(keys)
         self._pepper = pepper
         self._keyed = keyed(pepper)
-        self._entries = {key.id: _entry(key) for key in self._keys}
-        self._nobody = _Entry(digest("", pepper), None, -inf)
-        self._session = _Entry(digest(session_token, pepper), SESSION, inf) if session_token else self._nobody
+        self._entries = {key.id: entry_of(key) for key in self._keys}
+        self._nobody = Entry(None, digest("", pepper))
+        self._session = Entry(SESSION, digest(session_token, pepper)) if session_token else self._nobody
 
     @classmethod
     def load(cls, path: Path, environment: Mapping[str, str]) -> Self:
@@ -90,18 +83,7 @@ class Keyring:
         presented = digest_under(self._keyed, token)
         entry = self._entries.get(parse(token) or "", self._nobody)
         is_session = hmac.compare_digest(presented, self._session.digest)
-        is_stored = hmac.compare_digest(presented, entry.digest)
+        is_valid = entry.opens(presented, now)
         if is_session and self._session.principal is not None:
             return self._session.principal
-        return entry.principal if is_stored and now < entry.valid_until else None
-
-
-def _entry(key: StoredKey) -> _Entry:
-    principal = Principal(key.id, key.name, operator=key.speaks_as == "operator", team=key.team)
-    return _Entry(key.digest, principal, _valid_until(key))
-
-
-def _valid_until(key: StoredKey) -> float:
-    if key.revoked is not None:
-        return -inf
-    return inf if key.expires is None else key.expires.timestamp()
+        return entry.principal if is_valid else None

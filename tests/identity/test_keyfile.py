@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 
 from guardproxy.errors import ConfigurationError
 from guardproxy.identity.keyfile import (
-    StoredKey,
-    checked_name,
     ensure_pepper,
     load_pepper,
     pepper_path,
@@ -20,6 +18,7 @@ from guardproxy.identity.keyfile import (
     rewrite_keys,
 )
 from guardproxy.identity.keys import digest, new_key
+from guardproxy.identity.stored import StoredKey, checked_name
 
 NOW = datetime(2030, 5, 1, 12, tzinfo=UTC)
 PEPPER = secrets.token_bytes(32)

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from guardproxy.core.principal import Principal
 from guardproxy.errors import ConfigurationError
-from guardproxy.identity.keyfile import StoredKey, ensure_pepper, rewrite_keys
+from guardproxy.identity.keyfile import ensure_pepper, rewrite_keys
 from guardproxy.identity.keyring import Keyring
 from guardproxy.identity.keys import digest, new_key
+from guardproxy.identity.stored import StoredKey
 
 MOMENT = datetime(2030, 5, 1, 12, tzinfo=UTC)
 NOW = MOMENT.timestamp()

@@ -21,9 +21,9 @@ from guardproxy.gateway.app import Listeners
 from guardproxy.gateway.gateway import Gateway
 from guardproxy.gateway.lifecycle import Lifecycle
 from guardproxy.gateway.policies import Policies
-from guardproxy.identity.keyfile import StoredKey
 from guardproxy.identity.keyring import Keyring
 from guardproxy.identity.keys import digest, new_key
+from guardproxy.identity.stored import StoredKey
 from guardproxy.policyfile.cases import Case
 from guardproxy.quota.ledger import MemoryLedger
 
