@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, StringConstraints
 
 from guardproxy.errors import ConfigurationError
+from guardproxy.identity.stored import Cidr
 from guardproxy.policyfile.catalogue import Wanted
 from guardproxy.policyfile.schema import Count, Text, Written, read_as
 from guardproxy.policyfile.yaml_nodes import parse_yaml
@@ -27,10 +28,11 @@ Seconds = Annotated[float, Field(gt=0, le=86_400, strict=False)]
 
 
 class Listen(Written):
-    """The data plane. Port 0 takes a free one."""
+    """The data plane. Port 0 takes a free one. Of `trusted_proxies` the header `X-Forwarded-For` is believed."""
 
     host: Text = "127.0.0.1"
     port: Port = 8080
+    trusted_proxies: tuple[Cidr, ...] = ()
 
 
 class Admin(Written):
@@ -57,9 +59,21 @@ class UpstreamSettings(Written):
 
 
 class KeySettings(Written):
-    """Callers' keys: a file made by `guardproxy keys create`. Without one, a single key of this run is used."""
+    """Callers' keys: a file made by `guardproxy keys create`. Without one, a single key of this run is used.
+
+    `store: redis` adds the keys of the store in `quota.redis`. `pepper_file` holds what digests are made with, where it
+    does not lie next to the file. `stale_max`: seconds a known key stays valid while that store is away. `poll`:
+    seconds between two looks at file and store. An address may present `failures` invalid keys in `failure_window`
+    seconds; None: as many as it likes.
+    """
 
     file: Text | None = None
+    store: Literal["file", "redis"] = "file"
+    pepper_file: Text | None = None
+    stale_max: Annotated[float, Field(ge=0, le=86_400, strict=False)] = 300.0
+    poll: Annotated[float, Field(gt=0, le=4, strict=False)] = 2.0
+    failures: Annotated[int, Field(gt=0)] | None = 20
+    failure_window: Seconds = 60.0
 
 
 class RedisSettings(Written):
@@ -213,7 +227,9 @@ def _beside(folder: Path, settings: Settings) -> Settings:
                     "candidate_log": str(folder / policies.candidate_log),
                 }
             ),
-            "keys": settings.keys.model_copy(update={"file": anchored(settings.keys.file)}),
+            "keys": settings.keys.model_copy(
+                update={"file": anchored(settings.keys.file), "pepper_file": anchored(settings.keys.pepper_file)}
+            ),
             "log": log,
             "quota": settings.quota.model_copy(
                 update={
@@ -237,7 +253,7 @@ def _with_environment(settings: Settings, environ: Mapping[str, str]) -> Setting
     if base_url and "base_url" not in settings.upstream.model_fields_set:
         changes["upstream"] = settings.upstream.model_copy(update={"base_url": base_url})
     if (keys := environ.get("GUARDPROXY_KEYS", "").strip()) and settings.keys.file is None:
-        changes["keys"] = KeySettings(file=keys)
+        changes["keys"] = settings.keys.model_copy(update={"file": keys})
     if (policy := environ.get("GUARDPROXY_POLICY", "").strip()) and settings.policy is None:
         changes["policy"] = policy
     if (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from guardproxy.cli.keys import DEFAULT_FILE, FileOption
+from guardproxy.cli.keys_place import DEFAULT_FILE, FileOption
 from guardproxy.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ is refused: which of the two counts is what the next server may see otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from multidict import MultiMapping
 
 from guardproxy.core.principal import Principal
-from guardproxy.errors import InvalidKey
+from guardproxy.errors import InvalidKey, RequestError
 from guardproxy.identity.lookup import KeyLookup
 from guardproxy.surfaces.conventions import OPENAI
 
@@ -23,13 +23,21 @@ WRONG_KEY: Final = "this key is not valid here: set the client's api_key to a cu
 SEVERAL_KEYS: Final = "the header of the key is given more than once: send one guardproxy key, once"
 
 
+def _wrong_key(token: str) -> RequestError:
+    return InvalidKey(WRONG_KEY)
+
+
 def authenticate(
-    headers: MultiMapping[str], keyring: KeyLookup, now: float, key_header: str = OPENAI.key_header
+    headers: MultiMapping[str],
+    keyring: KeyLookup,
+    now: float,
+    key_header: str = OPENAI.key_header,
+    refuse: Callable[[str], RequestError] = _wrong_key,
 ) -> Principal | Awaitable[Principal]:
     """The holder of the presented key at `now` (Unix seconds), or the promise of it where a store has to be asked.
 
     Raises `InvalidKey`. `headers` finds `Authorization` and the `key_header` in any case, as HTTP's mappings do. The
-    first wins if both are given.
+    first wins if both are given. `refuse` gives the error for a key that opens nothing.
     """
     authorization = _only(headers, "Authorization").strip()
     if authorization:
@@ -42,19 +50,17 @@ def authenticate(
     if not token:
         raise InvalidKey(NO_KEY)
     found = keyring.find(token, now)
-    return found if isinstance(found, Principal) else _holder(found)
-
-
-def _holder(found: Awaitable[Principal | None] | None) -> Awaitable[Principal]:
+    if isinstance(found, Principal):
+        return found
     if found is None:
-        raise InvalidKey(WRONG_KEY)
-    return _asked(found)
+        raise refuse(token)
+    return _asked(found, token, refuse)
 
 
-async def _asked(found: Awaitable[Principal | None]) -> Principal:
+async def _asked(found: Awaitable[Principal | None], token: str, refuse: Callable[[str], RequestError]) -> Principal:
     principal = await found
     if principal is None:
-        raise InvalidKey(WRONG_KEY)
+        raise refuse(token)
     return principal
 
 

@@ -14,6 +14,7 @@ from guardproxy.core.policy import Policy
 from guardproxy.core.quota import OnStoreError
 from guardproxy.core.separation.history import SeenAnswers
 from guardproxy.gateway.asking import Asking
+from guardproxy.gateway.entrance import Entrance
 from guardproxy.gateway.lifecycle import Lifecycle
 from guardproxy.gateway.ownership import MemoryOwnership, Ownership
 from guardproxy.gateway.policies import Policies
@@ -65,6 +66,7 @@ class Gateway:
     candidate: Candidate | None = None
     tokenizer: Tokenizer = field(default_factory=EstimatingTokenizer)
     expectations: Expectations = field(default_factory=Expectations)
+    entrance: Entrance = field(default_factory=Entrance)
     asking: Asking = field(default_factory=Asking)
     upstream_secret: str | None = field(default=None, repr=False)
     now_ms: Callable[[], int] = epoch_ms

@@ -33,6 +33,16 @@ class Entry(NamedTuple):
             ends = self.former_ends
         return self.starts <= now < ends
 
+    def why_closed(self, presented: str, now: float) -> str:
+        """Why this was not let in, in a word or two."""
+        if compare_digest(presented, self.former) and self.former:
+            return "rotated"
+        if not compare_digest(presented, self.digest):
+            return "wrong secret"
+        if self.ends == -inf:
+            return "revoked"
+        return "expired" if now >= self.ends else "not yet valid"
+
 
 def entry_of(key: StoredKey) -> Entry:
     """The entry of a key as it is kept."""

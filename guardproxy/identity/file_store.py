@@ -35,11 +35,13 @@ class FileKeyStore:
         environment: Mapping[str, str],
         now: Callable[[], datetime] = utc_now,
         used: Callable[[], Mapping[str, int]] = dict,
+        pepper_file: Path | None = None,
     ) -> None:
         self._path = path
         self._environment = environment
         self._now = now
         self._used = used
+        self._pepper_file = pepper_file
 
     @property
     def place(self) -> str:
@@ -65,7 +67,7 @@ class FileKeyStore:
 
     def _create(self, terms: KeyTerms) -> Issued:
         now, new = self._now(), new_key(secrets.token_bytes)
-        pepper = ensure_pepper(self._path, self._environment, secrets.token_bytes)
+        pepper = ensure_pepper(self._path, self._environment, secrets.token_bytes, self._pepper_file)
         key = made(terms, new.key_id, digest(new.token, pepper), now)
 
         def added(keys: tuple[StoredKey, ...]) -> tuple[StoredKey, ...]:
@@ -78,7 +80,7 @@ class FileKeyStore:
         return Issued(new.token, key)
 
     def _rotate(self, which: str, overlap: timedelta) -> Issued:
-        pepper = load_pepper(self._path, self._environment)
+        pepper = load_pepper(self._path, self._environment, self._pepper_file)
         tokens: list[str] = []
 
         def change(key: StoredKey) -> StoredKey:

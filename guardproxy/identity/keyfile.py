@@ -71,24 +71,32 @@ def rewrite_keys(path: Path, change: Callable[[tuple[StoredKey, ...]], tuple[Sto
         written.unlink(missing_ok=True)
 
 
-def load_pepper(keys_path: Path, environment: Mapping[str, str]) -> bytes:
-    """The pepper of a file of keys, from the environment or the file next to it. Raises `ConfigurationError`."""
+def load_pepper(keys_path: Path, environment: Mapping[str, str], pepper_file: Path | None = None) -> bytes:
+    """The pepper of a file of keys, from the environment or the file next to it. Raises `ConfigurationError`.
+
+    A `pepper_file` that is named counts instead of the one next to the keys.
+    """
     if PEPPER_VARIABLE in environment:
         return _pepper(environment[PEPPER_VARIABLE], PEPPER_VARIABLE)
-    path = pepper_path(keys_path)
+    path = pepper_file or pepper_path(keys_path)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"{path}: the pepper of {keys_path} cannot be read; put the file back or set {PEPPER_VARIABLE}. "
-            "Without it no key in the file works, and they have to be created again"
+            f"{path}: the pepper of the keys cannot be read; put the file back or set {PEPPER_VARIABLE}. "
+            "Without it no key works, and all have to be created again"
         ) from error
     return _pepper(text.strip(), str(path))
 
 
-def ensure_pepper(keys_path: Path, environment: Mapping[str, str], random_bytes: Callable[[int], bytes]) -> bytes:
+def ensure_pepper(
+    keys_path: Path,
+    environment: Mapping[str, str],
+    random_bytes: Callable[[int], bytes],
+    pepper_file: Path | None = None,
+) -> bytes:
     """The pepper; made at first use, but never for a file whose keys were made under another."""
-    path = pepper_path(keys_path)
+    path = pepper_file or pepper_path(keys_path)
     if PEPPER_VARIABLE not in environment and not path.exists() and not (keys_path.exists() and read_keys(keys_path)):
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -96,7 +104,7 @@ def ensure_pepper(keys_path: Path, environment: Mapping[str, str], random_bytes:
             raise ConfigurationError(f"{path}: the pepper cannot be written ({error.strerror})") from error
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(random_bytes(PEPPER_LEAST).hex() + "\n")
-    return load_pepper(keys_path, environment)
+    return load_pepper(keys_path, environment, pepper_file)
 
 
 def pepper_path(keys_path: Path) -> Path:

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from guardproxy.core.principal import Principal
+
+
+class Refused(NamedTuple):
+    """Why a key opens nothing. `key_id`: its id, if a key has it; `mark`: a keyed digest of whatever was presented."""
+
+    reason: str
+    key_id: str | None
+    mark: str
 
 
 class KeyLookup(Protocol):
@@ -16,6 +24,10 @@ class KeyLookup(Protocol):
 
         An awaitable where a store has to be asked; awaiting raises `RequestError` when the store cannot be asked.
         """
+        ...
+
+    def why_refused(self, token: str, now: float) -> Refused:
+        """Why `find` found nobody, for the log. It may take longer than `find`, and says nothing of the token."""
         ...
 
     def signing_secret(self, key_id: str) -> str:

@@ -71,6 +71,7 @@ def _cidr(text: str) -> str:
         raise ValueError("is a network such as 10.20.0.0/16 (its host part zero), or an address") from None
 
 
+Cidr = Annotated[str, AfterValidator(_cidr)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 _Name = Annotated[str, AfterValidator(checked_name)]
 _Digest = Annotated[str, AfterValidator(_digest)]
@@ -88,7 +89,7 @@ class KeyTerms(Written):
     models: tuple[_Name, ...] = _Most
     routes: tuple[Annotated[str, AfterValidator(_route)], ...] = _Most
     policies: tuple[_Name, ...] = _Most
-    cidrs: tuple[Annotated[str, AfterValidator(_cidr)], ...] = _Most
+    cidrs: tuple[Cidr, ...] = _Most
     tags: tuple[_Name, ...] = _Most
     roles: tuple[Role, ...] = _Most
 

@@ -81,6 +81,9 @@ class _Master:
     def pipeline(self, transaction: bool = True) -> Any:
         return self._client.pipeline(transaction=transaction)
 
+    def pubsub(self) -> Any:
+        return self._client.pubsub()
+
     async def aclose(self) -> None:
         await self._client.aclose()
         for sentinel in self._sentinels:

@@ -12,6 +12,7 @@ from guardproxy.core.principal import Principal
 from guardproxy.errors import NEVER, InvalidKey
 from guardproxy.gateway.auth import NO_KEY, SEVERAL_KEYS, WRONG_KEY, authenticate
 from guardproxy.identity.keyring import SESSION, Keyring
+from guardproxy.identity.lookup import Refused
 
 TOKEN = secrets.token_urlsafe(32)
 KEYRING = Keyring.empty().with_session_key(TOKEN)
@@ -89,6 +90,9 @@ class Asked:
             return SESSION if token == TOKEN else None
 
         return ask()
+
+    def why_refused(self, token: str, now: float) -> Refused:
+        return Refused("unknown", None, "")
 
     def signing_secret(self, key_id: str) -> str:
         return key_id

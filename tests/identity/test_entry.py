@@ -19,7 +19,7 @@ def test_the_entry_is_that_of_the_key() -> None:
     principal = entry_of(key).principal
     assert principal == key.principal
     assert principal is not None
-    assert (principal.operator, principal.team, principal.roles) == (True, "red", {"viewer"})
+    assert (principal.operator, principal.team, principal.roles) == (True, "red", frozenset({"viewer"}))
     assert principal.scope.allows_model("m1")
     assert not principal.scope.allows_model("n")
 
