@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, StringConstraints
 
 from guardproxy.errors import ConfigurationError
+from guardproxy.identity.key_settings import KeySettings
 from guardproxy.identity.stored import Cidr
 from guardproxy.policyfile.catalogue import Wanted
 from guardproxy.policyfile.schema import Count, Text, Written, read_as
@@ -56,24 +57,6 @@ class UpstreamSettings(Written):
     read_timeout: Seconds = 120.0
     max_connections: Annotated[int, Field(gt=0)] = 1000
     max_response_bytes: Annotated[int, Field(gt=0)] = 16 * 1024 * 1024
-
-
-class KeySettings(Written):
-    """Callers' keys: a file made by `guardproxy keys create`. Without one, a single key of this run is used.
-
-    `store: redis` adds the keys of the store in `quota.redis`. `pepper_file` holds what digests are made with, where it
-    does not lie next to the file. `stale_max`: seconds a known key stays valid while that store is away. `poll`:
-    seconds between two looks at file and store. An address may present `failures` invalid keys in `failure_window`
-    seconds; None: as many as it likes.
-    """
-
-    file: Text | None = None
-    store: Literal["file", "redis"] = "file"
-    pepper_file: Text | None = None
-    stale_max: Annotated[float, Field(ge=0, le=86_400, strict=False)] = 300.0
-    poll: Annotated[float, Field(gt=0, le=4, strict=False)] = 2.0
-    failures: Annotated[int, Field(gt=0)] | None = 20
-    failure_window: Seconds = 60.0
 
 
 class RedisSettings(Written):
