@@ -38,7 +38,7 @@ _PATIENCE: Final = 10.0
 class OpenKeys:
     """The keys of a running proxy. `made` is the one that was made for this run, if one was.
 
-    `stores` are where they can be listed and changed, the file first.
+    `stores` are where they can be listed and changed; the first is where new ones belong: the shared one, if there is.
     """
 
     keys: LiveKeys
@@ -70,11 +70,11 @@ def open_live_keys(settings: Settings, environ: Mapping[str, str], log: EventLog
     follower = _follower(settings, environ, log) if settings.keys.store == "redis" else None
     keys = LiveKeys(keyring, None if follower is None else follower.asked)
     stores: list[KeyStore] = []
-    if file is not None:
-        stores.append(FileKeyStore(file, environ, used=lambda: keys.used, pepper_file=_pepper_file(settings)))
     if follower is not None:
         follower.used = keys.used
         stores.append(follower.store)
+    if file is not None:
+        stores.append(FileKeyStore(file, environ, used=lambda: keys.used, pepper_file=_pepper_file(settings)))
     watcher = None
     if file is not None:
         load = partial(_reloaded, settings, environ, made)

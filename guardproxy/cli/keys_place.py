@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar
 
@@ -11,16 +11,13 @@ import typer
 # What reads files and talks to stores is imported when it is needed: `guardproxy --help` must not wait for it.
 if TYPE_CHECKING:
     from guardproxy.identity.store import KeyStore
+    from guardproxy.identity.stored import StoredKey
     from guardproxy.settings import Settings
 
 DEFAULT_FILE: Final = Path("keys.yaml")
 Place = Literal["file", "redis"]
 Result = TypeVar("Result")
 
-FileOption = Annotated[
-    Path,
-    typer.Option("--file", envvar="GUARDPROXY_KEYS", help="The file of keys; its pepper is kept next to it."),
-]
 KeysFileOption = Annotated[
     Path | None,
     typer.Option(
@@ -82,6 +79,39 @@ def with_keys(
     except KeyStoreError as error:
         typer.echo(f"{error.message[0].upper()}{error.message[1:]}.", err=True)
         raise typer.Exit(1) from error
+
+
+def known_keys(settings: Settings) -> Sequence[StoredKey]:
+    """The keys that proxies with these settings know, as far as they are kept somewhere. Raises `ConfigurationError`.
+
+    A key that stands in the file is the one of the file.
+    """
+    import asyncio
+    import os
+
+    from guardproxy.cli.compose_keys import make_redis_key_store
+    from guardproxy.errors import ConfigurationError
+    from guardproxy.identity.keyfile import read_keys
+    from guardproxy.identity.store import KeyStoreError
+
+    of_file = read_keys(Path(settings.keys.file)) if settings.keys.file else ()
+    if settings.keys.store == "file":
+        return of_file
+
+    async def shared() -> Sequence[StoredKey]:
+        store = make_redis_key_store(settings, os.environ, b"")  # nothing is digested
+        store.open()
+        try:
+            return await store.list()
+        finally:
+            await store.close()
+
+    try:
+        of_store = asyncio.run(shared())
+    except KeyStoreError as error:
+        raise ConfigurationError(error.message) from error
+    ids = {key.id for key in of_file}
+    return (*(key for key in of_store if key.id not in ids), *of_file)
 
 
 async def _open(place: Place | None, file: Path | None, settings: Settings, *, changes: bool) -> KeyStore:

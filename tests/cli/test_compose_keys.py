@@ -97,7 +97,8 @@ async def test_file_and_shared_store_open_side_by_side_and_the_file_wins(tmp_pat
         opened = open_live_keys(given, {}, configure_logging("json", Captured()))
         await opened.start()
         try:
-            _, shared = opened.stores
+            shared, of_path = opened.stores
+            assert of_path.place == str(file)
             of_store = await shared.create(KeyTerms(name="bob"))
             asked = opened.keys.find(of_store.token, NOW)
             assert isinstance(asked, Awaitable)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from guardproxy.cli.keys import keys_app
 from guardproxy.errors import ConfigurationError
-from guardproxy.identity.keyfile import read_keys
+from guardproxy.identity.keyfile import read_keys, rewrite_keys
 from guardproxy.identity.keys import parse
 from tests.support.stores import StoreServer, store_server
 
@@ -94,3 +94,33 @@ def test_a_store_that_is_away_or_not_named_is_told(folder: Path) -> None:
     assert isinstance(unnamed.exception, ConfigurationError)
     assert "GUARDPROXY_REDIS_URL" in unnamed.exception.message
     assert not (folder / "keys.pepper").exists()
+
+
+def test_commands_about_one_key_find_it_in_the_store_and_the_file_wins(folder: Path) -> None:
+    from guardproxy.cli.explain import _team_of
+    from guardproxy.cli.keys_place import known_keys
+    from guardproxy.cli.main import app
+    from guardproxy.settings import load_settings
+
+    token = run("create", "alice", "--team", "red").stdout.strip()
+    settings = load_settings(folder / "guardproxy.yaml", {})
+    assert [key.id for key in known_keys(settings)] == [parse(token)]
+    assert _team_of("alice", settings) == "red"
+    secret = CliRunner().invoke(app, ["keys", "signing-secret", "alice"]).stdout.strip()
+    assert secret == CliRunner().invoke(app, ["keys", "signing-secret", parse(token) or ""]).stdout.strip()
+    assert len(secret) == 64
+    key = known_keys(settings)[0]
+    rewrite_keys(folder / "keys.yaml", lambda _: (key.model_copy(update={"team": "blue"}),))
+    both = settings.model_copy(update={"keys": settings.keys.model_copy(update={"file": str(folder / "keys.yaml")})})
+    assert [key.team for key in known_keys(both)] == ["blue"]
+    assert _team_of("alice", both) == "blue"
+    assert _team_of("", both) == ""
+
+
+def test_a_store_that_is_away_is_told_to_who_asks_about_a_key(folder: Path) -> None:
+    from guardproxy.cli.keys_place import known_keys
+    from guardproxy.settings import Settings
+
+    away = Settings.model_validate({"keys": {"store": "redis"}, "quota": {"redis": {"url": "redis://127.0.0.1:1/0"}}})
+    with pytest.raises(ConfigurationError, match="does not answer"):
+        known_keys(away)
