@@ -103,7 +103,13 @@ class EventLog(structlog.BoundLoggerBase):
 
     def emit(self, event: Event, **fields: Plain) -> None:
         """One line, now. `time_ms` among the fields (epoch milliseconds) replaces the present time. Never raises."""
-        (line,), _ = self._process_event("emit", event, fields)
+        self.emit_fields(event, fields)
+
+    def emit_fields(self, event: Event, fields: dict[str, Plain]) -> None:
+        """`emit` for fields that are in a dictionary already, which it takes over."""
+        line: Any = {**self._context, **fields, "event": event}
+        for process in self._processors:
+            line = process(self._logger, "emit", line)
         if event.at_once:
             self._logger.at_once(line)
         else:
@@ -173,7 +179,7 @@ class Recorder:
             if record.incident_id is None:
                 record = replace(record, incident_id=new_incident_id(record.time_ms, os.urandom(RANDOM_BYTES)))
             self._keep(self._incidents, to_incident(record))
-        self._log.emit(record.event, **to_log_fields(record))
+        self._log.emit_fields(record.event, to_log_fields(record))
 
     def close(self) -> None:
         self._log.flush()

@@ -67,6 +67,12 @@ class PolicySet:
         """All that any caller may get, in every form."""
         return tuple(form for choice in self.named.values() for form in choice.every)
 
+    def accelerate(self) -> None:
+        """Pass over clean text more quickly from now on, if that is possible. May take seconds, beside what goes on."""
+        for detectors in {id(those): those for policy in self.every for those in policy.detectors.values()}.values():
+            for detector in detectors:
+                detector.accelerate()
+
     def assigned(self, principal: Principal) -> Choice:
         """The policy of a key: its own, or that of its team, or the default."""
         name = self.keys.get(principal.name) or self.teams.get(principal.team or "")

@@ -29,6 +29,9 @@ class Detector(Protocol):
     def work(self) -> int:
         """The steps of work that all texts have cost so far (`guardproxy.match.work`)."""
 
+    def accelerate(self) -> None:
+        """Pass over clean text more quickly from now on, if that is possible. May take seconds, beside what goes on."""
+
     def may_match(self, text: str) -> bool:
         """False only if no rule can match in the text, nor in a part cut out of it where no letter stands. Cheap."""
 

@@ -55,9 +55,10 @@ def scan_group(
     texts += [seam.join(segment.text for segment in run) for run in runs for seam in _SEAMS]
     together, in_brief = _BETWEEN.join(texts), _BETWEEN.join(briefs)
     for detector in detectors:
-        # `scan` asks the question of one text itself.
-        brief = len(briefs) == 1 or bool(briefs and detector.may_match(in_brief))
-        long = len(texts) == 1 or bool(texts and detector.may_match(together))
+        brief = bool(briefs) and detector.may_match(in_brief)
+        long = bool(texts) and detector.may_match(together)
+        if not (brief or long):
+            continue
         for segment in group:
             if brief if len(segment.text) <= BRIEF else long:
                 spans = yield from scan_within(allowance, detector, segment.text)

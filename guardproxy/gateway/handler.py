@@ -194,7 +194,7 @@ async def _guard(
         raise refusal(gateway, draft, verdict)
     if policy.keeps_apart:
         await set_apart(gateway, draft, surface, document, reading, verdict, labels)
-    else:
+    elif verdict.edits:
         surface.edit(document, verdict.edits)
     if reservation.output_cap is not None and surface.open_stream is not None:
         document[surface.members.output_tokens] = reservation.output_cap

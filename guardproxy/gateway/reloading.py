@@ -3,7 +3,8 @@
 Every few seconds the files are looked at, and at once on SIGHUP. Looking is comparing what a file system says about
 each path, so a link that is swapped - how mounted config maps change - is seen like any other change. Changes are taken
 when they have come to rest. Reading and compiling happen in a thread beside the event loop; then one reference is
-replaced. Policies with a mistake change nothing but the log.
+replaced. Policies with a mistake change nothing but the log. Policies in force that have settled are accelerated, in
+a thread too: traffic never waits for that.
 """
 
 from __future__ import annotations
@@ -13,11 +14,15 @@ from typing import Final
 
 from guardproxy.audit.events import Event
 from guardproxy.audit.sinks import EventLog
+from guardproxy.core.choice import PolicySet
 from guardproxy.errors import ConfigurationError
 from guardproxy.gateway.policies import Policies
 from guardproxy.policyfile.store import Loaded, PolicyStore
 
 SETTLE_S: Final = 0.2
+ACCELERATE_S: Final = 1.0
+"""How long policies are in force before they are accelerated: what is soon replaced, or gone, is not worth it."""
+
 MOST_LOOKS: Final = 25
 MOST_PROBLEMS: Final = 20
 
@@ -36,6 +41,7 @@ class Reloader:
         poll_s: float | None,
         *,
         settle_s: float = SETTLE_S,
+        accelerate_s: float = ACCELERATE_S,
         role: str = "present",
     ) -> None:
         self._store = store
@@ -43,22 +49,26 @@ class Reloader:
         self._log = log
         self._poll_s = poll_s
         self._settle_s = settle_s
+        self._accelerate_s = accelerate_s
         self._role = role
         self._asked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._accelerating: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._run())
+        self._accelerate()
 
     def ask(self) -> None:
         """Look now: the handler of SIGHUP."""
         self._asked.set()
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        tasks = [task for task in (self._task, self._accelerating) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._task = self._accelerating = None
 
     async def check(self) -> bool:
         """Take over what changed; whether anything did. A mistake in it is told and changes nothing."""
@@ -85,6 +95,7 @@ class Reloader:
 
     def _take_over(self, loaded: Loaded) -> None:
         before, self._policies.current = self._policies.current, loaded.policies
+        self._accelerate()
         self._log.emit(
             Event.POLICY_RELOADED,
             role=self._role,
@@ -94,6 +105,15 @@ class Reloader:
             pinned=loaded.pinned,
         )
         tell_not_kept(self._log, loaded)
+
+    def _accelerate(self) -> None:
+        if self._accelerating is not None:
+            self._accelerating.cancel()
+        self._accelerating = asyncio.get_running_loop().create_task(self._accelerated(self._policies.current))
+
+    async def _accelerated(self, policies: PolicySet) -> None:
+        await asyncio.sleep(self._accelerate_s)
+        await asyncio.to_thread(policies.accelerate)
 
     async def _come_to_rest(self) -> None:
         """Wait until two looks see the same: several files are rarely written at one moment."""

@@ -69,7 +69,8 @@ async def relay_whole(
         running.own(surface.made(document))
     if verdict.action is Action.BLOCK:
         raise refusal(running.gateway, draft, verdict)
-    surface.edit(document, verdict.edits)
+    if verdict.edits:
+        surface.edit(document, verdict.edits)
     remember_answer(running, surface, document)
     decision = max(verdict.action, draft.request.action if draft.request else Action.ALLOW)
     headers = running.headers(reply, {"x-guardproxy-decision": decision.word, COVERAGE: draft.extent})

@@ -17,6 +17,7 @@ from guardproxy.match.cut_off import with_cut_off
 from guardproxy.match.edges import apart
 from guardproxy.match.heads import Headed, Heads
 from guardproxy.match.lookout import Lookout
+from guardproxy.match.native import NativeSearch, native_search
 from guardproxy.match.parts import Block, Part, Pattern, parts_of
 from guardproxy.match.prefilter import Prefilter
 from guardproxy.match.regions import Window
@@ -57,11 +58,24 @@ class PatternSet:
         parts = [(part, pattern.ignore_case) for pattern in patterns for part in parts_of(pattern)]
         self._shared = _shared([part for part, _ in parts], cells, free_checks)
         self._many = len(parts) > _MANY
+        programs = [(_candidates(part), cased) for part, cased in parts]
         self._prefilter = Prefilter(
-            requirement
-            for part, cased in parts
-            for requirement in requirements_of(_candidates(part), ignore_case=cased)
+            requirement for program, cased in programs for requirement in requirements_of(program, ignore_case=cased)
         )
+        self._programs = tuple(program for program, _ in programs)
+        self._native: NativeSearch | None = None
+
+    def accelerate(self) -> None:
+        """Pass over clean text with a native library from now on, if there is one; preparing it takes seconds.
+
+        May be called in another thread than what looks for the patterns meanwhile. It changes nothing that is found.
+        """
+        if self._native is None:
+            self._native = native_search(self._programs)
+
+    @property
+    def accelerated(self) -> bool:
+        return self._native is not None
 
     @property
     def transitions_built(self) -> int:
@@ -76,6 +90,8 @@ class PatternSet:
 
     def may_match(self, text: str) -> bool:
         """False only if nothing can match in the text, nor in a part of it that is cut out where no letter stands."""
+        if self._native is not None and self._native.excludes(text):
+            return False
         return self._prefilter.may_match(text)
 
     def scan(self, text: str) -> list[Span]:
@@ -111,6 +127,8 @@ class PatternSet:
         return found
 
     def _windows(self, text: str) -> Sequence[Window]:
+        if self._native is not None and self._native.excludes(text):
+            return ()
         if self._many and len(text) > _FIRST_SLICE:
             unmarked = text.encode("ascii", "replace").translate(None, _MARKS)
             if len(text) - len(unmarked) > _DENSE * len(text):

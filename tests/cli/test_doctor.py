@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from guardproxy.cli.main import app
+from guardproxy.match import native
 from tests.support.stores import StoreServer, store_server
 
 
@@ -70,6 +71,14 @@ def test_without_a_store_there_is_nothing_to_examine(tmp_path: Path) -> None:
     result = examine(tmp_path, None)
     assert result.exit_code == 0
     assert "counts by itself" in result.stdout
+    assert "clean text is passed over with a native library" in result.stdout
+
+
+def test_a_missing_native_library_is_told_with_what_brings_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "hyperscan", None)
+    result = examine(tmp_path, None)
+    assert result.exit_code == 0
+    assert "pip install 'guardproxy[fast]'" in result.stdout
 
 
 def test_what_would_stop_serve_for_its_keys_fails(tmp_path: Path) -> None:

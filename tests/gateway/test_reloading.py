@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from guardproxy.audit.sinks import configure_logging
+from guardproxy.core.choice import PolicySet
+from guardproxy.core.exchange import Provenance
 from guardproxy.core.policy import Policy
 from guardproxy.gateway.policies import Policies
 from guardproxy.gateway.reloading import Reloader, tell_not_kept
+from guardproxy.match.readings import Readings
 from guardproxy.policyfile.catalogue import Wanted
 from guardproxy.policyfile.store import Loaded, PolicyStore
-from tests.policyfile.workshop import rule, write_policy
+from tests.policyfile.workshop import rule, write_policy, write_rule
 from tests.support.gateway import Reply, data_plane
 from tests.support.proxy import Captured
 from tests.support.rest import until
@@ -34,7 +37,7 @@ class Running(NamedTuple):
 async def running(path: Path, poll_s: float | None = None) -> AsyncIterator[Running]:
     store = PolicyStore(Wanted((path,)), None, lambda: 0)
     policies, captured = Policies(store.load().policies), Captured()
-    reloader = Reloader(store, policies, configure_logging("json", captured), poll_s, settle_s=0.001)
+    reloader = Reloader(store, policies, configure_logging("json", captured), poll_s, settle_s=0.001, accelerate_s=0.01)
     reloader.start()
     try:
         yield Running(reloader, policies, captured)
@@ -129,6 +132,21 @@ async def test_a_running_exchange_keeps_its_policy_until_its_last_byte(tmp_path:
             second = await plane.chat("hi", stream=True)
             assert second.headers["x-guardproxy-policy"] == f"mine@{on.policies.current.revision}"
             assert second.body.count(b"abc") == 2
+
+
+async def test_policies_that_stay_in_force_are_accelerated_and_so_is_what_replaces_them(tmp_path: Path) -> None:
+    write_rule(tmp_path, rule("own.word", "abc"))
+    async with running(write_policy(tmp_path, packs=["./own"])) as on:
+        await until(lambda: is_accelerated(on.policies.current))
+        write_rule(tmp_path, rule("own.word", "abcd?"))
+        assert await on.reloader.check()
+        await until(lambda: is_accelerated(on.policies.current))
+
+
+def is_accelerated(policies: PolicySet) -> bool:
+    detectors = policies.default.policy.detectors_for(Provenance.USER)
+    assert detectors
+    return all(isinstance(one, Readings) and one.accelerated for one in detectors)
 
 
 def test_what_was_not_kept_is_told() -> None:

@@ -98,7 +98,9 @@ def _read_choice(choice: Any, path: Path, segments: list[Segment], opaque: list[
             segments += _name(name, path)
         if name == "message" and isinstance(value, dict):
             _read_reply(value, (*path, name), segments, opaque)
-        elif isinstance(value, (str, dict, list)):
+        elif isinstance(value, str):
+            segments.append(Segment(value, Provenance.MODEL, (*path, name)))
+        elif isinstance(value, (dict, list)):
             segments += walk(value, (*path, name), Provenance.MODEL)
 
 
@@ -107,7 +109,7 @@ def _read_reply(message: dict[str, Any], path: Path, segments: list[Segment], op
         here = (*path, name)
         if name not in _NAMES:
             segments += _name(name, path)
-        found = unread(name, value) if name in CARRIERS else ()
+        found = unread(name, value) if value and name in CARRIERS else ()
         if found:
             opaque += opaques(found, path, Provenance.MODEL)
             segments += beside(found, name, value, path, Provenance.MODEL)
