@@ -127,12 +127,10 @@ def shared_pepper(settings: Settings, environ: Mapping[str, str]) -> bytes:
 def _follower(settings: Settings, environ: Mapping[str, str], log: EventLog) -> KeyFollower:
     store = make_redis_key_store(settings, environ, shared_pepper(settings, environ))
     from guardproxy.identity.following import KeyFollower
-    from guardproxy.quota.connect import make_client
+    from guardproxy.quota.connect import make_client, subscription_to
 
-    # Announcements have a connection of their own. A cluster has no single place for them: its version has to do.
-    client = make_client(store_address(settings, environ), _PATIENCE)
-    subscribe = getattr(client, "pubsub", None)
-    return KeyFollower(store, log, settings.keys.poll, settings.keys.stale_max, subscribe, client.aclose)
+    client = make_client(store_address(settings, environ), _PATIENCE)  # announcements have a connection of their own
+    return KeyFollower(store, log, settings.keys.poll, settings.keys.stale_max, subscription_to(client), client.aclose)
 
 
 def _reloaded(settings: Settings, environ: Mapping[str, str], made: str | None) -> Keyring:

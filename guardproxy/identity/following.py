@@ -59,6 +59,7 @@ class KeyFollower:
         self._tasks = [asyncio.create_task(self._poll(), name="keys-version")]
         if self._subscribe is not None:
             self._tasks.append(asyncio.create_task(self._listen(self._subscribe), name="keys-announcements"))
+            self._tasks[-1].add_done_callback(self._listened)
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -116,6 +117,12 @@ class KeyFollower:
             self._log.emit(Event.KEY_STORE_LOST, error=error.message)
             self._look.set()
 
+    def _listened(self, task: asyncio.Task[None]) -> None:
+        """Only a mistake of ours ends the listening before it is stopped. The version goes on being asked for."""
+        if not task.cancelled() and (cause := task.exception()) is not None:
+            error = f"announcements cannot be heard: {type(cause).__name__}"
+            self.asked.unreachable(KeyStoreError(error))
+
     async def _poll(self) -> None:
         while True:
             try:
@@ -124,8 +131,11 @@ class KeyFollower:
             except TimeoutError:
                 pass
             self._look.clear()
-            if await self.check():
-                await self.note_used()
+            try:
+                if await self.check():
+                    await self.note_used()
+            except Exception as cause:  # a mistake of ours must not end the looking: what is not seen is told as lost
+                self.asked.unreachable(KeyStoreError(f"the version could not be read: {type(cause).__name__}"))
 
     async def _listen(self, subscribe: Callable[[], Any]) -> None:
         while True:

@@ -6,6 +6,7 @@ request up for longer than it takes to do without it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -65,6 +66,11 @@ def make_client(address: StoreAddress, patience: float = 1.0) -> Client:
         return Redis(host=host, port=port, db=_number(path), **options)
     except ValueError as error:
         raise ConfigurationError(f"the URL of the quota store cannot be used: {error}") from None
+
+
+def subscription_to(client: Client) -> Callable[[], Any] | None:
+    """Makes subscriptions as redis-py has them; None for a cluster, where a channel has no one place to be heard at."""
+    return None if isinstance(client, RedisCluster) else getattr(client, "pubsub", None)
 
 
 class _Master:

@@ -1,4 +1,4 @@
-"""Two proxies as they are really run, one store of keys behind them: what is revoked for one is revoked for both."""
+"""Proxies as they are really run, one store or file of keys behind them: what is revoked is revoked for all of them."""
 
 from __future__ import annotations
 
@@ -106,3 +106,18 @@ async def test_a_key_made_rotated_and_revoked_in_the_store_is_so_at_both_proxies
         assert [(await one.chat(bob["token"])).status for one in both] == [200, 200]
         await until(both, token, (503, "key_store_unavailable"))
         assert [(await one.chat(bob["token"])).status for one in both] == [200, 200]
+
+
+async def test_a_running_proxy_takes_over_what_changes_in_its_file(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text("version: 1\nname: tiny\n", encoding="utf-8")
+    settings = {"policy": "policy.yaml", "keys": {"file": "keys.yaml", "poll": 0.5}, "log": {"incidents": None}}
+    (tmp_path / "guardproxy.yaml").write_text(json.dumps(settings), encoding="utf-8")
+    async with running_upstream(answers(whole(completion()))) as upstream:
+        alice = await keys(tmp_path, upstream, "create", "alice")
+        async with proxy(tmp_path, upstream) as one:
+            assert (await one.chat(alice["token"])).status == 200
+            bob = await keys(tmp_path, upstream, "create", "bob")
+            await until([one], bob["token"], None)
+            await keys(tmp_path, upstream, "revoke", "alice")
+            await until([one], alice["token"], (401, "invalid_api_key"))
+            assert (await one.chat(bob["token"])).status == 200

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,11 +18,12 @@ from guardproxy.identity.keyring import Keyring
 from guardproxy.identity.live import LiveKeys
 from guardproxy.identity.redis_store import RedisKeyStore
 from guardproxy.identity.stored import KeyTerms
+from guardproxy.quota.connect import StoreAddress, make_client, subscription_to
 from guardproxy.quota.store import Store
 from tests.identity.making import NOW, PEPPER
 from tests.identity.test_redis_store import PREFIX, on_server
 from tests.support.proxy import Captured
-from tests.support.stores import StoreServer, store_server
+from tests.support.stores import StoreServer, free_port, store_server
 
 # Long enough that nothing is noticed by it within a test.
 NEVER_S = 3600.0
@@ -215,3 +217,122 @@ async def test_a_proxy_that_starts_while_the_store_is_away_takes_its_keys_when_i
             assert await on.opens(alice.token)
             await store.rotate("alice", timedelta(hours=1))
             await store.close()
+
+
+async def test_a_store_that_hangs_is_a_store_that_is_away(tmp_path: Path) -> None:
+    with store_server("redis", tmp_path) as server:
+        store = on_server(server)
+        alice = await store.create(KeyTerms(name="alice"))
+        async with following(server, 0.05) as on:
+            assert await on.opens(alice.token)
+            server.pause()
+
+            async def lost() -> bool:
+                return "key_store_lost" in on.told
+
+            await until(lost)
+            assert await on.opens(alice.token)
+            server.resume()
+
+            async def restored() -> bool:
+                return "key_store_restored" in on.told
+
+            await until(restored)
+            await store.revoke("alice")
+
+            async def closed() -> bool:
+                return not await on.opens(alice.token)
+
+            await until(closed)
+        await store.close()
+
+
+async def follows_at(url: str, server: StoreServer, poll_s: float) -> None:
+    """A proxy that is given `url` takes what is made and revoked there."""
+    address = StoreAddress(url, connect_timeout_s=5.0, command_timeout_s=5.0)
+    client: Any = make_client(address)
+    store = RedisKeyStore(Store(make_client(address), lanes=1), PREFIX, PEPPER)
+    log = configure_logging("json", Captured())
+    subscribe = subscription_to(client)
+    follower = KeyFollower(store, log, poll_s, 300.0, subscribe, client.aclose)
+    keys = LiveKeys(Keyring([], PEPPER), follower.asked)
+    await follower.start()
+    try:
+        alice = await store.create(KeyTerms(name="alice"))
+        if subscribe is not None:
+            await listening(server, store.channel)
+
+        async def opens() -> bool:
+            found = keys.find(alice.token, NOW)
+            return (await found if isinstance(found, Awaitable) else found) is not None
+
+        async def closed() -> bool:
+            return not await opens()
+
+        await until(opens)
+        await store.revoke("alice")
+        await until(closed)
+        assert len(await store.list()) == 1
+    finally:
+        await follower.stop()
+
+
+async def test_in_a_cluster_changes_are_found_by_their_version(tmp_path: Path) -> None:
+    with store_server("valkey", tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port())) as server:
+        with server.client() as client:
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+            while "cluster_state:ok" not in str(client.execute_command("CLUSTER", "INFO")):
+                await asyncio.sleep(0.05)
+        await follows_at(f"redis+cluster://127.0.0.1:{server.port}", server, 0.05)
+
+
+async def test_the_master_that_sentinels_name_announces_changes_too(tmp_path: Path) -> None:
+    (tmp_path / "sentinel").mkdir()
+    config = tmp_path / "sentinel.conf"
+    with store_server("valkey", tmp_path) as master:
+        config.write_text(f"sentinel monitor main 127.0.0.1 {master.port} 1\n", encoding="utf-8")
+        with store_server("valkey", tmp_path / "sentinel", config=config) as sentinel:
+            await follows_at(f"redis+sentinel://127.0.0.1:{sentinel.port}/main", master, NEVER_S)
+
+
+async def test_a_mistake_of_ours_while_looking_is_told_and_the_looking_goes_on(server: StoreServer) -> None:
+    async with following(server, 0.01, listens=False) as on:
+        state = on.follower.store.state
+
+        async def breaks() -> tuple[int, bool]:
+            raise LookupError("a bug")
+
+        on.follower.store.state = breaks  # type: ignore[method-assign]
+
+        async def lost() -> bool:
+            return not on.follower.asked.reachable
+
+        await until(lost)
+        on.follower.store.state = state  # type: ignore[method-assign]
+
+        async def restored() -> bool:
+            return on.follower.asked.reachable
+
+        await until(restored)
+        assert on.captured.events()[0]["error"] == "the version could not be read: LookupError"
+        assert on.told == ["key_store_lost", "key_store_restored"]
+
+
+class Deaf:
+    """A subscription that is none."""
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+
+async def test_a_mistake_of_ours_while_listening_is_told_and_the_version_goes_on(server: StoreServer) -> None:
+    on = Following(server, 0.05)
+    on.follower._subscribe = Deaf
+    await on.follower.start()
+
+    async def told() -> bool:
+        return on.told == ["key_store_lost", "key_store_restored"]
+
+    await until(told)
+    assert on.captured.events()[0]["error"] == "announcements cannot be heard: AttributeError"
+    await on.follower.stop()
