@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
@@ -15,7 +16,7 @@ from guardproxy.cli.compose_quota import store_address
 from guardproxy.errors import ConfigurationError
 from guardproxy.gateway.entrance import Entrance
 from guardproxy.identity.failures import FailureLimiter
-from guardproxy.identity.file_store import FileKeyStore
+from guardproxy.identity.file_store import FileKeyStore, utc_now
 from guardproxy.identity.keyfile import load_pepper, pepper_path
 from guardproxy.identity.keyring import Keyring
 from guardproxy.identity.keys import new_key
@@ -109,14 +110,16 @@ def load_keyring(settings: Settings, environ: Mapping[str, str]) -> tuple[Keyrin
     return keyring, made
 
 
-def make_redis_key_store(settings: Settings, environ: Mapping[str, str], pepper: bytes) -> RedisKeyStore:
+def make_redis_key_store(
+    settings: Settings, environ: Mapping[str, str], pepper: bytes, now: Callable[[], datetime] = utc_now
+) -> RedisKeyStore:
     """The shared store by itself, to list and change its keys. Raises `ConfigurationError`."""
     address = store_address(settings, environ)
     from guardproxy.identity.redis_store import RedisKeyStore
     from guardproxy.quota.connect import make_client
     from guardproxy.quota.store import Store
 
-    return RedisKeyStore(Store(make_client(address, _PATIENCE), lanes=1), settings.quota.redis.prefix, pepper)
+    return RedisKeyStore(Store(make_client(address, _PATIENCE), lanes=1), settings.quota.redis.prefix, pepper, now)
 
 
 def shared_pepper(settings: Settings, environ: Mapping[str, str]) -> bytes:

@@ -29,7 +29,7 @@ keys_app = typer.Typer(
 _UNITS: Final = {
     "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1),
 }  # fmt: skip
-_OPTIONS: Final = {"name": "NAME", "tags": "--tag", "cidrs": "--cidr", "roles": "--role"}
+_OPTIONS: Final = {"name": "NAME", "tags": "--tag", "cidrs": "--cidr"}
 WhichArgument = Annotated[
     str, typer.Argument(metavar="ID|NAME", help="The id or the name, as `guardproxy keys list` shows.")
 ]
@@ -76,10 +76,6 @@ def create(
         list[str] | None, typer.Option(help="A network it may be used from; may be given again. Default: anywhere.")
     ] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A word of your own, to be shown; may be given again.")] = None,
-    role: Annotated[
-        list[str] | None,
-        typer.Option(help="What its holder may do as administrator: viewer, analyst, operator, admin. Default: none."),
-    ] = None,
     file: KeysFileOption = None,
     store: StoreOption = None,
     config: ConfigOption = None,
@@ -109,7 +105,6 @@ def create(
         policies=_words(policies),
         cidrs=tuple(cidr or ()),
         tags=tuple(tag or ()),
-        roles=tuple(role or ()),
     )
 
     async def make(keys: KeyStore) -> None:
@@ -120,7 +115,7 @@ def create(
         typer.echo(issued.token)
         explain_new(issued.key, keys.place)
 
-    with_keys(store, file, config, make, changes=True)
+    with_keys(store, file, config, make, now, changes=True)
 
 
 @keys_app.command("list")
@@ -146,7 +141,7 @@ def list_keys(
         else:
             typer.echo(f"No key in {keys.place} yet. Make one: guardproxy keys create NAME", err=True)
 
-    with_keys(store, file, config, show_all)
+    with_keys(store, file, config, show_all, now)
 
 
 @keys_app.command()
@@ -170,13 +165,13 @@ def show(
     async def show_one(keys: KeyStore) -> None:
         stored: Sequence[StoredKey] = await keys.list()
         used: Mapping[str, int] = await keys.last_used()
-        key = chosen(stored, which)
+        key = chosen(stored, which, now)
         if json_:
             echo_json(as_json(key, now, used))
         else:
             echo_key(key, now, used)
 
-    with_keys(store, file, config, show_one)
+    with_keys(store, file, config, show_one, now)
 
 
 @keys_app.command()
@@ -211,7 +206,7 @@ def rotate(
         typer.echo(issued.token)
         explain_rotated(issued, now)
 
-    with_keys(store, file, config, renew, changes=True)
+    with_keys(store, file, config, renew, now, changes=True)
 
 
 @keys_app.command()
@@ -243,7 +238,7 @@ def revoke(
         said = "was revoked before" if key.revoked is not None and key.revoked < now else "is revoked"
         typer.echo(f"Key {key.id} ({printable(key.name)}) {said}. Running proxies refuse it within five seconds.")
 
-    with_keys(store, file, config, end, changes=True)
+    with_keys(store, file, config, end, now, changes=True)
 
 
 def _terms(**said: Any) -> KeyTerms:

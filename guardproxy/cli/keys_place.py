@@ -10,6 +10,8 @@ import typer
 
 # What reads files and talks to stores is imported when it is needed: `guardproxy --help` must not wait for it.
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from guardproxy.identity.store import KeyStore
     from guardproxy.identity.stored import StoredKey
     from guardproxy.settings import Settings
@@ -46,12 +48,14 @@ def with_keys(
     file: Path | None,
     config: Path | None,
     work: Callable[[KeyStore], Awaitable[Result]],
+    now: datetime,
     *,
     changes: bool = False,
 ) -> Result:
     """What `work` makes of the chosen keys. A failure ends the command: 1 where the answer is no, 2 where none can be.
 
-    `changes`: the work makes or changes keys, for which the pepper is needed, and made where it is the very first.
+    All of it happens at `now`. `changes`: the work makes or changes keys, for which the pepper is needed, and made where
+    it is the very first.
     """
     import asyncio
     import os
@@ -64,7 +68,7 @@ def with_keys(
     settings = load_settings(settings_file(config), os.environ)
 
     async def run() -> Result:
-        store = await _open(place, file, settings, changes=changes)
+        store = await _open(place, file, settings, now, changes=changes)
         try:
             return await work(store)
         finally:
@@ -114,7 +118,9 @@ def known_keys(settings: Settings) -> Sequence[StoredKey]:
     return (*(key for key in of_store if key.id not in ids), *of_file)
 
 
-async def _open(place: Place | None, file: Path | None, settings: Settings, *, changes: bool) -> KeyStore:
+async def _open(
+    place: Place | None, file: Path | None, settings: Settings, now: datetime, *, changes: bool
+) -> KeyStore:
     import os
 
     from guardproxy.identity.file_store import FileKeyStore
@@ -124,11 +130,13 @@ async def _open(place: Place | None, file: Path | None, settings: Settings, *, c
     if place is None:
         place = "file" if file is not None and file != named else settings.keys.store
     if place == "file":
-        return FileKeyStore(file or named or DEFAULT_FILE, os.environ, pepper_file=pepper_file)
-    return await _open_shared(file or named or DEFAULT_FILE, pepper_file, settings, changes=changes)
+        return FileKeyStore(file or named or DEFAULT_FILE, os.environ, lambda: now, pepper_file=pepper_file)
+    return await _open_shared(file or named or DEFAULT_FILE, pepper_file, settings, now, changes=changes)
 
 
-async def _open_shared(file: Path, pepper_file: Path | None, settings: Settings, *, changes: bool) -> KeyStore:
+async def _open_shared(
+    file: Path, pepper_file: Path | None, settings: Settings, now: datetime, *, changes: bool
+) -> KeyStore:
     import os
     import secrets
 
@@ -137,7 +145,7 @@ async def _open_shared(file: Path, pepper_file: Path | None, settings: Settings,
     from guardproxy.identity.keyfile import ensure_pepper, load_pepper
 
     unknown = secrets.token_bytes(32)
-    store = make_redis_key_store(settings, os.environ, unknown)
+    store = make_redis_key_store(settings, os.environ, unknown, lambda: now)
     store.open()
     if not changes:  # nothing is digested, and any pepper will do
         return store

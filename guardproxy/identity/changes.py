@@ -15,9 +15,14 @@ def made(terms: KeyTerms, key_id: str, digest: str, now: datetime) -> StoredKey:
     return StoredKey(id=key_id, digest=digest, created=_whole(now), **dict(terms))
 
 
+def lives(key: StoredKey, now: datetime) -> bool:
+    """Whether the key opens, or will."""
+    return key.status(now) in ("active", "not yet valid")
+
+
 def check_name(holder: StoredKey | None, now: datetime) -> None:
     """Raises `NameTaken` where the last key of a name still holds it: it is active, or will be."""
-    if holder is not None and holder.status(now) in ("active", "not yet valid"):
+    if holder is not None and lives(holder, now):
         raise NameTaken("an active key has this name: choose another name, or rotate or revoke that key")
 
 
@@ -40,14 +45,15 @@ def revoked(key: StoredKey, reason: str | None, now: datetime) -> StoredKey:
     return StoredKey.model_validate(changed)
 
 
-def chosen(keys: Sequence[StoredKey], which: str) -> StoredKey:
+def chosen(keys: Sequence[StoredKey], which: str, now: datetime | None = None) -> StoredKey:
     """The key meant by an id, a name, or (someone pastes what they have) a whole key. Raises `KeyStoreError`.
 
-    Of several keys with one name the one that was not revoked is meant, and of revoked ones the last.
+    Of several keys with one name the one that lives is meant, and where none does the last. Without `now` a key lives
+    until it is revoked.
     """
     key_id = parse(which) or which
     matching = [key for key in keys if key.id == key_id] or [key for key in keys if key.name == which]
-    current = [key for key in matching if key.revoked is None] or matching[-1:]
+    current = [key for key in matching if (key.revoked is None if now is None else lives(key, now))] or matching[-1:]
     if not current:
         raise NoSuchKey("no key has this id or name; `guardproxy keys list` shows them")
     if len(current) > 1:

@@ -96,7 +96,7 @@ class FileKeyStore:
         changed: list[StoredKey] = []
 
         def replaced(keys: tuple[StoredKey, ...]) -> tuple[StoredKey, ...]:
-            old = chosen(keys, which)
+            old = chosen(keys, which, self._now())
             changed.append(change(old))
             return tuple(changed[0] if key.id == old.id else key for key in keys)
 

@@ -12,11 +12,14 @@ import pytest
 
 from guardproxy.core.choice import Choice, PolicySet
 from guardproxy.core.policy import Policy, SurfaceRules
+from guardproxy.core.principal import Principal
+from guardproxy.errors import KeyStoreLost, Retry
 from guardproxy.gateway.entrance import Entrance
 from guardproxy.gateway.policies import Policies
 from guardproxy.identity.failures import FailureLimiter
 from guardproxy.identity.keyring import Keyring
 from guardproxy.identity.keys import new_key
+from guardproxy.identity.lookup import Refused
 from tests.identity.making import MOMENT, PEPPER, made
 from tests.support.caller import Answer, ask
 from tests.support.gateway import CHAT, DataPlane, data_plane, replies
@@ -187,3 +190,40 @@ async def test_a_request_without_a_key_is_no_failure_of_its_address() -> None:
         for _ in range(5):
             assert (await ask(one.on.listeners.port, "GET", "/v1/models", None, None)).status == 401
         assert (await one.chat(token="junk")).status == 401
+
+
+class Away:
+    """Keys that nobody can look up."""
+
+    def find(self, token: str, now: float) -> Principal | None:
+        raise KeyStoreLost("try again later", retry=Retry(after_ms=1000))
+
+    def why_refused(self, token: str, now: float) -> Refused:
+        return Refused("unknown", None, "")
+
+    def signing_secret(self, key_id: str) -> str:
+        return key_id
+
+
+async def test_keys_that_cannot_be_looked_up_are_an_outage_and_no_failure_of_the_caller() -> None:
+    door = Entrance(FailureLimiter(1, 60.0))
+    async with data_plane(keyring=Away(), entrance=door) as on:
+        for _ in range(3):
+            answer = await on.chat()
+            assert answer.refusal == (503, "key_store_unavailable")
+            assert answer.headers["retry-after"] == "1"
+        assert on.record["event"] == "key_store_unavailable"
+        assert len(door.failures) == 0
+
+
+async def test_callers_of_anthropics_api_hear_of_it_in_its_shape() -> None:
+    async with scene(models=("claude-*",), gateway={"entrance": Entrance(FailureLimiter(1, 60.0))}) as one:
+        body = {"model": "gpt-5", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}
+        said = [
+            (await one.send("POST", "/v1/messages", body, token=token)).json["error"]
+            for token in (None, "junk", "junk")
+        ]
+        assert [error["type"] for error in said] == ["permission_error", "authentication_error", "rate_limit_error"]
+        assert [error["details"]["error_code"] for error in said] == [
+            "model_not_allowed", "invalid_api_key", "too_many_invalid_keys",
+        ]  # fmt: skip

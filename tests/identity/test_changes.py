@@ -65,16 +65,22 @@ def test_a_key_is_chosen_by_id_name_or_the_key_itself() -> None:
     token, key = making.made()
     _, other = making.made(name="bob")
     for which in (key.id, "alice", token):
-        assert chosen([key, other], which) == key
+        assert chosen([key, other], which, MOMENT) == key
     for which in ("nobody", new_key(secrets.token_bytes).token):
         with pytest.raises(NoSuchKey) as caught:
-            chosen([key, other], which)
+            chosen([key, other], which, MOMENT)
         assert which not in caught.value.message
 
 
 def test_of_several_keys_of_one_name_the_one_that_lives_is_meant() -> None:
     first, second = revoked(making.made()[1], None, MOMENT), making.made()[1]
-    assert chosen([first, second], "alice") == second
-    assert chosen([first, revoked(second, None, MOMENT)], "alice").id == second.id
+    assert chosen([first, second], "alice", MOMENT) == second
+    assert chosen([first, revoked(second, None, MOMENT)], "alice", MOMENT).id == second.id
+    expired = making.made(expires=MOMENT)[1]
+    assert chosen([expired, second], "alice", MOMENT) == second
+    assert chosen([first, expired], "alice", MOMENT) == expired
+    for one in (making.made()[1], expired):
+        with pytest.raises(SeveralKeys, match=second.id):
+            chosen([one, second], "alice")
     with pytest.raises(SeveralKeys, match=second.id):
-        chosen([making.made()[1], second], "alice")
+        chosen([making.made()[1], second], "alice", MOMENT)
