@@ -143,22 +143,26 @@ def to_log_fields(record: AuditRecord) -> dict[str, Plain]:
     """What a log line says about the exchange, `event` aside. Never text. What the exchange never had is left out."""
     fields: dict[str, Plain] = {
         "time_ms": record.time_ms,
-        "request_id": printable(record.request_id, NAME_LIMIT),
+        "request_id": _name(record.request_id),
         "status": record.status,
-        "method": printable(record.method, NAME_LIMIT),
-        "route": printable(record.route, NAME_LIMIT),
+        "method": _name(record.method),
+        "route": _name(record.route),
         "stream": record.stream,
         "bytes_in": record.bytes_in,
         "bytes_out": record.bytes_out,
     }
     if record.key_id is not None:
-        fields |= {"key_id": record.key_id, "key_name": _name(record.key_name)}
+        fields["key_id"] = record.key_id
+        fields["key_name"] = _name(record.key_name)
     if record.model is not None:
         fields["model"] = _model(record)
     if record.policy is not None:
-        fields |= {"policy": record.policy, "revision": record.revision}
+        fields["policy"] = record.policy
+        fields["revision"] = record.revision
     if record.action is not None:
-        fields |= {"action": record.action, "extent": record.coverage.extent, "coverage": _coverage(record.coverage)}
+        fields["action"] = record.action
+        fields["extent"] = record.coverage.extent
+        fields["coverage"] = _coverage(record.coverage)
     if record.uninspected:
         fields["uninspected"] = True
     if record.direction is not None:
@@ -240,7 +244,9 @@ def _plain(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def _name(text: str | None) -> str | None:
-    return None if text is None else printable(text, NAME_LIMIT)
+    if text is None or (len(text) <= NAME_LIMIT and text.isascii() and text.isprintable()):  # most are
+        return text
+    return printable(text, NAME_LIMIT)
 
 
 def _model(record: AuditRecord) -> str | None:

@@ -7,7 +7,7 @@ Detectors see only segments; the document stays what it is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -150,17 +150,19 @@ class Coverage(NamedTuple):
 
     @staticmethod
     def of(
-        segments: Iterable[Segment], skipped: Collection[str] = (), watched: Collection[Provenance] = _EVERY
+        counts: Mapping[Provenance, int], skipped: Collection[str] = (), watched: Collection[Provenance] = _EVERY
     ) -> Coverage:
-        """`watched`: the provenances the policy has rules for. A text no rule looks at was not inspected."""
+        """Of so many segments of each provenance, and of what was `skipped`, by reason.
+
+        `watched`: the provenances the policy has rules for. A text no rule looks at was not inspected.
+        """
         inspected: dict[str, int] = {}
         without = 0
-        for _, provenance, _, _ in segments:
+        for provenance, count in counts.items():
             if provenance in watched:
-                word = _WORDS[provenance]
-                inspected[word] = inspected.get(word, 0) + 1
+                inspected[_WORDS[provenance]] = count
             else:
-                without += 1
+                without += count
         reasons = Counter(skipped) if skipped else _NOTHING
         return Coverage(inspected, {**reasons, NO_RULE: without} if without else reasons)
 

@@ -17,7 +17,7 @@ from guardproxy.core.masking import masked, masks_of_runs
 from guardproxy.core.memo import Memo
 from guardproxy.core.policy import Policy, Rule
 from guardproxy.core.rewrite import hides, redact
-from guardproxy.core.scanning import Hits, scan_group
+from guardproxy.core.scanning import Hits, may_hold, scan_group
 from guardproxy.core.stream import Hit, StreamGuard
 from guardproxy.core.tools.conversation import ToolCall, ToolResult
 from guardproxy.core.tools.judge import ToolFinding, ToolGuard
@@ -32,6 +32,7 @@ MAX_FINDINGS = 100
 # A model's name, such as `org/model-4.1:latest`.
 _NAME = re.compile(r"[\w.:@/+-]{1,120}", re.ASCII)
 
+
 _MODEL_ONLY = frozenset({Provenance.MODEL})
 
 # By policy: what was found to be a name. A proxy sees the same few over and over.
@@ -43,19 +44,32 @@ def inspect(policy: Policy, segments: Sequence[Segment], skipped: Collection[str
     return run_through(inspect_in_steps(policy, segments, skipped))
 
 
+def inspect_at_once(
+    policy: Policy, segments: Sequence[Segment], skipped: Collection[str] = (), memo: Memo | None = None
+) -> Verdict | None:
+    """The verdict on a few short texts in which it is plain that nothing is, as in most; None for all others."""
+    groups = _groups(segments)
+    for provenance, group in groups.items():
+        detectors = policy.detectors.get(provenance)
+        if detectors and may_hold(detectors, group, memo):
+            return None
+    return Verdict(Action.ALLOW, coverage=_coverage(policy, groups, skipped))
+
+
 def inspect_in_steps(
     policy: Policy, segments: Sequence[Segment], skipped: Collection[str] = (), memo: Memo | None = None
 ) -> Generator[None, None, Verdict]:
     """`inspect` that stops now and then, so that a long text holds nobody else up. Texts the `memo` knows are clean."""
-    coverage = Coverage.of(segments, skipped, policy.watched)
+    groups = _groups(segments)
+    coverage = _coverage(policy, groups, skipped)
     hits: Hits = {}
     allowance = Allowance(policy.limits.matching_work, shadow=policy.shadow)
     known = None if memo is None else memo.under(policy.revision)
-    for provenance, group in _groups(segments).items():
+    for provenance, group in groups.items():
         if detectors := policy.detectors.get(provenance):
             dear = yield from scan_group(detectors, group, hits, allowance, known)
             if dear is not None:
-                unread = Coverage.of((), [*skipped, *(MATCHING_WORK for _ in segments)])
+                unread = Coverage.of({}, [*skipped, *(MATCHING_WORK for _ in segments)])
                 told = (too_dear(provenance, dear.path),)
                 if policy.shadow:
                     return Verdict(Action.ALLOW, coverage=unread, shadow=told, would=Action.BLOCK)
@@ -70,8 +84,17 @@ def inspect_in_steps(
 def _groups(segments: Sequence[Segment]) -> Mapping[Provenance, list[Segment]]:
     groups: dict[Provenance, list[Segment]] = {}
     for segment in segments:
-        groups.setdefault(segment.provenance, []).append(segment)
+        group = groups.get(segment.provenance)
+        if group is None:
+            groups[segment.provenance] = [segment]
+        else:
+            group.append(segment)
     return groups
+
+
+def _coverage(policy: Policy, groups: Mapping[Provenance, Sequence[Segment]], skipped: Collection[str]) -> Coverage:
+    counts = {provenance: len(group) for provenance, group in groups.items()}
+    return Coverage.of(counts, skipped, policy.watched)
 
 
 def shown_name(policy: Policy, name: str) -> str:

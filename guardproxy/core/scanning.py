@@ -35,6 +35,27 @@ BRIEF: Final = 64
 _HISTORY: Final = 4
 
 
+# Characters that are looked at in less than a millisecond.
+_AT_ONCE: Final = 16_384
+
+
+def may_hold(detectors: Sequence[Detector], group: Sequence[Segment], memo: Memo | None) -> bool:
+    """False only if it is plain that nothing is in these texts of one provenance. Where that takes a while, True."""
+    if (memo is not None and len(group) >= _HISTORY) or runs_of(group):
+        return True
+    briefs: list[str] = []
+    texts: list[str] = []
+    for text, _, _, _ in group:
+        (briefs if len(text) <= BRIEF else texts).append(text)
+    together, in_brief = _BETWEEN.join(texts), _BETWEEN.join(briefs)
+    if len(together) + len(in_brief) > _AT_ONCE:
+        return True
+    for detector in detectors:
+        if (briefs and detector.may_match(in_brief)) or (texts and detector.may_match(together)):
+            return True
+    return False
+
+
 def scan_group(
     detectors: Sequence[Detector],
     group: Sequence[Segment],

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from guardproxy.audit.events import Event
 from guardproxy.audit.record import AuditFinding, AuditRecord, Direction, count_rules
@@ -40,6 +41,7 @@ _EVENTS = {
 
 
 _UNDECIDED = Verdict(Action.ALLOW)
+_NO_FINDINGS: Mapping[str, Any] = MappingProxyType({})
 
 
 class Draft:
@@ -150,9 +152,6 @@ class Draft:
         request, response = self.request or _UNDECIDED, self.response or _UNDECIDED
         decided = self.request is not None or self.response is not None
         action = max(request.action, response.action) if decided else None
-        findings = request.findings + response.findings
-        shadow = request.shadow + response.shadow + self._passed_over
-        would = max(action or Action.ALLOW, request.would, response.would, Action.BLOCK if self._passed_over else 0)
         self._timings["total"] = (time.perf_counter_ns() - self._started) // 1000
         event = self._ended_by or _EVENTS[action or Action.ALLOW]
         principal, policy = self.principal, self.policy
@@ -170,11 +169,6 @@ class Draft:
             policy=policy.name if policy else None,
             revision=policy.revision if policy else None,
             action=action.word if action is not None else None,
-            direction=self._direction(action) if findings else None,
-            rules=count_rules(findings),
-            findings=tuple(map(AuditFinding.of, findings)),
-            would_action=Action(would).word if shadow else None,
-            shadow_rules=count_rules(shadow),
             coverage=request.coverage.plus(response.coverage),
             features=request.features,
             uninspected=self.uninspected,
@@ -188,7 +182,23 @@ class Draft:
             team=principal.team if principal else None,
             charged=self.charged,
             would_refuse=self.would_refuse,
+            **self._found(request, response, action),
         )
+
+    def _found(self, request: Verdict, response: Verdict, action: Action | None) -> Mapping[str, Any]:
+        """What the record says of findings; nothing where there are none, as in most."""
+        findings = request.findings + response.findings
+        shadow = request.shadow + response.shadow + self._passed_over
+        if not (findings or shadow):
+            return _NO_FINDINGS
+        would = max(action or Action.ALLOW, request.would, response.would, Action.BLOCK if self._passed_over else 0)
+        return {
+            "direction": self._direction(action) if findings else None,
+            "rules": count_rules(findings),
+            "findings": tuple(map(AuditFinding.of, findings)),
+            "would_action": Action(would).word if shadow else None,
+            "shadow_rules": count_rules(shadow),
+        }
 
     def _direction(self, action: Action | None) -> Direction:
         decided_by_request = self.request is not None and self.request.action == action

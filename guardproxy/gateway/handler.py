@@ -277,7 +277,7 @@ def _separate(
     findings += refused
     findings += refuse_opaque(policy, reading.opaque)
     if findings:
-        coverage = Coverage.of((), [item.kind.value for item in reading.opaque])
+        coverage = Coverage.of({}, [item.kind.value for item in reading.opaque])
         verdict = running.draft.request = Verdict(Action.BLOCK, tuple(findings), coverage=coverage)
         raise refusal(running.gateway, running.draft, verdict)
 

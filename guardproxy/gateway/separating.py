@@ -55,7 +55,7 @@ def check_speakers(
             findings += gateway.seen.refuse_unseen(principal.key_id, surface.speaking.claimed(document))
         findings += _unsigned(terms, gateway.keyring, principal, surface, document, headers.get(SIGNATURE, ""))
     if findings:
-        coverage = Coverage.of((), [item.kind.value for item in reading.opaque])
+        coverage = Coverage.of({}, [item.kind.value for item in reading.opaque])
         draft.request = Verdict(Action.BLOCK, tuple(findings[:MAX_FINDINGS]), coverage=coverage)
         raise refusal(gateway, draft, draft.request)
 
