@@ -54,8 +54,8 @@ def with_keys(
 ) -> Result:
     """What `work` makes of the chosen keys. A failure ends the command: 1 where the answer is no, 2 where none can be.
 
-    All of it happens at `now`. `changes`: the work makes or changes keys, for which the pepper is needed, and made where
-    it is the very first.
+    All of it happens at `now`. `changes`: the work makes or changes keys, for which the pepper is needed, and made
+    where it is the very first.
     """
     import asyncio
     import os
