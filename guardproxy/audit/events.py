@@ -56,6 +56,7 @@ class Event(StrEnum):
         "error",
         "An exchange was refused since its key could not be asked for. An outage: never an invalid key.",
     )
+    KEY_USE_NOT_NOTED = "key_use_not_noted", "warning", "When keys were last used could not be left in their store."
     KEY_STORE_LOST = "key_store_lost", "error", "The store of the keys does not answer: known keys go on for a while."
     KEY_STORE_RESTORED = "key_store_restored", "warning", "The store of the keys answers again."
     QUOTA_REFUSED = "quota_refused", "warning", "A key has used up one of its limits."

@@ -21,7 +21,7 @@ from typing import Final, Protocol
 from guardproxy.core.principal import Principal
 from guardproxy.errors import KeyStoreLost, Retry
 from guardproxy.identity.entry import Entry, entry_of
-from guardproxy.identity.store import KeyStoreError
+from guardproxy.identity.store import KeyStoreError, UnreadableKey
 from guardproxy.identity.stored import StoredKey
 
 POSITIVE_S: Final = 30.0
@@ -119,7 +119,7 @@ class AskedStore:
         """What is remembered of a key that opens, while nobody can be asked. Raises `KeyStoreLost`."""
         known = self._opening.get(presented)
         if known is None or self._clock() - self._reached_at >= self._stale_max_s:
-            raise KeyStoreLost(UNAVAILABLE, retry=Retry(after_ms=_TRY_AGAIN_MS))
+            raise _unavailable()
         return known
 
     def _told(self, known: _Known, presented: str, now: float) -> Principal | None:
@@ -134,6 +134,8 @@ class AskedStore:
             asking.add_done_callback(lambda _: self._asking.pop(presented, None))
         try:
             return self._told(await asyncio.shield(asking), presented, now)
+        except UnreadableKey as error:  # the trouble of one key, and of nobody else
+            raise _unavailable() from error
         except KeyStoreError as error:
             self.unreachable(error)
             return self._told(self._gone_on(presented), presented, now)
@@ -154,3 +156,7 @@ class AskedStore:
         kept.move_to_end(presented)
         if len(kept) > self._most:
             kept.popitem(last=False)
+
+
+def _unavailable() -> KeyStoreLost:
+    return KeyStoreLost(UNAVAILABLE, retry=Retry(after_ms=_TRY_AGAIN_MS))

@@ -48,6 +48,7 @@ class KeyFollower:
         self._unsubscribed = unsubscribed
         self._version: int | None = None
         self._written: dict[str, int] = {}
+        self._not_noted = False
         self._look = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -106,8 +107,12 @@ class KeyFollower:
         try:
             await self.store.note_used(new)
         except KeyStoreError as error:
-            self.asked.unreachable(error)
+            # Who may only read keys can still open with them.
+            if not self._not_noted:
+                self._log.emit(Event.KEY_USE_NOT_NOTED, error=error.message)
+            self._not_noted = True
             return
+        self._not_noted = False
         self._written |= new
 
     def _turned(self, error: KeyStoreError | None) -> None:

@@ -19,7 +19,7 @@ from guardproxy.identity.changes import check_name, made, revoked, rotated
 from guardproxy.identity.file_store import utc_now
 from guardproxy.identity.key_scripts import CHANGE, FIND, PAGE, STATE, USED, KeyPlaces
 from guardproxy.identity.keys import digest, new_key, parse, renewed
-from guardproxy.identity.store import Issued, KeyStoreError, KeyStoreUnavailable, NoSuchKey
+from guardproxy.identity.store import Issued, KeyStoreError, KeyStoreUnavailable, NoSuchKey, UnreadableKey
 from guardproxy.identity.stored import KeyTerms, StoredKey
 from guardproxy.quota.scripts import Script
 from guardproxy.quota.store import Store, StoreUnreachable
@@ -160,7 +160,7 @@ def _read(value: bytes) -> StoredKey:
     try:
         return StoredKey.model_validate_json(value)
     except ValidationError:  # not chained: it quotes the entry
-        raise KeyStoreUnavailable("the store holds a key that cannot be read: did a newer version write it?") from None
+        raise UnreadableKey("the store holds a key that cannot be read: did a newer version write it?") from None
 
 
 def _text(value: bytes | str) -> str:

@@ -34,6 +34,10 @@ class KeyRevoked(KeyStoreError):
     """The key was revoked, which is for ever."""
 
 
+class UnreadableKey(KeyStoreError):
+    """The store holds something in the place of a key that this version cannot read. It says nothing of other keys."""
+
+
 class KeyStoreUnavailable(KeyStoreError):
     """The store cannot be reached or written now. An outage: nothing was changed, as far as can be known."""
 

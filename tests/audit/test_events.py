@@ -23,6 +23,7 @@ def test_the_names_are_stable() -> None:
         "keys_rejected",
         "key_store_unavailable",
         "key_store_lost",
+        "key_use_not_noted",
         "key_store_restored",
         "quota_refused",
         "quota_store_lost",

@@ -10,7 +10,7 @@ from guardproxy.core.principal import Principal
 from guardproxy.errors import KeyStoreLost
 from guardproxy.identity.asked import NEGATIVE_S, POSITIVE_S, AskedStore
 from guardproxy.identity.keys import digest, new_key
-from guardproxy.identity.store import KeyStoreError, KeyStoreUnavailable
+from guardproxy.identity.store import KeyStoreError, KeyStoreUnavailable, UnreadableKey
 from guardproxy.identity.stored import StoredKey
 from tests.identity.making import MOMENT, NOW, PEPPER, made
 
@@ -210,3 +210,20 @@ async def test_what_is_remembered_is_bounded() -> None:
     asked = on.look(keys[0][0])
     assert isinstance(asked, Awaitable)
     await asked
+
+
+async def test_a_key_that_cannot_be_read_is_its_holders_outage_and_nobody_elses() -> None:
+    (token, key), (other_token, other) = made(), made()
+    on = Scene(key, other)
+    find = on.source.find
+
+    async def finds(key_id: str) -> StoredKey | None:
+        if key_id == key.id:
+            raise UnreadableKey("of a newer version")
+        return await find(key_id)
+
+    on.source.find = finds  # type: ignore[method-assign]
+    with pytest.raises(KeyStoreLost):
+        await on.find(token)
+    assert on.turns == []
+    assert await on.find(other_token) == other.principal

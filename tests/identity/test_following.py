@@ -336,3 +336,25 @@ async def test_a_mistake_of_ours_while_listening_is_told_and_the_version_goes_on
     await until(told)
     assert on.captured.events()[0]["error"] == "announcements cannot be heard: AttributeError"
     await on.follower.stop()
+
+
+async def test_who_may_only_read_keys_opens_with_them_and_says_once_that_their_use_is_not_noted(
+    server: StoreServer,
+) -> None:
+    store = on_server(server)
+    token, _ = await store.create(KeyTerms(name="alice"))
+    with server.client() as client:
+        reads = ("+eval", "+evalsha", "+get", "+hget", "+hscan", "+subscribe", "+unsubscribe", "+ping", "+client")
+        client.execute_command("ACL", "SETUSER", "default", "-@all", *reads, "+flushall", "+acl")
+    try:
+        async with following(server, listens=False) as on:
+            assert await on.opens(token)
+            for _ in range(2):
+                await on.follower.note_used()
+            assert on.told == ["key_use_not_noted"]
+            assert await on.opens(token, NOW + 1)
+            assert on.follower.asked.reachable
+    finally:
+        with server.client() as client:
+            client.execute_command("ACL", "SETUSER", "default", "+@all")
+    await store.close()

@@ -18,6 +18,7 @@ from guardproxy.identity.store import (
     KeyStoreUnavailable,
     NameTaken,
     NoSuchKey,
+    UnreadableKey,
 )
 from guardproxy.identity.stored import KeyTerms
 from guardproxy.quota.store import Store
@@ -185,7 +186,7 @@ async def test_an_entry_that_cannot_be_read_is_told_without_what_it_holds(
 ) -> None:
     with server.client() as client:
         client.hset(PLACES.keys, "A" * 12, json.dumps({"id": "A" * 12, "secret": "hush"}))
-    with pytest.raises(KeyStoreUnavailable, match="cannot be read") as caught:
+    with pytest.raises(UnreadableKey, match="cannot be read") as caught:
         await store.find("A" * 12)
     assert "hush" not in str(caught.value) + str(caught.value.__cause__)
 

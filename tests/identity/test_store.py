@@ -23,7 +23,9 @@ from tests.identity.making import MOMENT
 from tests.support.stores import StoreServer
 
 
-@pytest.mark.parametrize("name", ["NoSuchKey", "SeveralKeys", "NameTaken", "KeyRevoked", "KeyStoreUnavailable"])
+@pytest.mark.parametrize(
+    "name", ["NoSuchKey", "SeveralKeys", "NameTaken", "KeyRevoked", "UnreadableKey", "KeyStoreUnavailable"]
+)
 def test_a_change_that_fails_says_what_to_do_and_is_no_callers_error(name: str) -> None:
     error = getattr(store, name)("said")
     assert isinstance(error, store.KeyStoreError)
