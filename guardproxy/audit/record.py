@@ -63,7 +63,7 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `rules` counts every finding, (rule id, count); `findings` may be fewer. `shadow_rules` counts those of rules in
     shadow, and `would_action` is what would have happened had they been enforced. `coverage` and `direction` are those
-    of the decision. `features` counts what was noticed in the request beside the rules. `cause` is the type and place
+    of the decision. `features` counts what was noticed beside the rules. `cause` is the type and place
     of the exception behind a failure, never its text. `timings_us` knows `total`, `guard_request`,
     `upstream_first_byte` and `guard_response`. Fields stay None or empty where the exchange did not get that far.
     `uninspected`: the policy lets this surface pass without a look.

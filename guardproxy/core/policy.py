@@ -106,8 +106,8 @@ class OnBlock(StrEnum):
     ERROR = "error"
 
 
-class UnknownParameters(StrEnum):
-    """What becomes of a member of a request that nobody here has heard of."""
+class Unknown(StrEnum):
+    """What becomes of a member of a request, or an event of a stream, that nobody here has heard of."""
 
     PASS = "pass"  # noqa: S105 - no password
     STRIP = "strip"
@@ -120,7 +120,7 @@ class ParameterRules(NamedTuple):
     A name allows or denies all that stands below it, too.
     """
 
-    unknown: UnknownParameters = UnknownParameters.PASS
+    unknown: Unknown = Unknown.PASS
     allow: frozenset[str] = frozenset()
     deny: frozenset[str] = frozenset()
 
@@ -203,6 +203,7 @@ class Policy:
     other_surfaces: SurfaceRules = _OPEN
     tools: ToolRules | None = None
     on_limit: OnBlock = OnBlock.FINISH
+    unknown_events: Unknown = Unknown.PASS
     shadow: bool = False
     charging: Charging = field(default_factory=Charging)
     redacts_answers: bool = field(init=False)

@@ -127,8 +127,8 @@ class Draft:
         self.error_code = f"upstream_{status}"
         self._ended_by = Event.UPSTREAM_FAILED if status >= 500 or status == 429 else Event.EXCHANGE_REFUSED
 
-    def failed_in_stream(self) -> None:
-        """The upstream ended its stream with an error object, which was passed on."""
+    def failed_within(self) -> None:
+        """The upstream said with status 200 that it failed, in a stream or a whole answer; that was passed on."""
         self.error_code = "upstream_error"
         self._ended_by = Event.UPSTREAM_FAILED
 
@@ -170,7 +170,7 @@ class Draft:
             revision=policy.revision if policy else None,
             action=action.word if action is not None else None,
             coverage=request.coverage.plus(response.coverage),
-            features=request.features,
+            features={**request.features, **response.features},
             uninspected=self.uninspected,
             error_code=self.error_code,
             cause=self._cause,

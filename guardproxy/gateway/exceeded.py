@@ -74,4 +74,4 @@ def _type(quota: Quota) -> str:
 def _smaller(quota: Quota) -> str:
     if quota.metric in (Metric.REQUESTS, Metric.CONCURRENCY, Metric.UNITS):
         return "no request fits"
-    return "send less, or lower max_completion_tokens"
+    return "send less, or ask for fewer output tokens"

@@ -18,10 +18,10 @@ from aiohttp import web
 from guardproxy.core.choice import Choice
 from guardproxy.core.context import refuse_opaque, refuse_state, separate, speaks_as_operator
 from guardproxy.core.exchange import Coverage, Provenance, Reference, RequestReading, Segment
-from guardproxy.core.inspection import shown_name
 from guardproxy.core.policy import Policy, ServerState
 from guardproxy.core.principal import Principal
 from guardproxy.core.separation.documents import Labels, with_documents
+from guardproxy.core.shown_name import shown_name
 from guardproxy.core.tools.judge import ToolGuard
 from guardproxy.core.verdict import Action, Finding, Verdict
 from guardproxy.errors import (

@@ -38,8 +38,8 @@ class Reservation:
 
     __slots__ = (
         "_answers", "_expected", "_free", "_ledger", "_model", "_now_ms", "_plan", "_request_id", "_reserved",
-        "_tokenizer", "_told", "asks_usage", "headers", "input_tokens", "metered", "most_characters", "output_cap",
-        "running", "sample", "shadowed", "used",
+        "_tokenizer", "_told", "_uncounted", "asks_usage", "headers", "input_tokens", "metered", "most_characters",
+        "output_cap", "running", "sample", "shadowed", "used",
     )  # fmt: skip
 
     def __init__(
@@ -56,6 +56,7 @@ class Reservation:
         self._model = ""
         self._answers = 1
         self._told: int | None = None
+        self._uncounted: RequestReading | None = None
         self.asks_usage = self.running = False
         self.sample: Callable[[], str] = str
         self.metered = True
@@ -71,10 +72,12 @@ class Reservation:
 
         Raises `QuotaExceeded` with the exact time to wait, and `QuotaStoreUnavailable`.
         """
+        self._uncounted = reading
         if not plan.accounts:
             return
         self._plan = plan
         if reading is not None and plan.of_text:
+            self._uncounted = None
             texts = [segment.text for segment in reading.segments]
             count = self._tokenizer.count
             if self._tokenizer.is_long(reading.model, texts):
@@ -125,6 +128,15 @@ class Reservation:
     def forgive(self) -> None:
         """The request was blocked, and the policy does not count such."""
         self._free = True
+
+    def read_tokens(self) -> int:
+        """Tokens of the request: as a quota had them counted, or else now. A long text is only estimated then."""
+        reading, self._uncounted = self._uncounted, None
+        if reading is not None:
+            texts = [segment.text for segment in reading.segments]
+            tokenizer = _ESTIMATING if self._tokenizer.is_long(reading.model, texts) else self._tokenizer
+            self.input_tokens = tokenizer.count(reading.model, texts)
+        return self.input_tokens
 
     def written_tokens(self, characters: int) -> int:
         """Tokens of so many characters of the answer, told from the `sample` of it: once, for caller and account."""

@@ -71,6 +71,8 @@ async def relay_whole(
         raise refusal(running.gateway, draft, verdict)
     if verdict.edits:
         surface.edit(document, verdict.edits)
+    if document.get("error") and surface.read_target is None:  # of a stored answer, that was told when it was made
+        draft.failed_within()
     remember_answer(running, surface, document)
     decision = max(verdict.action, draft.request.action if draft.request else Action.ALLOW)
     headers = running.headers(reply, {"x-guardproxy-decision": decision.word, COVERAGE: draft.extent})

@@ -112,6 +112,11 @@ class WrittenAnswers(Written):
         description="the same for an answer that a hard quota ends; `finish`: with `finish_reason: length` where the "
         "surface has such words",
     )
+    unknown_events: Literal["pass", "strip", "reject"] = Field(
+        "pass",
+        description="what becomes of an event of a stream whose type no API documents: `pass` (inspected like all "
+        "text), `strip`, or `reject` (the answer ends as `on_block` says)",
+    )
 
 
 class WrittenLimits(Written):

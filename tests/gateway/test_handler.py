@@ -15,7 +15,7 @@ from guardproxy.core.policy import (
     RequestLimits,
     ServerState,
     SurfaceRules,
-    UnknownParameters,
+    Unknown,
 )
 from guardproxy.core.quota import Metric, Period, Quota
 from guardproxy.errors import QuotaStoreUnavailable, Retry
@@ -165,9 +165,9 @@ async def test_a_large_body_is_read_like_a_small_one() -> None:
 
 async def test_what_becomes_of_unknown_parameters_is_the_policys_word() -> None:
     for unknown, status, forwarded in (
-        (UnknownParameters.PASS, 200, {"unheard_of": 1}),
-        (UnknownParameters.STRIP, 200, {}),
-        (UnknownParameters.REJECT, 400, None),
+        (Unknown.PASS, 200, {"unheard_of": 1}),
+        (Unknown.STRIP, 200, {}),
+        (Unknown.REJECT, 400, None),
     ):
         async with data_plane(policy=small(parameters=ParameterRules(unknown))) as on:
             answer = await on.chat(unheard_of=1)
