@@ -99,6 +99,22 @@ class InvalidKey(RequestError):
     code = "invalid_api_key"
 
 
+class TooManyInvalidKeys(RequestError):
+    """An address presents one invalid key after the other: it is told to wait, in the same words each time."""
+
+    status = 429
+    type = "requests"
+    code = "too_many_invalid_keys"
+
+
+class KeyStoreLost(RequestError):
+    """The store of the keys is out of reach, and a key must not be guessed. An outage, never an invalid key."""
+
+    status = 503
+    type = "server_error"
+    code = "key_store_unavailable"
+
+
 class NotAllowed(RequestError):
     """The key is good, but may not do this."""
 

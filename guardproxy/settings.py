@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, StringConstraints
 
 from guardproxy.errors import ConfigurationError
+from guardproxy.identity.key_settings import KeySettings
+from guardproxy.identity.stored import Cidr
 from guardproxy.policyfile.catalogue import Wanted
 from guardproxy.policyfile.schema import Count, Text, Written, read_as
 from guardproxy.policyfile.yaml_nodes import parse_yaml
@@ -27,10 +29,11 @@ Seconds = Annotated[float, Field(gt=0, le=86_400, strict=False)]
 
 
 class Listen(Written):
-    """The data plane. Port 0 takes a free one."""
+    """The data plane. Port 0 takes a free one. Of `trusted_proxies` the header `X-Forwarded-For` is believed."""
 
     host: Text = "127.0.0.1"
     port: Port = 8080
+    trusted_proxies: tuple[Cidr, ...] = ()
 
 
 class Admin(Written):
@@ -54,12 +57,6 @@ class UpstreamSettings(Written):
     read_timeout: Seconds = 120.0
     max_connections: Annotated[int, Field(gt=0)] = 1000
     max_response_bytes: Annotated[int, Field(gt=0)] = 16 * 1024 * 1024
-
-
-class KeySettings(Written):
-    """Callers' keys: a file made by `guardproxy keys create`. Without one, a single key of this run is used."""
-
-    file: Text | None = None
 
 
 class RedisSettings(Written):
@@ -213,7 +210,9 @@ def _beside(folder: Path, settings: Settings) -> Settings:
                     "candidate_log": str(folder / policies.candidate_log),
                 }
             ),
-            "keys": settings.keys.model_copy(update={"file": anchored(settings.keys.file)}),
+            "keys": settings.keys.model_copy(
+                update={"file": anchored(settings.keys.file), "pepper_file": anchored(settings.keys.pepper_file)}
+            ),
             "log": log,
             "quota": settings.quota.model_copy(
                 update={
@@ -237,7 +236,7 @@ def _with_environment(settings: Settings, environ: Mapping[str, str]) -> Setting
     if base_url and "base_url" not in settings.upstream.model_fields_set:
         changes["upstream"] = settings.upstream.model_copy(update={"base_url": base_url})
     if (keys := environ.get("GUARDPROXY_KEYS", "").strip()) and settings.keys.file is None:
-        changes["keys"] = KeySettings(file=keys)
+        changes["keys"] = settings.keys.model_copy(update={"file": keys})
     if (policy := environ.get("GUARDPROXY_POLICY", "").strip()) and settings.policy is None:
         changes["policy"] = policy
     if (

@@ -48,6 +48,17 @@ class Event(StrEnum):
     )
     EXCHANGE_BLOCKED = "exchange_blocked", "warning", "The policy refused an exchange, or ended its answer."
     EXCHANGE_REFUSED = "exchange_refused", "warning", "The caller's mistake: bad input, a bad key, a size limit."
+    KEY_REFUSED = "key_refused", "warning", "A key that opens nothing was presented. Tells its id or a keyed digest."
+    KEYS_RELOADED = "keys_reloaded", "info", "The file of keys changed and was taken over."
+    KEYS_REJECTED = "keys_rejected", "error", "The changed file of keys has mistakes; the last good one stays in force."
+    KEY_STORE_UNAVAILABLE = (
+        "key_store_unavailable",
+        "error",
+        "An exchange was refused since its key could not be asked for. An outage: never an invalid key.",
+    )
+    KEY_USE_NOT_NOTED = "key_use_not_noted", "warning", "When keys were last used could not be left in their store."
+    KEY_STORE_LOST = "key_store_lost", "error", "The store of the keys does not answer: known keys go on for a while."
+    KEY_STORE_RESTORED = "key_store_restored", "warning", "The store of the keys answers again."
     QUOTA_REFUSED = "quota_refused", "warning", "A key has used up one of its limits."
     QUOTA_STORE_UNAVAILABLE = (
         "quota_store_unavailable",

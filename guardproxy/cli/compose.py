@@ -14,6 +14,7 @@ from guardproxy.audit.comparisons import ComparisonFile
 from guardproxy.audit.events import Event
 from guardproxy.audit.incidents import IncidentFile
 from guardproxy.audit.sinks import EventLog, Recorder
+from guardproxy.cli.compose_keys import OpenKeys, load_keyring, make_entrance, open_live_keys
 from guardproxy.cli.compose_quota import check_prices, make_ledger, make_planner, make_tokenizer
 from guardproxy.core.memo import Memo
 from guardproxy.credentials import upstream_key
@@ -21,15 +22,13 @@ from guardproxy.errors import ConfigurationError
 from guardproxy.gateway.app import Listeners
 from guardproxy.gateway.candidate import Candidate
 from guardproxy.gateway.gateway import Bounds, Gateway, epoch_ms
-from guardproxy.gateway.keyring import Keyring
-from guardproxy.gateway.keys import new_key
 from guardproxy.gateway.lifecycle import Lifecycle
 from guardproxy.gateway.policies import Policies
 from guardproxy.gateway.reloading import Reloader, tell_not_kept
 from guardproxy.gateway.upstream import HttpUpstream, UpstreamTimeouts
+from guardproxy.identity.keyring import Keyring
 from guardproxy.policyfile.catalogue import Wanted
 from guardproxy.policyfile.history import History
-from guardproxy.policyfile.schema import suggestion
 from guardproxy.policyfile.store import PolicyStore
 from guardproxy.settings import DEFAULT_BASE_URL, Settings, is_loopback, wanted_policies
 from guardproxy.surfaces.conventions import KeyForm
@@ -37,33 +36,42 @@ from guardproxy.surfaces.conventions import KeyForm
 
 @dataclass(frozen=True, slots=True)
 class RunningProxy:
-    """An open proxy. `new_key` is the key that was made for this run, if one was."""
+    """An open proxy."""
 
     gateway: Gateway
     listeners: Listeners
     reloaders: tuple[Reloader, ...]
     drain_timeout_s: float
-    new_key: str | None
+    keys: OpenKeys
+
+    @property
+    def new_key(self) -> str | None:
+        """The key that was made for this run, if one was."""
+        return self.keys.made
 
     async def close(self) -> bool:
         """Let running exchanges end, close everything; whether all of them ended in time."""
         for reloader in self.reloaders:
             await reloader.stop()
         drained = await self.listeners.close(self.drain_timeout_s)
+        await self.keys.stop()
         if self.gateway.candidate is not None:
             await self.gateway.candidate.stop()
         self.gateway.recorder.close()
         return drained
 
     def look_at_policies(self) -> None:
-        """Take over changed policies now: what SIGHUP asks for."""
+        """Take over changed policies and keys now: what SIGHUP asks for."""
+        if self.keys.watcher is not None:
+            self.keys.watcher.ask()
         for reloader in self.reloaders:
             reloader.ask()
 
 
 async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -> RunningProxy:
     """Build a proxy from settings and open its listeners. Raises `ConfigurationError`."""
-    secret, keyring, made = open_keys(settings, environ)
+    secret = _upstream_secret(settings, environ)
+    opened = open_live_keys(settings, environ, log)
     store = policy_store(settings)
     loaded = store.load()
     policies = loaded.policies
@@ -72,12 +80,13 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         log.emit(Event.POLICY_LOADED, policy=policy.name, revision=policy.revision, rules=len(policy.rules))
     tell_not_kept(log, loaded)
     candidate = _candidate(settings)
-    if made:
+    if opened.made:
         log.emit(Event.SESSION_KEY_GENERATED)
     upstream = settings.upstream
     gateway = Gateway(
         policies=Policies(policies),
-        keyring=keyring,
+        keyring=opened.keys,
+        entrance=make_entrance(settings, log),
         planner=make_planner(settings),
         tokenizer=make_tokenizer(settings),
         ledger=make_ledger(settings, log, environ),
@@ -95,15 +104,17 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         ),
         memo=Memo(policies.revision, secrets.token_bytes(32)),
         upstream_secret=secret,
-        separation_secret=keyring.derived("separation"),
+        separation_secret=opened.keys.keyring.derived("separation"),
         candidate=Candidate(candidate[1], ComparisonFile(Path(settings.policies.candidate_log)), epoch_ms)
         if candidate
         else None,
     )
     listeners = Listeners(gateway, log)
     try:
+        await opened.start()
         await listeners.open(settings.listen.host, settings.listen.port, settings.admin.host, settings.admin.port)
     except ConfigurationError:
+        await opened.stop()
         await listeners.close(0)
         raise
     reloaders = [Reloader(store, gateway.policies, log, settings.policies.poll)]
@@ -112,7 +123,7 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         gateway.candidate.start()
     for reloader in reloaders:
         reloader.start()
-    return RunningProxy(gateway, listeners, tuple(reloaders), settings.drain_timeout, made)
+    return RunningProxy(gateway, listeners, tuple(reloaders), settings.drain_timeout, opened)
 
 
 def policy_store(settings: Settings) -> PolicyStore:
@@ -145,9 +156,7 @@ def tell_address(settings: Settings, running: RunningProxy) -> None:
 def open_keys(settings: Settings, environ: Mapping[str, str]) -> tuple[str | None, Keyring, str | None]:
     """The upstream's key, the keys of callers, and the one that was made for this run. Raises `ConfigurationError`."""
     secret = _upstream_secret(settings, environ)
-    keyring, made = _keyring(settings, environ)
-    _check_assigned_keys(settings, keyring)
-    return secret, keyring, made
+    return secret, *load_keyring(settings, environ)
 
 
 def _upstream_secret(settings: Settings, environ: Mapping[str, str]) -> str | None:
@@ -158,25 +167,3 @@ def _upstream_secret(settings: Settings, environ: Mapping[str, str]) -> str | No
             "guardproxy.yaml), or set OPENAI_BASE_URL for a server that needs none"
         )
     return secret
-
-
-def _check_assigned_keys(settings: Settings, keyring: Keyring) -> None:
-    """A key that is given a policy of its own has to exist: a mistyped name would leave the key with the default."""
-    for name in settings.policies.keys:
-        if name not in keyring.names:
-            hint = suggestion(name, keyring.names)
-            raise ConfigurationError(f"policies.keys.{name}: there is no key of this name{hint}")
-
-
-def _keyring(settings: Settings, environ: Mapping[str, str]) -> tuple[Keyring, str | None]:
-    """The keys of the file and of the environment; without either a new one, which is returned too."""
-    keyring = Keyring.load(Path(settings.keys.file), environ) if settings.keys.file else Keyring.empty()
-    session = environ.get("GUARDPROXY_KEY", "")
-    if session:
-        return keyring.with_session_key(session), None
-    if settings.keys.file:
-        if len(keyring) == 0:
-            raise ConfigurationError(f"{settings.keys.file} holds no key: make one with `guardproxy keys create NAME`")
-        return keyring, None
-    made = new_key(secrets.token_bytes).token
-    return keyring.with_session_key(made), made

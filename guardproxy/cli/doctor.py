@@ -70,6 +70,8 @@ def doctor(
     else:
         asyncio.run(_check_store(settings, found))
     check_keys(settings, os.environ, found)
+    if settings.keys.store == "redis":
+        asyncio.run(check_shared_keys(settings, os.environ, found))
     if found.failed:
         raise typer.Exit(1)
 
@@ -99,6 +101,31 @@ def check_keys(settings: Settings, environ: Mapping[str, str], found: Findings) 
         found.doubt("no keys of callers: name their file in keys.file, or each start makes a new key and prints it")
     else:
         found.good("the keys of callers are there")
+
+
+async def check_shared_keys(settings: Settings, environ: Mapping[str, str], found: Findings) -> None:
+    """Whether the keys of the shared store can be read, and were made under this pepper."""
+    from guardproxy.cli.compose_keys import make_redis_key_store, shared_pepper
+    from guardproxy.errors import ConfigurationError
+    from guardproxy.identity.redis_store import OTHER_PEPPER
+    from guardproxy.identity.store import KeyStoreError
+
+    try:
+        store = make_redis_key_store(settings, environ, shared_pepper(settings, environ))
+    except ConfigurationError as error:
+        found.bad(error.message)
+        return
+    store.open()
+    try:
+        _, same_pepper = await store.state()
+        if same_pepper:
+            found.good(f"the shared store holds {len(await store.list())} keys of callers")
+        else:
+            found.bad(OTHER_PEPPER)
+    except KeyStoreError as error:
+        found.bad(error.message)
+    finally:
+        await store.close()
 
 
 async def _check_store(settings: Settings, found: Findings) -> None:

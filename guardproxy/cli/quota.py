@@ -203,21 +203,21 @@ def _given(policies: PolicySet, principal: Principal | None, model: str | None) 
 
 
 def _principal(settings: Settings, which: str) -> Principal:
-    from guardproxy.core.principal import Principal
-    from guardproxy.gateway.keyfile import read_keys
-    from guardproxy.gateway.keyring import SESSION
+    from guardproxy.cli.keys_place import known_keys
+    from guardproxy.identity.keyring import SESSION
 
     if which == SESSION.key_id:
         return SESSION
-    file = settings.keys.file
-    if not file:
+    if not settings.keys.file and settings.keys.store == "file":
         typer.echo(
             "The settings name no file of keys: write it under keys.file in guardproxy.yaml, or in GUARDPROXY_KEYS.",
             err=True,
         )
         raise typer.Exit(1)
-    found = [key for key in read_keys(Path(file)) if which in (key.id, key.name)]
+    found = [key for key in known_keys(settings) if which in (key.id, key.name)]
     if not found:
-        typer.echo(f"No key in {file} has this id or name; `guardproxy keys list --file {file}` shows them.", err=True)
+        shared = settings.keys.store == "redis"
+        place, option = ("the shared store", "") if shared else (settings.keys.file, f" --file {settings.keys.file}")
+        typer.echo(f"No key in {place} has this id or name; `guardproxy keys list{option}` shows them.", err=True)
         raise typer.Exit(1)
-    return Principal(found[-1].id, found[-1].name, team=found[-1].team)
+    return found[-1].principal

@@ -8,13 +8,14 @@ is refused: which of the two counts is what the next server may see otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from multidict import MultiMapping
 
 from guardproxy.core.principal import Principal
-from guardproxy.errors import InvalidKey
-from guardproxy.gateway.keyring import Keyring
+from guardproxy.errors import InvalidKey, RequestError
+from guardproxy.identity.lookup import KeyLookup
 from guardproxy.surfaces.conventions import OPENAI
 
 NO_KEY: Final = "no key given: set the client's api_key to a guardproxy key"
@@ -22,13 +23,21 @@ WRONG_KEY: Final = "this key is not valid here: set the client's api_key to a cu
 SEVERAL_KEYS: Final = "the header of the key is given more than once: send one guardproxy key, once"
 
 
-def authenticate(
-    headers: MultiMapping[str], keyring: Keyring, now: float, key_header: str = OPENAI.key_header
-) -> Principal:
-    """The holder of the presented key at `now` (Unix seconds). Raises `InvalidKey`.
+def _wrong_key(token: str) -> RequestError:
+    return InvalidKey(WRONG_KEY)
 
-    `headers` finds `Authorization` and the `key_header` in any case, as HTTP's mappings do. The first wins if both are
-    given.
+
+def authenticate(
+    headers: MultiMapping[str],
+    keyring: KeyLookup,
+    now: float,
+    key_header: str = OPENAI.key_header,
+    refuse: Callable[[str], RequestError] = _wrong_key,
+) -> Principal | Awaitable[Principal]:
+    """The holder of the presented key at `now` (Unix seconds), or the promise of it where a store has to be asked.
+
+    Raises `InvalidKey`. `headers` finds `Authorization` and the `key_header` in any case, as HTTP's mappings do. The
+    first wins if both are given. `refuse` gives the error for a key that opens nothing.
     """
     authorization = _only(headers, "Authorization").strip()
     if authorization:
@@ -40,9 +49,18 @@ def authenticate(
     token = token.strip()
     if not token:
         raise InvalidKey(NO_KEY)
-    principal = keyring.find(token, now)
+    found = keyring.find(token, now)
+    if isinstance(found, Principal):
+        return found
+    if found is None:
+        raise refuse(token)
+    return _asked(found, token, refuse)
+
+
+async def _asked(found: Awaitable[Principal | None], token: str, refuse: Callable[[str], RequestError]) -> Principal:
+    principal = await found
     if principal is None:
-        raise InvalidKey(WRONG_KEY)
+        raise refuse(token)
     return principal
 
 

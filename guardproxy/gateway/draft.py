@@ -20,6 +20,7 @@ from guardproxy.core.verdict import Action, Finding, Verdict
 from guardproxy.errors import (
     GuardUnavailable,
     InternalError,
+    KeyStoreLost,
     PolicyBlocked,
     QuotaExceeded,
     QuotaStoreUnavailable,
@@ -183,6 +184,8 @@ def _event_of(error: RequestError) -> Event:
             return Event.EXCHANGE_BLOCKED
         case QuotaExceeded():
             return Event.QUOTA_REFUSED
+        case KeyStoreLost():
+            return Event.KEY_STORE_UNAVAILABLE
         case QuotaStoreUnavailable():
             return Event.QUOTA_STORE_UNAVAILABLE
         case UpstreamUnavailable():

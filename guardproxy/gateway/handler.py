@@ -34,8 +34,8 @@ from guardproxy.errors import (
     UpstreamUnavailable,
 )
 from guardproxy.gateway.answers import error_answer
-from guardproxy.gateway.auth import authenticate
 from guardproxy.gateway.body import read_body
+from guardproxy.gateway.callers import check_models, check_use, known_caller
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
 from guardproxy.gateway.inspecting import inspected
@@ -106,8 +106,11 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
         return await tell_usage(running)
     route = find_route(request.method, request.raw_path, request.headers)
     draft.method, draft.route = request.method, route.template
-    principal = authenticate(request.headers, gateway.keyring, gateway.now_ms() // 1000, draft.conventions.key_header)
+    principal = known_caller(running)
+    if not isinstance(principal, Principal):
+        principal = await principal
     draft.principal = principal
+    check_use(running, principal, route)
     choice = choose(gateway.policies.current, principal, request.headers)
     draft.policy = choice.policy
     if isinstance(route, Passage):
@@ -156,6 +159,7 @@ async def _understand(running: Running, surface: Surface, document: Any) -> tupl
     draft.stream = reading.stream
     with guarding():
         draft.model = shown_name(policy, reading.model)
+    check_models(running.principal, reading)
     stored = await _not_own(gateway, policy, running.principal, reading.state) if reading.state else []
     if policy.shadow:
         draft.pass_over([*what_would_be_refused(policy, running.principal, reading, surface.members), *stored])

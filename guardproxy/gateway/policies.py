@@ -1,8 +1,9 @@
 """Which policy an exchange gets, and the one place where the policies in force are kept.
 
 A caller is given the policy of its key. With the header `x-guardproxy-use-policy` it may ask for another one, if that
-was found to be at least as strict; any other is refused in the same words, whether it exists or not. The policies in
-force are replaced as a whole; an exchange keeps the policy it was given until its last byte.
+was found to be at least as strict and its key's terms allow it; any other is refused in the same words, whether it
+exists or not. The policies in force are replaced as a whole; an exchange keeps the policy it was given until its last
+byte.
 """
 
 from __future__ import annotations
@@ -38,9 +39,12 @@ def choose(policies: PolicySet, principal: Principal, headers: Mapping[str, str]
     if name is None:
         return assigned
     asked = policies.asked(name, assigned)
+    if asked is not assigned and not principal.scope.allows_policy(name):
+        asked = None
     if asked is None:
         raise NotAllowed(
-            f"{ASKING_HEADER} may name a policy that is stricter than the one this key has; this is none",
+            f"{ASKING_HEADER} may name a policy that this key may ask for and that is stricter than the one it has; "
+            "this is none",
             param=ASKING_HEADER,
             code="policy_not_allowed",
         )

@@ -24,8 +24,8 @@ from guardproxy.core.verdict import Action, Finding, Severity, Verdict
 from guardproxy.errors import InvalidRequest
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
-from guardproxy.gateway.keyring import Keyring
 from guardproxy.gateway.refusals import guarding, refusal
+from guardproxy.identity.lookup import KeyLookup
 from guardproxy.surfaces import Surface
 
 # Cleaning and fencing more text than this must not hold up everybody else.
@@ -112,7 +112,7 @@ def _check_surface(terms: Separation, surface: Surface) -> None:
 
 
 def _unsigned(
-    terms: Separation, keyring: Keyring, principal: Principal, surface: Surface, document: Any, header: str
+    terms: Separation, keyring: KeyLookup, principal: Principal, surface: Surface, document: Any, header: str
 ) -> list[Finding]:
     """Operator text that has to be signed and is not."""
     if surface.speaking is None or not terms.signs(principal.key_id, principal.name):

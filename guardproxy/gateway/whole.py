@@ -23,6 +23,7 @@ from guardproxy.gateway.running import Running
 from guardproxy.gateway.upstream import UpstreamReply
 from guardproxy.surfaces import Surface
 from guardproxy.surfaces.foreign_errors import is_about_content
+from guardproxy.surfaces.models import keep_models
 from guardproxy.wire.document import UndecodableJson, replace
 
 
@@ -38,7 +39,9 @@ async def relay_whole(
     document = _decoded(surface, raw)
     if not isinstance(document, dict):
         raise UpstreamUnavailable("the upstream's answer is not a JSON object", reason="bad_answer")
-    draft, policy = running.draft, running.policy
+    draft, policy, scope = running.draft, running.policy, running.principal.scope
+    if scope.models and surface.name == "models":
+        keep_models(document, scope.allows_model)
     started = time.perf_counter_ns()
     with guarding():
         if policy.redacts_answers:

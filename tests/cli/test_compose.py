@@ -12,8 +12,9 @@ import pytest
 
 from guardproxy.audit.sinks import configure_logging
 from guardproxy.cli.compose import RunningProxy, start, tell_address
+from guardproxy.core.principal import Principal
 from guardproxy.errors import ConfigurationError
-from guardproxy.gateway.keyring import SESSION
+from guardproxy.identity.keyring import SESSION
 from guardproxy.settings import Settings
 from tests.e2e.test_guarding import make_key
 from tests.support.proxy import Captured
@@ -73,7 +74,7 @@ async def test_keys_of_a_file_and_of_the_environment_open_both(tmp_path: Path) -
     async with started(settings, UPSTREAM) as (running, _):
         assert running.new_key is None
         found = running.gateway.keyring.find(token, NOW)
-        assert found is not None
+        assert isinstance(found, Principal)
         assert not found.operator
     async with started(settings, {**UPSTREAM, "GUARDPROXY_KEY": OWN_KEY}) as (running, _):
         assert running.gateway.keyring.find(token, NOW) == found

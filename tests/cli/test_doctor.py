@@ -102,3 +102,30 @@ def test_keys_that_are_there_are_good_and_nothing_of_them_is_told(tmp_path: Path
     assert "http://127.0.0.1:9/v1 is asked without a key" in local.stdout
     assert "warn  no keys of callers" in local.stdout
     assert "gpk_" not in local.output
+
+
+def test_keys_of_the_shared_store_are_counted_and_a_wrong_pepper_or_a_lost_store_fails(
+    server: StoreServer, tmp_path: Path
+) -> None:
+    right, wrong = secrets.token_hex(32), secrets.token_hex(32)
+    examine(tmp_path, server.url)
+    config = tmp_path / "guardproxy.yaml"
+    settings = json.loads(config.read_text(encoding="utf-8")) | {"keys": {"store": "redis"}}
+    config.write_text(json.dumps(settings), encoding="utf-8")
+
+    def run(pepper: str, *command: str) -> Result:
+        return CliRunner().invoke(
+            app, [*command, "--config", str(config)], env=UPSTREAM | {"GUARDPROXY_PEPPER": pepper}
+        )
+
+    assert "holds 0 keys" in run(right, "doctor").stdout
+    assert run(right, "keys", "create", "alice").exit_code == 0
+    good = run(right, "doctor")
+    assert "ok    the shared store holds 1 keys of callers" in good.stdout
+    assert good.exit_code == 0
+    bad = run(wrong, "doctor")
+    assert "FAIL  the keys in the store were made under another pepper" in bad.stdout
+    assert bad.exit_code == 1
+    assert "at least 32" in run("short", "doctor").stdout
+    server.kill()
+    assert "FAIL  the store of the keys does not answer" in run(right, "doctor").stdout

@@ -113,3 +113,12 @@ def test_without_incidents_no_file_is_named() -> None:
     release = rendered("single")
     assert release.config["log"] == {"format": "json", "incidents": None}
     assert "GUARDPROXY_INCIDENTS" not in environment(release.container)
+
+
+def test_keys_come_as_a_file_with_its_pepper_or_from_redis_with_the_pepper_alone() -> None:
+    """The Secret is a folder, so that running pods see a change of it."""
+    of_file, of_redis = rendered("minimal"), rendered("shared-keys")
+    paths = [[item["path"] for item in volume(one.pod, "keys")["secret"]["items"]] for one in (of_file, of_redis)]
+    assert paths == [["keys.yaml", "keys.pepper"], ["keys.pepper"]]
+    assert of_file.config["keys"] == {"file": "../keys/keys.yaml"}
+    assert of_redis.config["keys"] == {"store": "redis", "pepper_file": "../keys/keys.pepper"}

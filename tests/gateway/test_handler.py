@@ -20,7 +20,7 @@ from guardproxy.core.policy import (
 from guardproxy.core.quota import Metric, Period, Quota
 from guardproxy.errors import QuotaStoreUnavailable, Retry
 from guardproxy.gateway.handler import new_request_id
-from guardproxy.gateway.keyring import SESSION
+from guardproxy.identity.keyring import SESSION
 from guardproxy.quota.ledger import MemoryLedger
 from guardproxy.quota.model import Admission
 from guardproxy.quota.plan import Planner

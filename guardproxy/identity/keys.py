@@ -36,9 +36,13 @@ class NewKey(NamedTuple):
 def new_key(random_bytes: Callable[[int], bytes]) -> NewKey:
     """A key from a source of secure randomness, such as `secrets.token_bytes`."""
     key_id = _base62(random_bytes(ID_BYTES), ID_LENGTH)
-    secret = _base62(random_bytes(SECRET_BYTES), SECRET_LENGTH)
-    body = f"{PREFIX}{key_id}_{secret}"
-    return NewKey(body + _check(body), key_id)
+    return NewKey(renewed(key_id, random_bytes), key_id)
+
+
+def renewed(key_id: str, random_bytes: Callable[[int], bytes]) -> str:
+    """Another secret for a key that keeps its id."""
+    body = f"{PREFIX}{key_id}_{_base62(random_bytes(SECRET_BYTES), SECRET_LENGTH)}"
+    return body + _check(body)
 
 
 def parse(token: str) -> str | None:

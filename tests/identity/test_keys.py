@@ -8,7 +8,7 @@ import secrets
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardproxy.gateway.keys import ID_BYTES, SECRET_BYTES, NewKey, digest, is_key_id, new_key, parse
+from guardproxy.identity.keys import ID_BYTES, SECRET_BYTES, NewKey, digest, is_key_id, new_key, parse
 
 KEYS = st.tuples(
     st.binary(min_size=ID_BYTES, max_size=ID_BYTES), st.binary(min_size=SECRET_BYTES, max_size=SECRET_BYTES)
