@@ -113,6 +113,8 @@ class KeyStoreLost(RequestError):
     status = 503
     type = "server_error"
     code = "key_store_unavailable"
+
+
 class IdentityUnavailable(RequestError):
     """It cannot be told who calls, since whoever knows cannot be asked. An outage: never a wrong key."""
 

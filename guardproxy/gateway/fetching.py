@@ -1,7 +1,7 @@
 """Fetching a small document from a fixed address, over the client that upstreams are asked with.
 
-So what holds there holds here: no redirect is followed, nothing compressed is taken, certificates are verified, a size is
-not exceeded, and each silence has an end.
+So what holds there holds here: no redirect is followed, nothing compressed is taken, certificates are verified, a size
+is not exceeded, and each silence has an end.
 """
 
 from __future__ import annotations

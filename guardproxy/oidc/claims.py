@@ -1,7 +1,7 @@
 """What a token claims, and whether that is for us and for now.
 
-Claims are found by name, or by a list of names where one stands inside another. A name is never taken apart at its dots:
-`https://example.com/team` is one name.
+Claims are found by name, or by a list of names where one stands inside another. A name is never taken apart at its
+dots: `https://example.com/team` is one name.
 
 A token that has to be presented together with a proof of a key (`cnf`, RFC 7800) is refused: we could not check the
 proof, and who stole such a token would be let in.

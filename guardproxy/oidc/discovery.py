@@ -29,7 +29,7 @@ def is_safe_url(url: str) -> bool:
         return False
     if not host or "@" in parts.netloc or parts.fragment or not url.isascii() or not url.isprintable() or " " in url:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_this_machine(host))
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
 
 
 def discovery_url(issuer: str) -> str:
@@ -50,7 +50,8 @@ def read_discovery(raw: bytes, issuer: str) -> str:
     return url
 
 
-def _is_this_machine(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
     if host == "localhost":
         return True
     try:

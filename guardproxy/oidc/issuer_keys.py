@@ -2,11 +2,11 @@
 
 However many tokens wait for keys, one fetch runs. It is a task of its own: a caller that leaves does not end it. Keys
 are fetched again when they have grown old (in the background: nobody waits for that), and when a token names one that
-is not known, but never sooner than `REFETCH_S` after the last try: made-up ids cost the issuer nothing, and they are not
-remembered, so they push nothing out. A fetch that succeeded replaces all keys: one that is gone was withdrawn.
+is not known, but never sooner than `REFETCH_S` after the last try: made-up ids cost the issuer nothing, and they are
+not remembered, so they push nothing out. A fetch that succeeded replaces all keys: one that is gone was withdrawn.
 
-While the issuer is away its last keys stay good for a bounded time. After that, and for a key that nobody could ask for,
-the answer is that it cannot be told, which is an outage and not the caller's fault.
+While the issuer is away its last keys stay good for a bounded time. After that, and for a key that nobody could ask
+for, the answer is that it cannot be told, which is an outage and not the caller's fault.
 
 Times are seconds of a clock that never steps.
 """

@@ -4,8 +4,9 @@ What a caller may do comes from the settings: fixed for an issuer, or from a cla
 words mean here. Without one a word stands for itself. A claim that is of the wrong kind refuses the token: nobody is
 let in as somebody less bounded than was meant.
 
-The id of a caller is a digest of issuer and subject: always the same, so accounts add up, and no name of a person. Names
-begin with the name the settings give the issuer, so that no token can take the name, and with it the policy, of a key.
+The id of a caller is a digest of issuer and subject: always the same, so accounts add up, and no name of a person.
+Names begin with the name the settings give the issuer, so that no token can take the name, and with it the policy, of
+a key.
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ class ClaimsMapping:
     roles: tuple[str, ...] | FromClaim = ()
     tags: tuple[str, ...] | FromClaim = ()
     models: tuple[str, ...] | FromClaim = field(default=())
+
+
+AS_IT_COMES: Final = ClaimsMapping()
 
 
 def principal_of(claims: Mapping[str, Any], issuer: str, name: str, mapping: ClaimsMapping) -> Principal:

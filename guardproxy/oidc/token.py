@@ -1,8 +1,8 @@
 """A JSON Web Token, read strictly and believed in nothing yet.
 
-Parsers that forgive are how two readers come to see two tokens (RFC 8725). So there is one way to write each part: base64url
-without padding and without stray bits at its end, JSON objects in which no name stands twice. A signed token has three
-parts; an encrypted one (five) is not for us.
+Parsers that forgive are how two readers come to see two tokens (RFC 8725). So there is one way to write each part:
+base64url without padding and without stray bits at its end, JSON objects in which no name stands twice. A signed token
+has three parts; an encrypted one (five) is not for us.
 
 Of the header only `alg`, `kid`, `typ` and `crit` are read. `jku`, `x5u`, `jwk` and `x5c` let whoever writes a token say
 where its key is; nobody looks at them. An extension that is marked critical is refused, since none is understood.

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from guardproxy.core.principal import Principal
 from guardproxy.oidc.claims import Terms, check_claims
 from guardproxy.oidc.issuer_keys import IssuerKeys
-from guardproxy.oidc.mapping import ClaimsMapping, principal_of
+from guardproxy.oidc.mapping import AS_IT_COMES, ClaimsMapping, principal_of
 from guardproxy.oidc.token import RefusedToken, Token, read_token
 
 MOST_REMEMBERED: Final = 10_000
@@ -44,7 +44,7 @@ class Issuer:
     terms: Terms
     keys: IssuerKeys
     algorithms: frozenset[str]
-    mapping: ClaimsMapping = ClaimsMapping()
+    mapping: ClaimsMapping = AS_IT_COMES
 
 
 class _Known(NamedTuple):

@@ -57,7 +57,9 @@ def test_one_audience_of_ours_is_enough(audience: object) -> None:
     assert check_claims(claims(aud=audience), TERMS, NOW)
 
 
-@pytest.mark.parametrize("audience", ["x", "guard", "", None, [], ["x"], [["guardproxy"]], {"guardproxy": 1}, 1, [None]])
+@pytest.mark.parametrize(
+    "audience", ["x", "guard", "", None, [], ["x"], [["guardproxy"]], {"guardproxy": 1}, 1, [None]]
+)
 def test_a_token_for_somebody_else_is_refused(audience: object) -> None:
     with pytest.raises(WrongAudience):
         check_claims(claims(aud=audience), TERMS, NOW)
@@ -142,7 +144,9 @@ def test_texts_are_a_list_or_a_single_one() -> None:
     assert texts_of({}, ("x",)) == []
 
 
-@pytest.mark.parametrize("value", [1, True, {}, "", " a", "a\n", "a\x00", "x" * (MOST_CHARACTERS + 1), ["a", 1], [["a"]]])
+@pytest.mark.parametrize(
+    "value", [1, True, {}, "", " a", "a\n", "a\x00", "x" * (MOST_CHARACTERS + 1), ["a", 1], [["a"]]]
+)
 def test_a_text_that_cannot_stand_in_a_log_is_no_text(value: object) -> None:
     with pytest.raises(UnusableClaim):
         texts_of({"x": value}, ("x",))

@@ -70,7 +70,8 @@ def test_what_has_to_be_understood_is_not(critical: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['{"a":1,"a":2}', "[]", '"x"', "null", " ", '{"a":NaN}', '{"a":1', "\ufeff{}", '{"a":1e999}', '{"a":"\\ud800"}']
+    "text",
+    ['{"a":1,"a":2}', "[]", '"x"', "null", " ", '{"a":NaN}', '{"a":1', "\ufeff{}", '{"a":1e999}', '{"a":"\\ud800"}'],
 )
 def test_each_part_is_one_json_object_that_everybody_reads_alike(text: str) -> None:
     header = text.replace("{", '{"alg":"RS256",', 1).encode()
@@ -122,8 +123,13 @@ def test_any_text_is_a_token_or_is_refused(text: str) -> None:
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(string.ascii_letters, max_size=5), inner, max_size=3),
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**53), 2**53)
+        | st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.text(string.ascii_letters, max_size=5), inner, max_size=3)
+        ),
         max_leaves=6,
     )
 )
