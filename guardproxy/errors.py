@@ -123,6 +123,13 @@ class IdentityUnavailable(RequestError):
     code = "identity_provider_unavailable"
 
 
+class ProviderKeyRefused(RequestError):
+    """The upstream refused the key that the caller brought for it. Its own words are left out: they quote keys."""
+
+    status = 401
+    code = "invalid_provider_key"
+
+
 class NotAllowed(RequestError):
     """The key is good, but may not do this."""
 

@@ -47,7 +47,8 @@ class Admin(Written):
 class UpstreamSettings(Written):
     """The one model endpoint, with its `/v1`. The key comes from a file or from an environment variable.
 
-    `auth` is how it is presented; `auto`: as each API's own servers take it.
+    `auth` is how it is presented; `auto`: as each API's own servers take it. `credentials`: the key is held here, or
+    (`passthrough`) each caller brings its own.
     """
 
     base_url: Text = DEFAULT_BASE_URL
@@ -55,6 +56,7 @@ class UpstreamSettings(Written):
     api_key_file: Text | None = None
     connect_timeout: Seconds = 5.0
     auth: Literal["auto", "bearer", "x-api-key", "both"] = "auto"
+    credentials: Literal["held", "passthrough"] = "held"
     read_timeout: Seconds = 120.0
     max_connections: Annotated[int, Field(gt=0)] = 1000
     max_response_bytes: Annotated[int, Field(gt=0)] = 16 * 1024 * 1024

@@ -63,6 +63,7 @@ class Draft:
         "model",
         "policy",
         "principal",
+        "provider_key",
         "request",
         "request_id",
         "response",
@@ -81,6 +82,7 @@ class Draft:
         self.method = "-"
         self.route = "-"
         self.principal: Principal | None = None
+        self.provider_key: str | None = None  # of a caller that brings its own: never shown, hidden in what is
         self.policy: Policy | None = None
         self.model: str | None = None
         self.stream = False
@@ -195,7 +197,7 @@ class Draft:
         return {
             "direction": self._direction(action) if findings else None,
             "rules": count_rules(findings),
-            "findings": tuple(map(AuditFinding.of, findings)),
+            "findings": tuple(AuditFinding.of(finding, self.provider_key) for finding in findings),
             "would_action": Action(would).word if shadow else None,
             "shadow_rules": count_rules(shadow),
         }

@@ -10,7 +10,7 @@ import asyncio
 from typing import Final
 from urllib.parse import urlsplit
 
-from guardproxy.errors import UpstreamUnavailable
+from guardproxy.errors import ConfigurationError, UpstreamUnavailable
 from guardproxy.gateway.upstream import HttpUpstream, UpstreamTimeouts
 from guardproxy.oidc.issuer_keys import FetchFailed
 
@@ -18,18 +18,26 @@ _GOOD: Final = 200
 
 
 class HttpFetch:
-    """Fetches by GET, each time on a connection of its own: it is seldom. `ca_file` as of an upstream."""
+    """Fetches by GET, each time on a connection of its own: it is seldom.
+
+    `ca_file` as of an upstream. Raises `ConfigurationError` if it cannot be used.
+    """
 
     def __init__(self, timeout_s: float, ca_file: str | None = None) -> None:
         self._timeouts = UpstreamTimeouts(timeout_s, timeout_s)
         self._ca_file = ca_file
+        if ca_file is not None:
+            self._client("https://localhost")
 
     async def __call__(self, url: str, most_bytes: int) -> bytes:
         """The body at `url`. Raises `FetchFailed`."""
         parts = urlsplit(url)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         # In a thread: it reads the certificate authorities of the system.
-        client = await asyncio.to_thread(self._client, f"{parts.scheme}://{parts.netloc}")
+        try:
+            client = await asyncio.to_thread(self._client, f"{parts.scheme}://{parts.netloc}")
+        except ConfigurationError as error:
+            raise FetchFailed(f"cannot be asked: {error.message}") from error
         try:
             reply = await client.send("GET", path, None, {})
             if reply.status != _GOOD:

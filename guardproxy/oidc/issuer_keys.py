@@ -91,6 +91,11 @@ class IssuerKeys:
         self._task: asyncio.Task[None] | None = None
         self.generation = 0
 
+    def start(self) -> None:
+        """Have the keys fetched, without waiting for it."""
+        if self._task is None:
+            self._begin()
+
     def check(self) -> bool:
         """Whether the keys are good now. Has them fetched again if they are due, without waiting for it."""
         if self._keys is None:

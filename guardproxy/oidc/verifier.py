@@ -67,6 +67,11 @@ class TokenVerifier:
     def issuers(self) -> tuple[Issuer, ...]:
         return tuple(self._issuers.values())
 
+    def start(self) -> None:
+        """Have all keys fetched, so that the first caller need not wait for them."""
+        for issuer in self._issuers.values():
+            issuer.keys.start()
+
     def known(self, text: str, now: float) -> Principal | None:
         """Who presents a token that was found good before and still is, at `now` (Unix seconds). Never waits."""
         digest = self._digest(text)

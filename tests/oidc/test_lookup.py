@@ -10,7 +10,10 @@ import pytest
 from guardproxy.core.principal import Principal
 from guardproxy.errors import IdentityUnavailable, InvalidKey
 from guardproxy.identity.keyring import SESSION, Keyring
-from guardproxy.oidc.lookup import AWAY, EXPIRED_TOKEN, WRONG_TOKEN, KeysAndTokens
+from guardproxy.oidc.claims import WrongAudience
+from guardproxy.oidc.lookup import AWAY, EXPIRED_TOKEN, WRONG_TOKEN, KeysAndTokens, verified
+from guardproxy.oidc.token import MalformedToken
+from guardproxy.oidc.verifier import WrongSignature
 from tests.oidc.test_verifier import World
 
 NOW = time.time()
@@ -50,13 +53,40 @@ async def test_a_key_of_this_run_that_looks_like_a_token_is_a_key() -> None:
     assert world.fetched == 0
 
 
-async def test_every_bad_token_gets_the_same_words() -> None:
+async def test_a_bad_token_finds_nobody_as_a_bad_key_does() -> None:
+    world = World()
+    for token in bad_tokens(world):
+        assert await found(lookup(world), token) is None
+
+
+async def test_the_log_hears_why_a_token_was_refused() -> None:
     world = World()
     keys = lookup(world)
-    for token in ("a.b.c", world.provider.token("ES256", aud="x"), world.provider.token("ES256")[:-4] + "AAAA"):
+    reasons = []
+    for token in bad_tokens(world):
+        await found(keys, token)
+        refused = keys.why_refused(token, NOW)
+        reasons.append(refused.reason)
+        assert refused.key_id is None
+        assert token not in str(refused)
+    assert reasons == ["token: malformed token", "token: wrong audience", "token: wrong signature"]
+    assert keys.why_refused("x", NOW).reason == Keyring.empty().why_refused("x", NOW).reason
+
+
+async def test_a_listener_that_asks_itself_hears_the_same_words_of_each_bad_token_and_the_log_why() -> None:
+    world = World()
+    causes = []
+    for token in bad_tokens(world):
         with pytest.raises(InvalidKey) as caught:
-            await found(keys, token)
+            await verified(world.verifier, token, NOW)
         assert (caught.value.message, caught.value.detail, caught.value.status) == (WRONG_TOKEN, {}, 401)
+        causes.append(type(caught.value.__cause__))
+    assert causes == [MalformedToken, WrongAudience, WrongSignature]
+
+
+def bad_tokens(world: World) -> list[str]:
+    good = world.provider.token("ES256")
+    return ["a.b.c", world.provider.token("ES256", aud="x"), good[:-4] + "AAAA"]
 
 
 async def test_an_expired_token_is_told_so_that_the_client_gets_a_new_one() -> None:
