@@ -32,7 +32,7 @@ from guardproxy.identity.keyring import Keyring
 from guardproxy.policyfile.catalogue import Wanted
 from guardproxy.policyfile.history import History
 from guardproxy.policyfile.store import PolicyStore
-from guardproxy.settings import DEFAULT_BASE_URL, Settings, is_loopback, wanted_policies
+from guardproxy.settings import DEFAULT_BASE_URL, Settings, UpstreamSettings, is_loopback, wanted_policies
 from guardproxy.surfaces.conventions import KeyForm
 
 if TYPE_CHECKING:
@@ -188,8 +188,9 @@ def _upstream_secret(settings: Settings, environ: Mapping[str, str]) -> str | No
 
 def _check_passthrough(settings: Settings) -> None:
     """Settings of a key that nobody would use are a mistake, and so is saying how it is presented."""
+    usual = UpstreamSettings()
     for name in ("api_key_file", "api_key_env", "auth"):
-        if name in settings.upstream.model_fields_set:
+        if getattr(settings.upstream, name) != getattr(usual, name):
             raise ConfigurationError(
                 f"upstream.{name}: with credentials: passthrough each caller brings its own provider key, which "
                 "travels as it came"

@@ -12,6 +12,7 @@ a key.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -23,6 +24,7 @@ from guardproxy.oidc.claims import ClaimMissing, Path, UnusableClaim, text_of, t
 ID_PREFIX: Final = "oidc_"
 SEPARATOR: Final = "/"
 _ID_DIGITS: Final = 24
+_CALLER_ID: Final = re.compile(f"{ID_PREFIX}[0-9a-f]{{{_ID_DIGITS}}}")
 OPERATOR: Final = "operator"
 
 
@@ -86,6 +88,11 @@ def caller_id(issuer: str, subject: str) -> str:
     """`oidc_` and 24 hexadecimal digits."""
     said = f"{len(issuer)}:{issuer}{subject}".encode()
     return ID_PREFIX + hashlib.sha256(said).hexdigest()[:_ID_DIGITS]
+
+
+def is_caller_id(text: str) -> bool:
+    """Whether the text has the form of such an id."""
+    return _CALLER_ID.fullmatch(text) is not None
 
 
 def _scope(mapping: ClaimsMapping, claims: Mapping[str, Any]) -> Scope:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from guardproxy.oidc.discovery import WELL_KNOWN
 from guardproxy.oidc.mapping import caller_id
 from guardproxy.oidc.schema import AuthSettings
+from tests.support.caller import ask
 from tests.support.identity_provider import AUDIENCE, IdentityProvider, running_identity_provider, signing_key
 from tests.support.proxy import SESSION_KEY, UPSTREAM_KEY, Proxy, running_proxy
 from tests.support.upstream import Upstream, answers, completion, running_upstream, whole
@@ -45,12 +47,16 @@ class Scene:
 
 @asynccontextmanager
 async def scene(
-    folder: Path, policy: str = "version: 1\nname: bare\n", provider: dict[str, Any] | None = None, **issuer: Any
+    folder: Path,
+    policy: str = "version: 1\nname: bare\n",
+    provider: dict[str, Any] | None = None,
+    failures: int | None = 20,
+    **issuer: Any,
 ) -> AsyncIterator[Scene]:
     async with running_identity_provider(**provider or {}) as idp, running_upstream(answers(whole(completion()))) as up:
         written = {"oidc": [{"name": "corp", "issuer": idp.issuer, "audience": [AUDIENCE], **issuer}]}
         auth = AuthSettings.model_validate_json(json.dumps(written))
-        async with running_proxy(up.base_url, folder, policy=policy, auth=auth) as proxy:
+        async with running_proxy(up.base_url, folder, policy=policy, auth=auth, keys={"failures": failures}) as proxy:
             yield Scene(idp, proxy, up)
 
 
@@ -99,6 +105,17 @@ async def test_who_may_speak_as_the_operator_is_said_by_the_settings(tmp_path: P
         assert await on.chat(on.provider.token(sub="app", realm_access={"roles": ["backend"]}), messages=system)
 
 
+FAULTS = ("wrong audience", "wrong signature", "unknown issuer", "malformed token")
+
+
+async def test_who_presents_one_bad_token_after_the_other_has_to_wait(tmp_path: Path) -> None:
+    async with scene(tmp_path, failures=1) as on:
+        bad = on.provider.token(aud="other")
+        assert (await on.refusal(bad)).status_code == 401
+        assert (await on.refusal(bad)).code == "too_many_invalid_keys"
+        assert await on.chat(on.provider.token())
+
+
 async def test_a_bad_token_is_a_wrong_key(tmp_path: Path) -> None:
     async with scene(tmp_path) as on:
         good = on.provider.token()
@@ -111,11 +128,31 @@ async def test_a_bad_token_is_a_wrong_key(tmp_path: Path) -> None:
             refused = await on.refusal(token)
             assert (refused.status_code, refused.code) == (401, "invalid_api_key")
             assert token not in str(refused.body)
+        reasons = [event["reason"] for event in on.proxy.events("key_refused")]
+        assert reasons == [f"token: {fault}" for fault in FAULTS]
         expired = await on.refusal(on.provider.token(exp=1_000_000_000, iat=None))
         assert isinstance(expired, openai.AuthenticationError)
         assert isinstance(expired.body, dict)
         assert expired.body["guardproxy"]["reason"] == "expired"
         assert on.upstream.asked == []
+
+
+async def test_no_mangled_token_opens_anything_or_breaks_the_proxy(tmp_path: Path) -> None:
+    chance = random.Random(20261122)
+    async with scene(tmp_path, failures=None) as on:
+        port = on.proxy.running.listeners.port
+        good = on.provider.token()
+        for _ in range(300):
+            characters = list(good)
+            for _ in range(chance.randint(1, 3)):
+                at = chance.randrange(len(characters))
+                characters[at : at + chance.randint(0, 1)] = chance.choice(["", ".", "A", "-", "=", "~", "e30", "AAAA"])
+            token = "".join(characters)
+            if token != good:
+                answer = await ask(port, "GET", "/v1/models", None, token)
+                assert answer.refusal == (401, "invalid_api_key")
+        assert on.upstream.asked == []
+        assert not on.proxy.events("guard_failed")
 
 
 async def test_many_first_callers_at_once_fetch_the_keys_once(tmp_path: Path) -> None:

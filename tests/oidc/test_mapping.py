@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from guardproxy.core.principal import Principal
 from guardproxy.core.scope import ANYTHING, Scope
 from guardproxy.oidc.claims import ClaimMissing, UnusableClaim
-from guardproxy.oidc.mapping import ClaimsMapping, FromClaim, caller_id, principal_of
+from guardproxy.oidc.mapping import ClaimsMapping, FromClaim, caller_id, is_caller_id, principal_of
 from guardproxy.oidc.token import RefusedToken
 
 ISSUER = "https://idp"
@@ -32,6 +32,8 @@ def test_the_id_is_always_the_same_and_says_nothing_of_the_person() -> None:
     first = caller_id(ISSUER, "ann@example.test")
     assert first == caller_id(ISSUER, "ann@example.test")
     assert re.fullmatch(r"oidc_[0-9a-f]{24}", first)
+    assert is_caller_id(first)
+    assert not any(map(is_caller_id, (first[:-1], first + "0", first.upper(), "session", "")))
 
 
 @given(st.tuples(st.text(), st.text()), st.tuples(st.text(), st.text()))
