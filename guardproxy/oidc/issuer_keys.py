@@ -1,9 +1,10 @@
 """The keys of one issuer, fetched when they are due and kept while the issuer is away.
 
 However many tokens wait for keys, one fetch runs. It is a task of its own: a caller that leaves does not end it. Keys
-are fetched again when they have grown old (in the background: nobody waits for that), and when a token names one that
-is not known, but never sooner than `REFETCH_S` after the last try: made-up ids cost the issuer nothing, and they are
-not remembered, so they push nothing out. A fetch that succeeded replaces all keys: one that is gone was withdrawn.
+are fetched again when they have grown old (nobody waits for that, and it needs no caller: a key that was withdrawn is
+not good for longer because nobody called in between), and when a token names one that is not known, but never sooner
+than `REFETCH_S` after the last try: made-up ids cost the issuer nothing, and they are not remembered, so they push
+nothing out. A fetch that succeeded replaces all keys: one that is gone was withdrawn.
 
 While the issuer is away its last keys stay good for a bounded time. After that, and for a key that nobody could ask
 for, the answer is that it cannot be told, which is an outage and not the caller's fault.
@@ -24,6 +25,9 @@ from guardproxy.oidc.key_set import ALGORITHMS, KeySet, UnusableKeySet, Verifica
 from guardproxy.oidc.token import RefusedToken
 
 REFETCH_S: Final = 10.0
+RETRY_S: Final = 30.0
+"""While the issuer is away and nobody calls."""
+
 MOST_BYTES: Final = 256 * 1024
 
 Fetch = Callable[[str, int], Awaitable[bytes]]
@@ -89,10 +93,13 @@ class IssuerKeys:
         self._tried_at: float | None = None
         self._failed = False
         self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._kept = False
         self.generation = 0
 
     def start(self) -> None:
-        """Have the keys fetched, without waiting for it."""
+        """Have the keys fetched now and whenever they are due, also while nobody calls, until `close`."""
+        self._kept = True
         if self._task is None:
             self._begin()
 
@@ -126,6 +133,9 @@ class IssuerKeys:
         await asyncio.shield(self._task or self._begin())
 
     async def close(self) -> None:
+        self._kept = False
+        if self._timer is not None:
+            self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -160,6 +170,14 @@ class IssuerKeys:
         finally:
             self._tried_at = self._now_s()
             self._task = None
+            self._plan_next()
+
+    def _plan_next(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._kept:
+            wait_s = min(RETRY_S, self._source.refresh_s) if self._failed else self._source.refresh_s
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self.start)
 
     async def _address(self) -> str:
         source = self._source

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from pathlib import Path
 
 import pytest
 
+from guardproxy.errors import ConfigurationError
 from guardproxy.gateway.fetching import HttpFetch
 from guardproxy.oidc.issuer_keys import FetchFailed
+from tests.gateway.raw_server import answering, raw_server, sized
+from tests.gateway.test_upstream import Authority
 from tests.support.upstream import Asked, Script, Send, StopServing, answers, piece, running_upstream, whole
 
 FETCH = HttpFetch(5.0)
@@ -87,3 +91,26 @@ async def test_nobody_there_is_told() -> None:
         url = server.base_url
     with pytest.raises(FetchFailed, match="unreachable"):
         await FETCH(url, 100)
+
+
+async def test_only_an_authority_that_is_trusted_vouches_for_keys(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "localhost")
+    async with raw_server(answering(sized(b"{}"), sized(b"{}")), authority.server) as server:
+        url = f"https://localhost:{server.port}/keys"
+        assert await HttpFetch(5.0, authority.file)(url, 10) == b"{}"
+        with pytest.raises(FetchFailed, match="unreachable"):
+            await FETCH(url, 10)
+        with pytest.raises(FetchFailed, match="unreachable"):
+            await HttpFetch(5.0, authority.file)(f"https://127.0.0.1:{server.port}/keys", 10)
+
+
+async def test_certificates_that_cannot_be_used_are_told_before_anything_is_fetched_and_when_they_are_gone(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(ConfigurationError):
+        HttpFetch(5.0, str(tmp_path / "missing.pem"))
+    authority = Authority(tmp_path, "localhost")
+    fetch = HttpFetch(5.0, authority.file)
+    Path(authority.file).unlink()
+    with pytest.raises(FetchFailed, match="cannot be asked"):
+        await fetch("https://localhost:1/keys", 10)

@@ -151,6 +151,26 @@ async def test_old_keys_are_fetched_again_while_nobody_waits() -> None:
     assert keys.find("k2", "ES256") is not None
 
 
+async def test_keys_are_kept_fresh_while_nobody_calls() -> None:
+    issuer = Issuer()
+    keys = issuer.keys(replace(SOURCE, refresh_s=0.001))
+    keys.start()
+    while len(issuer.asked) < 3:
+        await asyncio.sleep(0.001)
+    issuer.answer = AWAY
+    while issuer.told[-1].failure is None:
+        await asyncio.sleep(0.001)
+    issuer.answer = published("k2")
+    while issuer.told[-1].failure is not None:
+        await asyncio.sleep(0.001)
+    await keys.close()
+    asked = len(issuer.asked)
+    assert keys.find("k2", "ES256") is not None
+    for _ in range(10):
+        await asyncio.sleep(0.001)
+    assert len(issuer.asked) == asked
+
+
 async def test_each_change_is_a_generation() -> None:
     issuer = Issuer()
     keys = issuer.keys()
