@@ -104,6 +104,10 @@ async def test_only_an_authority_that_is_trusted_vouches_for_keys(tmp_path: Path
             await HttpFetch(5.0, authority.file)(f"https://127.0.0.1:{server.port}/keys", 10)
 
 
+def take_away(file: str) -> None:
+    Path(file).unlink()
+
+
 async def test_certificates_that_cannot_be_used_are_told_before_anything_is_fetched_and_when_they_are_gone(
     tmp_path: Path,
 ) -> None:
@@ -111,6 +115,6 @@ async def test_certificates_that_cannot_be_used_are_told_before_anything_is_fetc
         HttpFetch(5.0, str(tmp_path / "missing.pem"))
     authority = Authority(tmp_path, "localhost")
     fetch = HttpFetch(5.0, authority.file)
-    Path(authority.file).unlink()
+    take_away(authority.file)
     with pytest.raises(FetchFailed, match="cannot be asked"):
         await fetch("https://localhost:1/keys", 10)
