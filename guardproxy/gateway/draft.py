@@ -19,6 +19,7 @@ from guardproxy.core.principal import Principal
 from guardproxy.core.verdict import Action, Finding, Verdict
 from guardproxy.errors import (
     GuardUnavailable,
+    IdentityUnavailable,
     InternalError,
     KeyStoreLost,
     PolicyBlocked,
@@ -213,6 +214,8 @@ def _event_of(error: RequestError) -> Event:
             return Event.EXCHANGE_BLOCKED
         case QuotaExceeded():
             return Event.QUOTA_REFUSED
+        case IdentityUnavailable():
+            return Event.ISSUER_UNAVAILABLE
         case KeyStoreLost():
             return Event.KEY_STORE_UNAVAILABLE
         case QuotaStoreUnavailable():

@@ -193,6 +193,7 @@ async def test_an_issuer_that_does_not_give_its_keys_is_an_outage(tmp_path: Path
         assert (refused.status_code, refused.code) == (503, "identity_provider_unavailable")
         assert 0 < float(refused.response.headers["retry-after-ms"]) <= 12_000
         assert on.proxy.events("issuer_keys_failed")[0]["issuer"] == "corp"
+        assert on.proxy.exchange()["event"] == "issuer_unavailable"
         assert await on.chat(SESSION_KEY) == "Hello there."
         assert on.upstream.last.path == "/v1/chat/completions"
         assert len(on.upstream.asked) == 1
