@@ -126,6 +126,7 @@ async def test_two_callers_are_told_apart_on_one_connection(tmp_path: Path) -> N
         (PROVIDER_KEY, {**OWN, "authorization": "Basic eDp5"}, NO_PROVIDER_KEY),
         (PROVIDER_KEY, {**OWN, "authorization": ""}, NO_PROVIDER_KEY),
     ],
+    ids=["no own key", "own key as provider's", "own key twice", "any own key", "two keys", "basic", "empty"],
 )
 async def test_both_keys_have_to_be_in_their_places(
     tmp_path: Path, key: str, headers: dict[str, str], message: str

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import Awaitable
 
 import pytest
@@ -14,9 +13,8 @@ from guardproxy.oidc.claims import WrongAudience
 from guardproxy.oidc.lookup import AWAY, EXPIRED_TOKEN, WRONG_TOKEN, KeysAndTokens, verified
 from guardproxy.oidc.token import MalformedToken
 from guardproxy.oidc.verifier import WrongSignature
-from tests.oidc.test_verifier import World
+from tests.oidc.test_verifier import NOW, World
 
-NOW = time.time()
 SESSION_KEY = secrets.token_urlsafe(32)
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hmac
-import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -22,15 +21,19 @@ from guardproxy.oidc.token import RefusedToken
 from guardproxy.oidc.verifier import AlgorithmNotAllowed, Issuer, TokenVerifier, UnknownIssuer, WrongSignature
 from tests.support.identity_provider import AUDIENCE, IdentityProvider, base64url, part, signed, signing_key
 
-NOW = time.time()
+NOW = 1_900_000_000.0
 ALL_KEYS = {algorithm: (algorithm, signing_key(algorithm)) for algorithm in ALGORITHMS}
+
+
+def provider_of(*arguments: Any, **changes: Any) -> IdentityProvider:
+    return replace(IdentityProvider(*arguments, **changes), now=int(NOW))
 
 
 @dataclass
 class World:
     """Providers whose tokens are believed. `away`: their keys cannot be fetched. `now` is the clock of their keys."""
 
-    providers: list[IdentityProvider] = field(default_factory=lambda: [IdentityProvider(keys=dict(ALL_KEYS))])
+    providers: list[IdentityProvider] = field(default_factory=lambda: [provider_of(keys=dict(ALL_KEYS))])
     algorithms: Iterable[str] = ALGORITHMS
     mapping: ClaimsMapping = AS_IT_COMES
     most_remembered: int = 100
@@ -136,7 +139,7 @@ async def test_a_rotated_key_is_found() -> None:
 
 async def test_a_token_of_nobody_known_asks_nobody() -> None:
     world = World()
-    stranger = IdentityProvider("https://stranger.example.test")
+    stranger = provider_of("https://stranger.example.test")
     assert await world.refusal(stranger.token()) is UnknownIssuer
     others: list[Any] = [None, 1, [world.provider.issuer], {}]
     for issuer in others:
@@ -146,15 +149,13 @@ async def test_a_token_of_nobody_known_asks_nobody() -> None:
 
 async def test_one_issuer_cannot_sign_for_another() -> None:
     keys = {"k": ("ES256", signing_key("ES256", 5))}
-    world = World(
-        [IdentityProvider(keys={"k": ("ES256", signing_key("ES256", 4))}), IdentityProvider("https://two", keys)]
-    )
+    world = World([provider_of(keys={"k": ("ES256", signing_key("ES256", 4))}), provider_of("https://two", keys)])
     assert await world.refusal(world.providers[1].token("k", iss=world.provider.issuer)) is WrongSignature
     assert (await world.verifier.verify(world.providers[1].token("k"), NOW)).name.startswith("idp-1/")
 
 
 async def test_one_person_is_another_at_each_issuer() -> None:
-    world = World([IdentityProvider(keys=dict(ALL_KEYS)), IdentityProvider("https://two", keys=dict(ALL_KEYS))])
+    world = World([provider_of(keys=dict(ALL_KEYS)), provider_of("https://two", keys=dict(ALL_KEYS))])
     ids = {(await world.verifier.verify(provider.token("ES256"), NOW)).key_id for provider in world.providers}
     assert len(ids) == 2
 

@@ -56,12 +56,16 @@ def public(key: SigningKey, kid: str | None, **members: Any) -> dict[str, Any]:
 
 @dataclass
 class IdentityProvider:
-    """`keys` are published. `script` answers instead of it, if there is one; `asked` are the paths asked for."""
+    """`keys` are published. `script` answers instead of it, if there is one; `asked` are the paths asked for.
+
+    `now` is the time its tokens are made at, in Unix seconds; None: the time of day.
+    """
 
     issuer: str = "https://idp.example.test"
     keys: dict[str, tuple[str, SigningKey]] = field(default_factory=lambda: {"k1": ("RS256", signing_key("RS256"))})
     script: Script | None = None
     held: asyncio.Event | None = None
+    now: int | None = None
     asked: list[str] = field(default_factory=list)
 
     @property
@@ -75,7 +79,7 @@ class IdentityProvider:
 
     def claims(self, **changes: Any) -> dict[str, Any]:
         """What a good token says; a change to None takes a claim out."""
-        now = int(time.time())
+        now = int(time.time()) if self.now is None else self.now
         usual = {"iss": self.issuer, "aud": AUDIENCE, "sub": "u-1", "iat": now, "exp": now + 600}
         return {name: value for name, value in {**usual, **changes}.items() if value is not None}
 
