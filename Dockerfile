@@ -14,7 +14,7 @@ COPY policies policies
 COPY guardproxy guardproxy
 # Without the installer: nothing in the image can install anything.
 RUN python -m venv --without-pip /opt/guardproxy \
-    && python -m pip --python /opt/guardproxy/bin/python install '.[fast,pii,redis]'
+    && python -m pip --python /opt/guardproxy/bin/python install '.[fast,oidc,pii,redis]'
 
 FROM ${PYTHON_IMAGE}
 ARG VERSION=0.1.0

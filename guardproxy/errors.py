@@ -115,6 +115,21 @@ class KeyStoreLost(RequestError):
     code = "key_store_unavailable"
 
 
+class IdentityUnavailable(RequestError):
+    """It cannot be told who calls, since whoever knows cannot be asked. An outage: never a wrong key."""
+
+    status = 503
+    type = "server_error"
+    code = "identity_provider_unavailable"
+
+
+class ProviderKeyRefused(RequestError):
+    """The upstream refused the key that the caller brought for it. Its own words are left out: they quote keys."""
+
+    status = 401
+    code = "invalid_provider_key"
+
+
 class NotAllowed(RequestError):
     """The key is good, but may not do this."""
 

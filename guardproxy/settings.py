@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -18,6 +17,8 @@ from pydantic import Field, StringConstraints
 from guardproxy.errors import ConfigurationError
 from guardproxy.identity.key_settings import KeySettings
 from guardproxy.identity.stored import Cidr
+from guardproxy.oidc.discovery import is_loopback as is_loopback
+from guardproxy.oidc.schema import AuthSettings
 from guardproxy.policyfile.catalogue import Wanted
 from guardproxy.policyfile.schema import Count, Text, Written, read_as
 from guardproxy.policyfile.yaml_nodes import parse_yaml
@@ -46,7 +47,8 @@ class Admin(Written):
 class UpstreamSettings(Written):
     """The one model endpoint, with its `/v1`. The key comes from a file or from an environment variable.
 
-    `auth` is how it is presented; `auto`: as each API's own servers take it.
+    `auth` is how it is presented; `auto`: as each API's own servers take it. `credentials`: the key is held here, or
+    (`passthrough`) each caller brings its own.
     """
 
     base_url: Text = DEFAULT_BASE_URL
@@ -54,6 +56,7 @@ class UpstreamSettings(Written):
     api_key_file: Text | None = None
     connect_timeout: Seconds = 5.0
     auth: Literal["auto", "bearer", "x-api-key", "both"] = "auto"
+    credentials: Literal["held", "passthrough"] = "held"
     read_timeout: Seconds = 120.0
     max_connections: Annotated[int, Field(gt=0)] = 1000
     max_response_bytes: Annotated[int, Field(gt=0)] = 16 * 1024 * 1024
@@ -131,6 +134,7 @@ class Settings(Written):
     policy: Text | None = None
     policies: PolicySettings = PolicySettings()
     keys: KeySettings = KeySettings()
+    auth: AuthSettings = AuthSettings()
     quota: QuotaSettings = QuotaSettings()
     log: LogSettings = LogSettings()
     head_timeout: Seconds = 15.0
@@ -166,15 +170,6 @@ def wanted_policies(settings: Settings) -> Wanted:
     several = settings.policies
     paths = (settings.policy,) if settings.policy else several.files
     return Wanted(tuple(map(Path, paths)), several.default, several.keys, several.teams)
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _read(file: Path) -> Settings:
@@ -213,6 +208,7 @@ def _beside(folder: Path, settings: Settings) -> Settings:
             "keys": settings.keys.model_copy(
                 update={"file": anchored(settings.keys.file), "pepper_file": anchored(settings.keys.pepper_file)}
             ),
+            "auth": settings.auth.anchored(anchored),
             "log": log,
             "quota": settings.quota.model_copy(
                 update={

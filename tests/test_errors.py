@@ -47,6 +47,7 @@ def test_a_callers_mistake_is_never_a_server_error() -> None:
     assert {kind.__name__ for kind in KINDS if kind.status < 500} == {
         "RequestError", "InvalidJson", "InvalidRequest", "RequestTooLarge", "InvalidKey", "NotAllowed",
         "RouteNotFound", "MethodNotAllowed", "TooManyInvalidKeys", "PolicyBlocked", "QuotaExceeded",
+        "ProviderKeyRefused",
     }  # fmt: skip
 
 

@@ -78,4 +78,15 @@ class Event(StrEnum):
     )
     GUARD_FAILED = "guard_failed", "error", "A guard could not run. An outage: never a violation, never a pass."
     CLIENT_DISCONNECTED = "client_disconnected", "info", "The caller left before its answer was complete.", _WAITS
+    ISSUER_UNAVAILABLE = (
+        "issuer_unavailable",
+        "error",
+        "An exchange was refused since its token's keys could not be had. An outage: never a wrong token.",
+    )
+    ISSUER_KEYS_LOADED = "issuer_keys_loaded", "info", "An identity provider's keys were fetched: others, or again."
+    ISSUER_KEYS_FAILED = (
+        "issuer_keys_failed",
+        "error",
+        "An identity provider's keys could not be fetched; the last ones are good for a bounded time.",
+    )
     SESSION_KEY_GENERATED = "session_key_generated", "warning", "No key was configured: one was made for this process."

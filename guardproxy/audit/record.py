@@ -21,7 +21,7 @@ import msgspec
 
 from guardproxy.audit.events import Event
 from guardproxy.audit.json_line import Plain
-from guardproxy.core.excerpt import printable
+from guardproxy.core.excerpt import printable, without_parts
 from guardproxy.core.exchange import Coverage, Provenance
 from guardproxy.core.verdict import Finding, Severity
 from guardproxy.wire.path import format_path
@@ -53,9 +53,11 @@ class AuditFinding(msgspec.Struct, frozen=True):
     excerpt: str = ""
 
     @staticmethod
-    def of(finding: Finding) -> AuditFinding:
+    def of(finding: Finding, hidden: str | None = None) -> AuditFinding:
+        """`hidden` is a secret no part of which may show."""
+        excerpt = without_parts(finding.excerpt, hidden) if hidden else finding.excerpt
         severity, provenance = Severity(finding.severity).value, Provenance(finding.provenance).value
-        return AuditFinding(finding.rule, severity, provenance, format_path(finding.path), finding.excerpt)
+        return AuditFinding(finding.rule, severity, provenance, format_path(finding.path), excerpt)
 
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -16,6 +17,7 @@ from guardproxy.audit.incidents import IncidentFile
 from guardproxy.audit.sinks import EventLog, Recorder
 from guardproxy.cli.compose_keys import OpenKeys, load_keyring, make_entrance, open_live_keys
 from guardproxy.cli.compose_quota import check_prices, make_ledger, make_planner, make_tokenizer
+from guardproxy.cli.compose_tokens import make_verifier, telling, with_tokens
 from guardproxy.core.memo import Memo
 from guardproxy.credentials import upstream_key
 from guardproxy.errors import ConfigurationError
@@ -30,8 +32,11 @@ from guardproxy.identity.keyring import Keyring
 from guardproxy.policyfile.catalogue import Wanted
 from guardproxy.policyfile.history import History
 from guardproxy.policyfile.store import PolicyStore
-from guardproxy.settings import DEFAULT_BASE_URL, Settings, is_loopback, wanted_policies
+from guardproxy.settings import DEFAULT_BASE_URL, Settings, UpstreamSettings, is_loopback, wanted_policies
 from guardproxy.surfaces.conventions import KeyForm
+
+if TYPE_CHECKING:
+    from guardproxy.oidc.verifier import TokenVerifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,7 @@ class RunningProxy:
     reloaders: tuple[Reloader, ...]
     drain_timeout_s: float
     keys: OpenKeys
+    verifier: TokenVerifier | None = None
 
     @property
     def new_key(self) -> str | None:
@@ -57,6 +63,8 @@ class RunningProxy:
         await self.keys.stop()
         if self.gateway.candidate is not None:
             await self.gateway.candidate.stop()
+        if self.verifier is not None:
+            await self.verifier.close()
         self.gateway.recorder.close()
         return drained
 
@@ -83,9 +91,11 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
     if opened.made:
         log.emit(Event.SESSION_KEY_GENERATED)
     upstream = settings.upstream
+    passthrough = upstream.credentials == "passthrough"
+    verifier = make_verifier(settings, telling(log))
     gateway = Gateway(
         policies=Policies(policies),
-        keyring=opened.keys,
+        keyring=opened.keys if verifier is None else with_tokens(opened.keys, verifier),
         entrance=make_entrance(settings, log),
         planner=make_planner(settings),
         tokenizer=make_tokenizer(settings),
@@ -96,6 +106,7 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
             UpstreamTimeouts(upstream.connect_timeout, upstream.read_timeout),
             max_connections=upstream.max_connections,
             key_form=None if upstream.auth == "auto" else KeyForm(upstream.auth),
+            passthrough=passthrough,
         ),
         recorder=Recorder(log, IncidentFile(Path(settings.log.incidents)) if settings.log.incidents else None),
         lifecycle=Lifecycle(),
@@ -103,6 +114,7 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
             settings.body_timeout, settings.exchange_timeout, upstream.max_response_bytes, settings.head_timeout
         ),
         memo=Memo(policies.revision, secrets.token_bytes(32)),
+        passthrough=passthrough,
         upstream_secret=secret,
         separation_secret=opened.keys.keyring.derived("separation"),
         candidate=Candidate(candidate[1], ComparisonFile(Path(settings.policies.candidate_log)), epoch_ms)
@@ -123,7 +135,9 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         gateway.candidate.start()
     for reloader in reloaders:
         reloader.start()
-    return RunningProxy(gateway, listeners, tuple(reloaders), settings.drain_timeout, opened)
+    if verifier is not None:
+        verifier.start()
+    return RunningProxy(gateway, listeners, tuple(reloaders), settings.drain_timeout, opened, verifier)
 
 
 def policy_store(settings: Settings) -> PolicyStore:
@@ -160,6 +174,9 @@ def open_keys(settings: Settings, environ: Mapping[str, str]) -> tuple[str | Non
 
 
 def _upstream_secret(settings: Settings, environ: Mapping[str, str]) -> str | None:
+    if settings.upstream.credentials == "passthrough":
+        _check_passthrough(settings)
+        return None
     secret = upstream_key(settings, environ)
     if secret is None and settings.upstream.base_url == DEFAULT_BASE_URL:
         raise ConfigurationError(
@@ -167,3 +184,14 @@ def _upstream_secret(settings: Settings, environ: Mapping[str, str]) -> str | No
             "guardproxy.yaml), or set OPENAI_BASE_URL for a server that needs none"
         )
     return secret
+
+
+def _check_passthrough(settings: Settings) -> None:
+    """Settings of a key that nobody would use are a mistake, and so is saying how it is presented."""
+    usual = UpstreamSettings()
+    for name in ("api_key_file", "api_key_env", "auth"):
+        if getattr(settings.upstream, name) != getattr(usual, name):
+            raise ConfigurationError(
+                f"upstream.{name}: with credentials: passthrough each caller brings its own provider key, which "
+                "travels as it came"
+            )

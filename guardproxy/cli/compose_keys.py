@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from guardproxy.audit.sinks import EventLog
 from guardproxy.cli.compose_quota import store_address
+from guardproxy.cli.compose_tokens import check_names, is_callers_name
 from guardproxy.errors import ConfigurationError
 from guardproxy.gateway.entrance import Entrance
 from guardproxy.identity.failures import FailureLimiter
@@ -100,11 +101,14 @@ def load_keyring(settings: Settings, environ: Mapping[str, str]) -> tuple[Keyrin
     made = None
     if session:
         keyring = keyring.with_session_key(session)
+    elif settings.auth.oidc:
+        pass  # whoever has a token comes in
     elif settings.keys.file and len(keyring) == 0 and not shared:
         raise ConfigurationError(f"{settings.keys.file} holds no key: make one with `guardproxy keys create NAME`")
     elif not settings.keys.file and not shared:
         made = new_key(secrets.token_bytes).token
         keyring = keyring.with_session_key(made)
+    check_names(settings, keyring.names)
     if not shared:
         _check_assigned_keys(settings, keyring)
     return keyring, made
@@ -155,6 +159,6 @@ def _pepper_file(settings: Settings) -> Path | None:
 def _check_assigned_keys(settings: Settings, keyring: Keyring) -> None:
     """A key that is given a policy of its own has to exist: a mistyped name would leave the key with the default."""
     for name in settings.policies.keys:
-        if name not in keyring.names:
+        if name not in keyring.names and not is_callers_name(settings, name):
             hint = suggestion(name, keyring.names)
             raise ConfigurationError(f"policies.keys.{name}: there is no key of this name{hint}")

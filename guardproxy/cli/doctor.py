@@ -42,7 +42,8 @@ def doctor(
         typer.Option(help="Settings file. Default: guardproxy.yaml if there is one.", envvar="GUARDPROXY_CONFIG"),
     ] = None,
 ) -> None:
-    """Check settings, policy, keys, and the store of the quotas: version, memory, clock, speed, permissions.
+    """Check settings, policy, keys, identity providers, and the store of the quotas: version, memory, clock, speed,
+    permissions.
 
     Exit code 1 where something does not work.
     """
@@ -50,6 +51,7 @@ def doctor(
     import os
 
     from guardproxy.cli.compose_quota import check_prices, make_tokenizer
+    from guardproxy.cli.examine_issuers import examine_issuers
     from guardproxy.policyfile.catalogue import load_policies
     from guardproxy.settings import load_settings, wanted_policies
 
@@ -72,6 +74,7 @@ def doctor(
     check_keys(settings, os.environ, found)
     if settings.keys.store == "redis":
         asyncio.run(check_shared_keys(settings, os.environ, found))
+    asyncio.run(examine_issuers(settings, found))
     if found.failed:
         raise typer.Exit(1)
 
@@ -96,7 +99,10 @@ def check_keys(settings: Settings, environ: Mapping[str, str], found: Findings) 
     except ConfigurationError as error:
         found.bad(error.message)
         return
-    found.good("the upstream's key is there" if secret else f"{settings.upstream.base_url} is asked without a key")
+    if settings.upstream.credentials == "passthrough":
+        found.good("each caller brings its own provider key")
+    else:
+        found.good("the upstream's key is there" if secret else f"{settings.upstream.base_url} is asked without a key")
     if made:
         found.doubt("no keys of callers: name their file in keys.file, or each start makes a new key and prints it")
     else:

@@ -31,7 +31,13 @@ ConfigOption = Annotated[
     typer.Option(help="Settings file. Default: guardproxy.yaml if there is one.", envvar="GUARDPROXY_CONFIG"),
 ]
 PolicyOption = Annotated[Path | None, typer.Option(help="Policy file. Default: that of the settings.")]
-KeyOption = Annotated[str | None, typer.Option(metavar="ID|NAME", help="The accounts of this key, and of its team.")]
+KeyOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ID|NAME",
+        help="The accounts of this key, and of its team; of a caller with a token: its id in the log (oidc_...).",
+    ),
+]
 TeamOption = Annotated[str | None, typer.Option(help="The accounts of this team.")]
 ModelOption = Annotated[str | None, typer.Option(help="The accounts of this model.")]
 
@@ -167,6 +173,7 @@ def _accounts(
 
     from guardproxy.core.principal import Principal
     from guardproxy.core.quota import Share
+    from guardproxy.oidc.mapping import is_caller_id
     from guardproxy.quota.plan import Planner
 
     if not any(policy.quotas for policy in policies.every):
@@ -177,7 +184,7 @@ def _accounts(
     if team:
         principal = dataclasses.replace(principal, team=team)
     unknown = {Share.KEY} if key is None else set()
-    if principal.team is None and key is None:
+    if principal.team is None and (key is None or is_caller_id(key)):  # only a token tells the team of its caller
         unknown.add(Share.TEAM)
     anybody = key is None and team is None
     planner = Planner()
@@ -204,10 +211,14 @@ def _given(policies: PolicySet, principal: Principal | None, model: str | None) 
 
 def _principal(settings: Settings, which: str) -> Principal:
     from guardproxy.cli.keys_place import known_keys
+    from guardproxy.core.principal import Principal
     from guardproxy.identity.keyring import SESSION
+    from guardproxy.oidc.mapping import is_caller_id
 
     if which == SESSION.key_id:
         return SESSION
+    if is_caller_id(which):
+        return Principal(which, which)
     if not settings.keys.file and settings.keys.store == "file":
         typer.echo(
             "The settings name no file of keys: write it under keys.file in guardproxy.yaml, or in GUARDPROXY_KEYS.",

@@ -20,6 +20,7 @@ from guardproxy.core.scope import ANYTHING, Address
 from guardproxy.errors import InvalidKey, NotAllowed, RequestError, Retry, TooManyInvalidKeys
 from guardproxy.gateway.addresses import caller_address
 from guardproxy.gateway.auth import WRONG_KEY, authenticate
+from guardproxy.gateway.passthrough import provider_key
 from guardproxy.gateway.routes import Passage, Route
 from guardproxy.gateway.running import Running
 from guardproxy.wire.path import format_path
@@ -36,11 +37,17 @@ def known_caller(running: Running) -> Principal | Awaitable[Principal]:
         gateway.now_ms() // 1000,
         running.draft.conventions.key_header,
         partial(_refused, running),
+        gateway.passthrough,
     )
 
 
 def check_use(running: Running, principal: Principal, route: Route | Passage | None) -> None:
-    """Whether this key may be used from here, for this API. Raises `NotAllowed`. None: an API of guardproxy's own."""
+    """Whether this key may be used from here, for this API. Raises `NotAllowed`. None: an API of guardproxy's own.
+
+    Where callers bring the provider's key it has to be there too: raises `InvalidKey`.
+    """
+    if route is not None and running.gateway.passthrough:
+        running.draft.provider_key = provider_key(running.request.headers)
     scope = principal.scope
     if scope is ANYTHING:
         return

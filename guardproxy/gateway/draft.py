@@ -19,6 +19,7 @@ from guardproxy.core.principal import Principal
 from guardproxy.core.verdict import Action, Finding, Verdict
 from guardproxy.errors import (
     GuardUnavailable,
+    IdentityUnavailable,
     InternalError,
     KeyStoreLost,
     PolicyBlocked,
@@ -51,6 +52,7 @@ class Draft:
     method = "-"
     route = "-"
     principal: Principal | None = None
+    provider_key: str | None = None  # of a caller that brings its own: never shown, hidden in what is
     policy: Policy | None = None
     model: str | None = None
     stream = False
@@ -168,7 +170,7 @@ class Draft:
         return {
             "direction": self._direction(action) if findings else None,
             "rules": count_rules(findings),
-            "findings": tuple(map(AuditFinding.of, findings)),
+            "findings": tuple(AuditFinding.of(finding, self.provider_key) for finding in findings),
             "would_action": Action(would).word if shadow else None,
             "shadow_rules": count_rules(shadow),
         }
@@ -184,6 +186,8 @@ def _event_of(error: RequestError) -> Event:
             return Event.EXCHANGE_BLOCKED
         case QuotaExceeded():
             return Event.QUOTA_REFUSED
+        case IdentityUnavailable():
+            return Event.ISSUER_UNAVAILABLE
         case KeyStoreLost():
             return Event.KEY_STORE_UNAVAILABLE
         case QuotaStoreUnavailable():

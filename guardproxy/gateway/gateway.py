@@ -68,6 +68,7 @@ class Gateway:
     expectations: Expectations = field(default_factory=Expectations)
     entrance: Entrance = field(default_factory=Entrance)
     asking: Asking = field(default_factory=Asking)
+    passthrough: bool = False
     upstream_secret: str | None = field(default=None, repr=False)
     now_ms: Callable[[], int] = epoch_ms
     separation_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)

@@ -16,6 +16,7 @@ from guardproxy.core.verdict import Action, Verdict
 from guardproxy.errors import UpstreamUnavailable
 from guardproxy.gateway.answers import COVERAGE, json_answer
 from guardproxy.gateway.inspecting import inspected
+from guardproxy.gateway.passthrough import credentials_refused
 from guardproxy.gateway.refusals import guarding, refusal
 from guardproxy.gateway.remembering import remember_answer
 from guardproxy.gateway.routes import Route
@@ -89,10 +90,7 @@ async def relay_failure(running: Running, route: Route, reply: UpstreamReply, ra
         running.reservation.failed(running.policy.charging.failed)
     said = None if reply.status == 401 else _decoded_error(route.surface, raw, reply.status)
     if reply.status == 401 or (reply.status == 403 and not is_about_content(said)):
-        raise UpstreamUnavailable(
-            "the upstream refused guardproxy's own credentials; its operator has to mend the upstream key",
-            reason="credentials",
-        )
+        raise credentials_refused(reply.status, running.gateway.passthrough)
     document = running.draft.conventions.errors.adopt(said, reply.status)
     if document is None:
         raise UpstreamUnavailable(f"the upstream answered {reply.status}, which is no answer of this API")

@@ -33,6 +33,9 @@ def test_the_names_are_stable() -> None:
         "guard_failed",
         "client_disconnected",
         "session_key_generated",
+        "issuer_unavailable",
+        "issuer_keys_loaded",
+        "issuer_keys_failed",
     } == set(Event)
 
 

@@ -90,6 +90,24 @@ def test_what_would_stop_serve_for_its_keys_fails(tmp_path: Path) -> None:
     assert "FAIL" in missing.stdout and "keys.yaml" in missing.stdout
 
 
+def test_where_callers_bring_the_providers_key_none_has_to_be_there(tmp_path: Path) -> None:
+    (tmp_path / "guardproxy.yaml").write_text("upstream: {credentials: passthrough}\n", encoding="utf-8")
+    result = CliRunner().invoke(
+        app, ["doctor", "--config", str(tmp_path / "guardproxy.yaml")], env={"OPENAI_API_KEY": ""}
+    )
+    assert "ok    each caller brings its own provider key" in result.stdout
+
+
+def test_an_identity_provider_whose_keys_cannot_be_fetched_fails(tmp_path: Path) -> None:
+    issuer = "{name: corp, issuer: 'http://127.0.0.1:1', audience: [x]}"
+    (tmp_path / "guardproxy.yaml").write_text(f"auth: {{oidc: [{issuer}]}}\n", encoding="utf-8")
+    result = CliRunner().invoke(
+        app, ["doctor", "--config", str(tmp_path / "guardproxy.yaml")], env={"OPENAI_API_KEY": "x" * 20}
+    )
+    assert result.exit_code == 1
+    assert "FAIL  identity provider corp: its keys cannot be fetched" in result.stdout
+
+
 def test_keys_that_are_there_are_good_and_nothing_of_them_is_told(tmp_path: Path) -> None:
     own, upstream = secrets.token_urlsafe(40), secrets.token_urlsafe(40)
     result = examine(tmp_path, None, GUARDPROXY_KEY=own, OPENAI_API_KEY=upstream)

@@ -14,6 +14,7 @@ from guardproxy.core.choice import Choice, PolicySet
 from guardproxy.core.policy import Policy, SurfaceRules
 from guardproxy.core.principal import Principal
 from guardproxy.errors import KeyStoreLost, Retry
+from guardproxy.gateway.auth import NO_OWN_KEY
 from guardproxy.gateway.entrance import Entrance
 from guardproxy.gateway.policies import Policies
 from guardproxy.identity.failures import FailureLimiter
@@ -22,7 +23,7 @@ from guardproxy.identity.keys import new_key
 from guardproxy.identity.lookup import Refused
 from tests.identity.making import MOMENT, PEPPER, made
 from tests.support.caller import Answer, ask
-from tests.support.gateway import CHAT, DataPlane, data_plane, replies
+from tests.support.gateway import CHAT, KEY, DataPlane, data_plane, replies
 
 LISTED = {"object": "list", "data": [{"id": "gpt-5-mini"}, {"id": "o3"}, {"name": "gpt-5"}, {"x": 1}, "gpt-5"]}
 
@@ -227,3 +228,27 @@ async def test_callers_of_anthropics_api_hear_of_it_in_its_shape() -> None:
         assert [error["details"]["error_code"] for error in said] == [
             "model_not_allowed", "invalid_api_key", "too_many_invalid_keys",
         ]  # fmt: skip
+
+
+BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
+
+
+async def status(port: int, headers: dict[str, str]) -> int:
+    return (await ask(port, "POST", CHAT, BODY, headers=headers)).status
+
+
+async def test_the_header_of_our_own_counts_before_the_others() -> None:
+    other = secrets.token_urlsafe(32)
+    async with data_plane() as on:
+        port = on.listeners.port
+        assert await status(port, {"x-guardproxy-key": KEY}) == 200
+        assert await status(port, {"x-guardproxy-key": KEY, "authorization": f"Bearer {other}"}) == 200
+        assert await status(port, {"x-guardproxy-key": other, "authorization": f"Bearer {KEY}"}) == 401
+
+
+async def test_where_callers_bring_the_providers_key_the_other_headers_are_not_looked_at() -> None:
+    async with data_plane(passthrough=True) as on:
+        answer = await on.chat()
+        assert answer.error["message"] == NO_OWN_KEY
+        usage = await ask(on.listeners.port, "GET", "/v1/guardproxy/usage", None, headers={"x-guardproxy-key": KEY})
+        assert usage.status == 200
