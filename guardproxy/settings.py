@@ -37,10 +37,11 @@ class Listen(Written):
 
 
 class Admin(Written):
-    """Health checks, on a listener of their own."""
+    """Health checks and metrics, on a listener of their own. `metrics`: whether who reaches it may read them."""
 
     host: Text = "127.0.0.1"
     port: Port = 8081
+    metrics: Literal["open", "off"] = "open"
 
 
 class UpstreamSettings(Written):

@@ -84,7 +84,7 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         log.emit(Event.SESSION_KEY_GENERATED)
     upstream = settings.upstream
     gateway = Gateway(
-        policies=Policies(policies),
+        policies=Policies(policies, epoch_ms(), pinned=loaded.pinned),
         keyring=opened.keys,
         entrance=make_entrance(settings, log),
         planner=make_planner(settings),
@@ -109,7 +109,7 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         if candidate
         else None,
     )
-    listeners = Listeners(gateway, log)
+    listeners = Listeners(gateway, log, open_metrics=settings.admin.metrics == "open")
     try:
         await opened.start()
         await listeners.open(settings.listen.host, settings.listen.port, settings.admin.host, settings.admin.port)

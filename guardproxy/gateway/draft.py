@@ -53,6 +53,7 @@ class Draft:
         "_passed_over",
         "_started",
         "_timings",
+        "admitted",
         "bytes_in",
         "bytes_out",
         "charged",
@@ -63,6 +64,7 @@ class Draft:
         "model",
         "policy",
         "principal",
+        "refused_by",
         "request",
         "request_id",
         "response",
@@ -70,6 +72,8 @@ class Draft:
         "status",
         "stream",
         "tokens",
+        "tokens_read",
+        "tokens_written",
         "uninspected",
         "watched",
         "would_refuse",
@@ -92,6 +96,9 @@ class Draft:
         self.error_code: str | None = None
         self.incident_id: str | None = None
         self.tokens: dict[str, int] = {}
+        self.tokens_read = self.tokens_written = 0
+        self.admitted: str | None = None
+        self.refused_by: str | None = None
         self.charged: dict[str, int] = {}
         self.would_refuse: tuple[str, ...] = ()
         self.bytes_in = 0
@@ -119,6 +126,8 @@ class Draft:
         """The exchange ends with this error, as its whole answer or inside its stream."""
         self.error_code = error.code
         self._ended_by = _event_of(error)
+        if isinstance(error, QuotaExceeded):
+            self.refused_by = error.quota
         if self._cause is None and error.__cause__ is not None:
             self._cause = _place(error.__cause__)
 
@@ -182,6 +191,10 @@ class Draft:
             team=principal.team if principal else None,
             charged=self.charged,
             would_refuse=self.would_refuse,
+            tokens_read=self.tokens_read,
+            tokens_written=self.tokens_written,
+            admitted=self.admitted,
+            refused_by=self.refused_by,
             **self._found(request, response, action),
         )
 

@@ -37,8 +37,9 @@ class Reservation:
     """
 
     __slots__ = (
-        "_answers", "_expected", "_free", "_ledger", "_model", "_now_ms", "_plan", "_request_id", "_reserved",
-        "_tokenizer", "_told", "_uncounted", "asks_usage", "headers", "input_tokens", "metered", "most_characters",
+        "_answers", "_degraded", "_expected", "_free", "_ledger", "_model", "_now_ms", "_plan", "_request_id",
+        "_reserved", "_tokenizer", "_told", "_uncounted", "asks_usage", "headers", "input_tokens", "metered",
+        "most_characters",
         "output_cap", "running", "sample", "shadowed", "used",
     )  # fmt: skip
 
@@ -48,7 +49,7 @@ class Reservation:
         self._ledger = ledger
         self._request_id = request_id
         self._now_ms = now_ms
-        self._reserved = False
+        self._reserved = self._degraded = False
         self._plan = NO_PLAN
         self._expected = _NOTHING
         self._free = False
@@ -92,6 +93,7 @@ class Reservation:
         if not admission.admitted:
             raise exceeded(admission, amounts, self._now_ms())
         self._reserved = True
+        self._degraded = admission.degraded
         if admission.degraded:
             self.headers.update(DEGRADED)
         self.shadowed = admission.shadowed
@@ -155,6 +157,7 @@ class Reservation:
         if not self._reserved:
             return
         self._reserved = False
+        draft.admitted = "degraded" if self._degraded else "admitted"
         if self._free:
             self._ledger.cancel(self._request_id)
             return

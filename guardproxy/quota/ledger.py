@@ -100,6 +100,7 @@ class MemoryLedger:
     """
 
     degraded: Final = False
+    store: Final = None
 
     def __init__(self, now_ms: Callable[[], int], lease_ms: int = DEFAULT_LEASE_MS) -> None:
         self._now_ms = now_ms

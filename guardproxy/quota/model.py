@@ -64,6 +64,18 @@ class Admission(NamedTuple):
     degraded: bool = False
 
 
+class StoreHealth(NamedTuple):
+    """What a store that several processes share did to this one, since it began.
+
+    `errors`: questions it did not answer. `degraded_ms`: how long this process was on its own. `lost`: charges that
+    will never reach the shared account.
+    """
+
+    errors: int
+    degraded_ms: int
+    lost: int
+
+
 class Ledger(Protocol):
     """Keeps account. A reservation ends exactly once: settled, cancelled, or orphaned when its lease runs out.
 
@@ -103,6 +115,10 @@ class Ledger(Protocol):
     @property
     def degraded(self) -> bool:
         """Whether the store is out of reach."""
+
+    @property
+    def store(self) -> StoreHealth | None:
+        """How the store does; None where there is none."""
 
 
 def denial(states: tuple[QuotaState, ...], waits: Iterable[int | None]) -> Admission:

@@ -114,6 +114,8 @@ async def test_what_was_used_meanwhile_is_charged_once_the_store_is_back(
     assert [state.used for state in await ledger.look(KEY)] == [4, 148]
     assert [lost for lost, _ in told] == [True, False]
     assert ledger.lost == 0
+    assert ledger.store.errors >= IN_A_ROW
+    assert ledger.store.degraded_ms > 0
 
 
 async def test_a_quota_that_must_not_be_guessed_refuses_and_is_not_told_as_used_up(
