@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
 
+from guardproxy.admin_settings import Admin, Port
 from guardproxy.errors import ConfigurationError
 from guardproxy.identity.key_settings import KeySettings
 from guardproxy.identity.stored import Cidr
@@ -24,7 +25,6 @@ from guardproxy.policyfile.yaml_nodes import parse_yaml
 
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
 
-Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, strict=False)]
 
 
@@ -34,14 +34,6 @@ class Listen(Written):
     host: Text = "127.0.0.1"
     port: Port = 8080
     trusted_proxies: tuple[Cidr, ...] = ()
-
-
-class Admin(Written):
-    """Health checks and metrics, on a listener of their own. `metrics`: whether who reaches it may read them."""
-
-    host: Text = "127.0.0.1"
-    port: Port = 8081
-    metrics: Literal["open", "off"] = "open"
 
 
 class UpstreamSettings(Written):
@@ -202,6 +194,7 @@ def _beside(folder: Path, settings: Settings) -> Settings:
         log = log.model_copy(update={"incidents": anchored(log.incidents)})
     return settings.model_copy(
         update={
+            "admin": settings.admin.beside(folder),
             "policy": anchored(settings.policy),
             "policies": policies.model_copy(
                 update={
@@ -244,6 +237,7 @@ def _with_environment(settings: Settings, environ: Mapping[str, str]) -> Setting
         incidents := environ.get("GUARDPROXY_INCIDENTS", "").strip()
     ) and "incidents" not in settings.log.model_fields_set:
         changes["log"] = settings.log.model_copy(update={"incidents": incidents})
+    changes["admin"] = settings.admin.with_environment(environ)
     changes["quota"] = _quota_with_environment(settings.quota, environ)
     return settings.model_copy(update=changes)
 

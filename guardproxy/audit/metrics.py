@@ -83,10 +83,19 @@ QUOTA_REFUSALS: Final = Family(
 BYTES: Final = Family("guardproxy_bytes_total", "counter", "Bytes of bodies from and to callers.", ("direction",))
 
 
+ADMIN_ACTIONS: Final = Family(
+    "guardproxy_admin_actions_total",
+    "counter",
+    "Requests to the admin API, by action and outcome.",
+    ("action", "outcome"),
+)
+
+
 class Metrics:
     """The counts of one process, since it began."""
 
     def __init__(self) -> None:
+        self.admin_actions = Counter(ADMIN_ACTIONS)
         self._requests = Counter(REQUESTS)
         self._duration = Histogram(DURATION, _SECONDS)
         self._overhead = Histogram(OVERHEAD, _OVERHEAD)

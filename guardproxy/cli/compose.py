@@ -10,10 +10,12 @@ from pathlib import Path
 
 import typer
 
+from guardproxy.admin.plane import AdminPlane
 from guardproxy.audit.comparisons import ComparisonFile
 from guardproxy.audit.events import Event
 from guardproxy.audit.incidents import IncidentFile
 from guardproxy.audit.sinks import EventLog, Recorder
+from guardproxy.cli.compose_admin import make_admin_plane
 from guardproxy.cli.compose_keys import OpenKeys, load_keyring, make_entrance, open_live_keys
 from guardproxy.cli.compose_quota import check_prices, make_ledger, make_planner, make_tokenizer
 from guardproxy.core.memo import Memo
@@ -43,6 +45,7 @@ class RunningProxy:
     reloaders: tuple[Reloader, ...]
     drain_timeout_s: float
     keys: OpenKeys
+    admin: AdminPlane | None = None
 
     @property
     def new_key(self) -> str | None:
@@ -54,6 +57,8 @@ class RunningProxy:
         for reloader in self.reloaders:
             await reloader.stop()
         drained = await self.listeners.close(self.drain_timeout_s)
+        if self.admin is not None:
+            await self.admin.close()
         await self.keys.stop()
         if self.gateway.candidate is not None:
             await self.gateway.candidate.stop()
@@ -109,7 +114,10 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         if candidate
         else None,
     )
-    listeners = Listeners(gateway, log, open_metrics=settings.admin.metrics == "open")
+    present = Reloader(store, gateway.policies, log, settings.policies.poll)
+    keys = opened.stores[0] if opened.stores else None
+    admin = make_admin_plane(settings, log, environ, gateway, keys, store, present)
+    listeners = Listeners(gateway, log, admin.answer if admin else None, open_metrics=settings.admin.metrics == "open")
     try:
         await opened.start()
         await listeners.open(settings.listen.host, settings.listen.port, settings.admin.host, settings.admin.port)
@@ -117,13 +125,13 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         await opened.stop()
         await listeners.close(0)
         raise
-    reloaders = [Reloader(store, gateway.policies, log, settings.policies.poll)]
+    reloaders = [present]
     if candidate is not None and gateway.candidate is not None:
         reloaders.append(Reloader(*candidate, log, settings.policies.poll, role="candidate"))
         gateway.candidate.start()
     for reloader in reloaders:
         reloader.start()
-    return RunningProxy(gateway, listeners, tuple(reloaders), settings.drain_timeout, opened)
+    return RunningProxy(gateway, listeners, tuple(reloaders), settings.drain_timeout, opened, admin)
 
 
 def policy_store(settings: Settings) -> PolicyStore:

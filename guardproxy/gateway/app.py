@@ -124,6 +124,7 @@ class Listeners:
         policy = policies.default.policy
         self._log.emit(
             Event.PROXY_STARTED, host=host, port=self.port, admin_port=self.admin_port,
+            admin_api="on" if self._admin else "off: admin.tokens_file names no file of admins",
             policy=policy.name, revision=policies.revision,
         )  # fmt: skip
 

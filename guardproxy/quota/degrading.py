@@ -133,6 +133,23 @@ class DegradingLedger:
             self._failed(str(error))
             raise _unavailable() from error
 
+    async def forget(self, accounts: Sequence[Account]) -> None:
+        """See `Ledger.forget`. What this process counts by itself is forgotten with it."""
+        try:
+            await self._shared.forget(accounts)
+        except StoreUnreachable as error:
+            self._failed(str(error))
+            raise _unavailable() from error
+        await self._local.forget(accounts)
+
+    async def raise_to(self, account: Account, amounts: Charge) -> Sequence[int]:
+        """See `Ledger.raise_to`."""
+        try:
+            return await self._shared.raise_to(account, amounts)
+        except StoreUnreachable as error:
+            self._failed(str(error))
+            raise _unavailable() from error
+
     async def drain(self) -> None:
         """See `Ledger.drain`."""
         if self._recovering is not None:

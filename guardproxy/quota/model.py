@@ -105,6 +105,18 @@ class Ledger(Protocol):
     async def look(self, accounts: Sequence[Account]) -> tuple[QuotaState, ...]:
         """How the accounts stand, changing nothing. Raises `QuotaStoreUnavailable`."""
 
+    async def forget(self, accounts: Sequence[Account]) -> None:
+        """Nothing is used any more of these accounts' scopes; what runs still holds its place among what runs.
+
+        Raises `QuotaStoreUnavailable`.
+        """
+
+    async def raise_to(self, account: Account, amounts: Charge) -> Sequence[int]:
+        """Let the current period of each quota hold at least its amount; how much each was short of.
+
+        Doing it again changes nothing. Raises `QuotaStoreUnavailable`.
+        """
+
     async def drain(self) -> None:
         """Return when every settlement so far has reached the store, or is given up; then close the store."""
 

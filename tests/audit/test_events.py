@@ -33,6 +33,12 @@ def test_the_names_are_stable() -> None:
         "guard_failed",
         "client_disconnected",
         "session_key_generated",
+        "admin_begun",
+        "admin_done",
+        "admin_denied",
+        "admin_refused",
+        "admin_failed",
+        "admin_log_failed",
     } == set(Event)
 
 
