@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from guardproxy.audit.events import Event
-from guardproxy.audit.registry import Counter, Family, Histogram, Sample
+from guardproxy.audit.registry import MOST_SERIES, OTHER, Counter, Family, Histogram, Sample
 
 if TYPE_CHECKING:
     from guardproxy.audit.record import AuditRecord
@@ -21,6 +21,12 @@ _SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120
 _OVERHEAD: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
 _STATUSES: Final = {status.value: str(status.value) for status in HTTPStatus}
 _STREAM: Final = ("false", "true")
+_REQUEST: Final = ("request",)
+_RESPONSE: Final = ("response",)
+_REFUSED: Final = {Event.QUOTA_REFUSED: "refused", Event.QUOTA_STORE_UNAVAILABLE: "unavailable"}
+
+# Route, status, event, action, policy, what the quotas said.
+_Alike = tuple[str, int, Event, str | None, str | None, str | None]
 
 REQUESTS: Final = Family(
     "guardproxy_requests_total",
@@ -92,79 +98,84 @@ ADMIN_ACTIONS: Final = Family(
 
 
 class Metrics:
-    """The counts of one process, since it began."""
+    """The counts of one process, since it began.
+
+    Exchanges that agree in all that is counted are counted together, by one addition; what each family says of them is
+    told apart when somebody asks.
+    """
 
     def __init__(self) -> None:
         self.admin_actions = Counter(ADMIN_ACTIONS)
-        self._requests = Counter(REQUESTS)
+        self._alike: dict[_Alike, list[int]] = {}
         self._duration = Histogram(DURATION, _SECONDS)
         self._overhead = Histogram(OVERHEAD, _OVERHEAD)
         self._first_byte = Histogram(FIRST_BYTE, _SECONDS)
         self._upstream_failures = Counter(UPSTREAM_FAILURES)
-        self._decisions = Counter(DECISIONS)
         self._findings = Counter(FINDINGS)
-        self._guard_failures = Counter(GUARD_FAILURES)
         self._tokens = Counter(TOKENS)
-        self._quota_decisions = Counter(QUOTA_DECISIONS)
         self._quota_refusals = Counter(QUOTA_REFUSALS)
-        self._bytes = Counter(BYTES)
 
     def observe(self, record: AuditRecord) -> None:
         """Count an exchange that has ended. On the way of every exchange: additions, nothing else."""
         route, event, timings = record.route, record.event, record.timings_us
-        status = _STATUSES.get(record.status) or f"{record.status // 100}xx"
-        self._requests.add((route, status, event.value))
-        self._duration.observe((route, _STREAM[record.stream]), timings.get("total", 0) / 1e6)
-        if record.bytes_in:
-            self._bytes.add(("in",), record.bytes_in)
-        if record.bytes_out:
-            self._bytes.add(("out",), record.bytes_out)
-        if record.action is not None:
-            self._decided(record, record.action)
-        if (waited := timings.get("upstream_first_byte")) is not None:
-            self._first_byte.observe((route,), waited / 1e6)
+        alike = (route, record.status, event, record.action, record.policy, record.admitted)
+        sums = self._alike.get(alike) or self._begin(alike)
+        sums[0] += 1
+        sums[1] += record.bytes_in
+        sums[2] += record.bytes_out
+        self._duration.observe((route, _STREAM[record.stream]), timings.get("total", 0))
+        if "upstream_first_byte" in timings:
+            self._first_byte.observe((route,), timings["upstream_first_byte"])
+        if "guard_request" in timings:
+            self._overhead.observe(_REQUEST, timings["guard_request"])
+        if "guard_response" in timings:
+            self._overhead.observe(_RESPONSE, timings["guard_response"])
         if record.tokens:
-            self._used(record)
+            source, team = next(iter(record.tokens)), record.team or ""
+            self._tokens.add(("input", source, team), record.tokens_read)
+            self._tokens.add(("output", source, team), record.tokens_written)
+        if record.rules or record.shadow_rules:
+            self._found(record)
         if event is Event.UPSTREAM_FAILED:
             self._upstream_failures.add((record.error_code or "",))
-        elif event is Event.GUARD_FAILED:
-            self._guard_failures.add(())
-        if record.shadow_rules:
-            for rule, count in record.shadow_rules:
-                self._findings.add((rule, "shadow"), count)
-        self._quota(record, event)
-
-    def told(self) -> Iterator[tuple[Family, Iterator[Sample]]]:
-        """Every family with its samples."""
-        for metric in vars(self).values():
-            yield metric.family, metric.samples()
-
-    def _decided(self, record: AuditRecord, action: str) -> None:
-        timings = record.timings_us
-        self._decisions.add((record.policy or "", action))
-        for rule, count in record.rules:
-            self._findings.add((rule, action), count)
-        if (spent := timings.get("guard_request")) is not None:
-            self._overhead.observe(("request",), spent / 1e6)
-        if (spent := timings.get("guard_response")) is not None:
-            self._overhead.observe(("response",), spent / 1e6)
-
-    def _used(self, record: AuditRecord) -> None:
-        source, team = next(iter(record.tokens)), record.team or ""
-        self._tokens.add(("input", source, team), record.tokens_read)
-        self._tokens.add(("output", source, team), record.tokens_written)
-
-    def _quota(self, record: AuditRecord, event: Event) -> None:
-        if record.admitted is not None:
-            self._quota_decisions.add((record.admitted,))
         elif event is Event.QUOTA_REFUSED:
-            self._quota_decisions.add(("refused",))
-        elif event is Event.QUOTA_STORE_UNAVAILABLE:
-            self._quota_decisions.add(("unavailable",))
-        if event is Event.QUOTA_REFUSED:
             self._quota_refusals.add((record.refused_by or "", "enforce"))
         for quota in record.would_refuse:
             self._quota_refusals.add((quota, "shadow"))
+
+    def told(self) -> Iterator[tuple[Family, Iterator[Sample]]]:
+        """Every family with its samples."""
+        for metric in (*self._told_apart(), *vars(self).values()):
+            if isinstance(metric, Counter | Histogram):
+                yield metric.family, metric.samples()
+
+    def _told_apart(self) -> Iterator[Counter]:
+        families = (REQUESTS, DECISIONS, QUOTA_DECISIONS, GUARD_FAILURES, BYTES)
+        requests, decisions, quotas, failures, sizes = counters = [Counter(family) for family in families]
+        for (route, status, event, action, policy, admitted), (count, bytes_in, bytes_out) in self._alike.items():
+            requests.add((route, _STATUSES.get(status) or f"{status // 100}xx", event.value), count)
+            sizes.add(("in",), bytes_in)
+            sizes.add(("out",), bytes_out)
+            if action is not None:
+                decisions.add((policy or "", action), count)
+            if event is Event.GUARD_FAILED:
+                failures.add((), count)
+            said = admitted or _REFUSED.get(event)
+            if said is not None:
+                quotas.add((said,), count)
+        yield from counters
+
+    def _begin(self, alike: _Alike) -> list[int]:
+        if len(self._alike) >= MOST_SERIES:
+            alike = (OTHER, 0, alike[2], None, None, alike[5])
+        return self._alike.setdefault(alike, [0, 0, 0])
+
+    def _found(self, record: AuditRecord) -> None:
+        if record.action is not None:
+            for rule, count in record.rules:
+                self._findings.add((rule, record.action), count)
+        for rule, count in record.shadow_rules:
+            self._findings.add((rule, "shadow"), count)
 
 
 FAMILIES: Final = tuple(family for family, _ in Metrics().told())

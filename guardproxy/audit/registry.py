@@ -13,6 +13,7 @@ from typing import Final, Literal, NamedTuple
 
 MOST_SERIES: Final = 1000
 OTHER: Final = "other"
+_MICROS: Final = 1_000_000
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 Kind = Literal["counter", "gauge", "histogram"]
@@ -59,41 +60,45 @@ class Counter:
 
 
 class Histogram:
-    """How values are spread over buckets. `bounds` are the upper ends, each included, without infinity."""
+    """How times are spread over buckets. `bounds` are the upper ends in seconds, each included, without infinity.
 
-    __slots__ = ("_bounds", "_cells", "_other", "family")
+    Times are observed in whole microseconds, as they are measured, and told in seconds.
+    """
+
+    __slots__ = ("_bounds", "_cells", "_other", "_shown", "family")
 
     def __init__(self, family: Family, bounds: Sequence[float]) -> None:
         self.family = family
-        self._bounds = tuple(bounds)
-        self._cells: dict[LabelValues, list[float]] = {}
+        self._shown = tuple(map(_number, bounds))
+        self._bounds = tuple(round(bound * _MICROS) for bound in bounds)
+        self._cells: dict[LabelValues, list[int]] = {}
         self._other = (OTHER,) * len(family.labels)
 
-    def observe(self, labels: LabelValues, value: float) -> None:
+    def observe(self, labels: LabelValues, microseconds: int) -> None:
         cell = self._cells.get(labels)
         if cell is None:
             cell = self._begin(labels)
-        cell[bisect_left(self._bounds, value)] += 1
-        cell[-1] += value
+        cell[bisect_left(self._bounds, microseconds)] += 1
+        cell[-1] += microseconds
 
     def samples(self) -> Iterator[Sample]:
         for labels, cell in self._cells.items():
             yield from self._told(labels, cell)
 
-    def _begin(self, labels: LabelValues) -> list[float]:
-        """A cell: how many fell into each bucket, the last of them without an end, then the sum of the values."""
+    def _begin(self, labels: LabelValues) -> list[int]:
+        """A cell: how many fell into each bucket, the last of them without an end, then the sum of the times."""
         if len(self._cells) >= MOST_SERIES:
             labels = self._other
         return self._cells.setdefault(labels, [0] * (len(self._bounds) + 2))
 
-    def _told(self, labels: LabelValues, cell: Sequence[float]) -> Iterator[Sample]:
-        so_far = 0.0
-        for bound, count in zip(self._bounds, cell, strict=False):
+    def _told(self, labels: LabelValues, cell: Sequence[int]) -> Iterator[Sample]:
+        so_far = 0
+        for bound, count in zip(self._shown, cell, strict=False):
             so_far += count
-            yield Sample(labels, so_far, "_bucket", (("le", _number(bound)),))
+            yield Sample(labels, so_far, "_bucket", (("le", bound),))
         total = so_far + cell[len(self._bounds)]
         yield Sample(labels, total, "_bucket", (("le", "+Inf"),))
-        yield Sample(labels, cell[-1], "_sum")
+        yield Sample(labels, cell[-1] / _MICROS, "_sum")
         yield Sample(labels, total, "_count")
 
 

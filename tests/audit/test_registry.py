@@ -37,23 +37,23 @@ def test_whatever_a_label_and_a_meaning_hold_the_page_can_be_read(label: str, me
 BOUNDS = (0.1, 1.0, 5.0)
 
 
-@given(st.lists(st.floats(0, 100), max_size=30))
-def test_the_buckets_of_a_histogram_add_up(values: list[float]) -> None:
+@given(st.lists(st.integers(0, 10**8), max_size=30))
+def test_the_buckets_of_a_histogram_add_up(values: list[int]) -> None:
     histogram = Histogram(Family("waits_seconds", "histogram", "Waits."), BOUNDS)
     for value in values:
         histogram.observe((), value)
     told = page(histogram)
     assert told.value("waits_seconds_count") == len(values)
-    assert math.isclose(told.value("waits_seconds_sum"), math.fsum(values), abs_tol=1e-9)
+    assert math.isclose(told.value("waits_seconds_sum"), sum(values) / 1e6)
     for bound, shown in ((0.1, "0.1"), (1.0, "1"), (5.0, "5")):
-        assert told.value("waits_seconds_bucket", {"le": shown}) == sum(value <= bound for value in values)
+        assert told.value("waits_seconds_bucket", {"le": shown}) == sum(value <= bound * 10**6 for value in values)
     assert told.value("waits_seconds_bucket", {"le": "+Inf"}) == len(values)
 
 
 def test_a_bound_belongs_to_its_bucket() -> None:
     assert bisect_left(BOUNDS, 1.0) == 1
     histogram = Histogram(Family("waits_seconds", "histogram", "Waits."), BOUNDS)
-    histogram.observe((), 1.0)
+    histogram.observe((), 1_000_000)
     assert page(histogram).value("waits_seconds_bucket", {"le": "1"}) == 1
 
 
@@ -62,7 +62,7 @@ def test_however_many_names_there_are_memory_has_an_end_and_nothing_is_left_out(
     histogram = Histogram(Family("waits_seconds", "histogram", "Waits.", ("kind",)), BOUNDS)
     for number in range(MOST_SERIES + 100):
         counter.add((str(number), "x"))
-        histogram.observe((str(number),), 0.5)
+        histogram.observe((str(number),), 500_000)
     told = page(counter, histogram)
     assert len(told.of("things_total")) == MOST_SERIES + 1
     assert told.value("things_total", {"kind": OTHER, "of": OTHER}) == 100
