@@ -12,14 +12,17 @@ from guardproxy.core.principal import Principal
 from guardproxy.gateway.usage import told_state
 from guardproxy.identity.changes import chosen
 from guardproxy.identity.keyring import SESSION
-from guardproxy.quota.choosing import choose_accounts
+from guardproxy.quota.choosing import NoSuchAccount, choose_accounts
 from guardproxy.quota.model import Account
 from guardproxy.quota.spent import spent_of
 
 
 async def show_quotas(controls: Controls, call: Call) -> Told:
     """Of everybody, and of a key (id or name), a team or a model where one is named."""
-    accounts = await _accounts(controls, call.query, every=False)
+    try:
+        accounts = await _accounts(controls, call.query, every=False)
+    except NoSuchAccount:
+        accounts = ()
     states = await controls.gateway.ledger.look(accounts)
     scopes = [account.scope for account in accounts for _ in account.quotas]
     data = [{"account": scope, **told_state(state)} for scope, state in zip(scopes, states, strict=True)]

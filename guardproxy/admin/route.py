@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from guardproxy.admin.authority import Admin, Authority
 from guardproxy.admin.journal import Detail
 from guardproxy.admin.roles import Permission
-from guardproxy.errors import InvalidRequest, MethodNotAllowed, RouteNotFound
+from guardproxy.errors import InvalidRequest, MethodNotAllowed, RequestError, RouteNotFound
 from guardproxy.gateway.gateway import Gateway
 from guardproxy.gateway.reloading import Reloader
 from guardproxy.identity.store import KeyStore
@@ -91,6 +91,13 @@ class Route:
         return self.method != "GET"
 
 
+class Found(NamedTuple):
+    """A route, and the id that stands in the path."""
+
+    route: Route
+    target: str
+
+
 class Router:
     """A closed list of routes."""
 
@@ -98,15 +105,15 @@ class Router:
         self.routes = tuple(routes)
         self._patterns = [(re.compile(route.path.replace("{id}", f"({_ID})")), route) for route in routes]
 
-    def find(self, method: str, path: str) -> tuple[Route, str]:
-        """The route of a path without its query, and the id in it. Raises `RouteNotFound` and `MethodNotAllowed`."""
+    def find(self, method: str, path: str) -> Found | RequestError:
+        """The route of a path without its query, or what is wrong with it: `RouteNotFound`, `MethodNotAllowed`."""
         found = [(match, route) for pattern, route in self._patterns if (match := pattern.fullmatch(path))]
         for match, route in found:
             if route.method == method:
-                return route, match[1] if match.re.groups else ""
+                return Found(route, match[1] if match.re.groups else "")
         if found:
-            raise MethodNotAllowed(f"use {', '.join(sorted({route.method for _, route in found}))} here")
-        raise RouteNotFound("the admin API has no such path")
+            return MethodNotAllowed(f"use {', '.join(sorted({route.method for _, route in found}))} here")
+        return RouteNotFound("the admin API has no such path")
 
 
 def read_query(raw: str, known: Sequence[str]) -> Mapping[str, str]:

@@ -23,7 +23,7 @@ from guardproxy.admin.errors import (
     as_refusal,
 )
 from guardproxy.admin.journal import NOBODY, AdminRecord, Detail, Journal, Outcome
-from guardproxy.admin.route import Call, Controls, Router, Told, read_query
+from guardproxy.admin.route import Call, Controls, Found, Router, Told, read_query
 from guardproxy.audit.record import iso_time
 from guardproxy.audit.registry import Counter
 from guardproxy.core.excerpt import printable
@@ -83,11 +83,15 @@ class Visit:
     async def _done(self) -> Told:
         """The story. Raises `RequestError`, and what the route raises."""
         request, desk = self._request, self._desk
+        path, _, raw_query = request.raw_path.partition("?")
+        wanted = desk.router.find(request.method, path)
+        if isinstance(wanted, Found):  # what is denied is recorded by its name
+            self._action, self._target = wanted.route.action, wanted.target or NOBODY
         self._check_sender()
         self._admin = await self._who()
-        path, _, raw_query = request.raw_path.partition("?")
-        route, target = desk.router.find(request.method, path)
-        self._action, self._target = route.action, target or NOBODY
+        if not isinstance(wanted, Found):  # only who is known learns which paths there are
+            raise wanted
+        route, target = wanted
         if not self._admin.role.may(route.permission):
             raise RoleNotAllowed(f"the role {self._admin.role.value} may not do this ({route.permission.value})")
         query = read_query(raw_query, route.query)

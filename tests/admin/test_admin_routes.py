@@ -46,7 +46,7 @@ async def test_metrics_may_need_a_token_and_reading_them_fills_no_record(tmp_pat
         answer = await on.get("/metrics")
         assert answer.headers["content-type"].startswith("text/plain")
         page = read_page(answer.body.decode())
-        assert page.value("guardproxy_admin_actions_total", {"action": "unknown", "outcome": "denied"}) == 1
+        assert page.value("guardproxy_admin_actions_total", {"action": "metrics", "outcome": "denied"}) == 1
         assert [record.outcome for record in on.records] == ["denied"]
 
 

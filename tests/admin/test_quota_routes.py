@@ -68,6 +68,7 @@ async def test_a_lost_account_is_raised_to_the_logs_and_no_further(tmp_path: Pat
 
 async def test_without_quotas_there_is_no_account(tmp_path: Path) -> None:
     async with admin_scene(tmp_path, policy="version: 1\nname: none\n") as on:
-        answer = await on.get("/quotas")
+        assert (await on.get("/quotas")).json["data"] == []
+        answer = await on.post("/quotas/reset", {"everybody": True})
         assert refused(answer) == (404, "not_found")
         assert "no quotas" in answer.json["error"]["message"]

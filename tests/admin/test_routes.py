@@ -77,5 +77,8 @@ async def test_neither_without_a_token_nor_with_a_callers_key_is_any_route_open(
             answer = await asked(on, method, path, body, None, on.key.token if callers_key else None)
             assert refused(answer) == (401, "invalid_token"), (method, path)
             assert answer.headers["www-authenticate"] == "Bearer"
-        assert [(record.outcome, record.admin) for record in on.records] == [("denied", "-")] * len(part_of_them)
+        actions = {(route.method, route.path): route.action for route in (*ROUTES, METRICS)}
+        assert [(record.outcome, record.admin, record.action) for record in on.records] == [
+            ("denied", "-", actions[asked_for]) for asked_for, _ in part_of_them
+        ]
         assert on.key.token not in (tmp_path / "admin.jsonl").read_text(encoding="utf-8")
