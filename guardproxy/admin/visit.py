@@ -6,11 +6,11 @@ Nothing is done before it is known who asks, and nothing is changed before the r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import monotonic
 from typing import Final
 
 from aiohttp import web
 
-from guardproxy.admin.attempts import Attempts
 from guardproxy.admin.authority import Admin
 from guardproxy.admin.body import read_model
 from guardproxy.admin.errors import (
@@ -28,6 +28,7 @@ from guardproxy.audit.record import iso_time
 from guardproxy.audit.registry import Counter
 from guardproxy.core.excerpt import printable
 from guardproxy.errors import ConfigurationError, RequestError, Retry
+from guardproxy.gateway.addresses import caller_address
 from guardproxy.gateway.draft import place
 from guardproxy.gateway.handler import new_request_id
 from guardproxy.wire.document import encode
@@ -52,7 +53,6 @@ class Desk:
     router: Router
     journal: Journal
     actions: Counter
-    attempts: Attempts
     hosts: frozenset[str] = frozenset()
 
 
@@ -68,6 +68,7 @@ class Visit:
         self._action = _UNKNOWN
         self._target = NOBODY
         self._reason: str | None = None
+        self._worth_telling = True
 
     async def answer(self) -> web.Response:
         """Raises nothing: every failure is an answer."""
@@ -113,11 +114,6 @@ class Visit:
             raise CrossOrigin("requests that a browser sends for a page are refused")
         if hosts and _host_name(headers.get("host", "")) not in hosts:
             raise HostNotAllowed("requests are not sent to this host: see admin.hosts")
-        wait = self._desk.attempts.wait_s(self._source)
-        if wait > 0:
-            raise TooManyFailures(
-                "too many requests without a valid token came from there", retry=Retry(after_ms=int(wait * 1000) + 1)
-            )
 
     async def _who(self) -> Admin:
         """The admin whose token is presented. Raises `InvalidToken`, always in the same words."""
@@ -130,19 +126,27 @@ class Visit:
         scheme, _, token = presented[0].strip().partition(" ") if len(presented) == 1 else ("", "", "")
         admin = controls.authority.find(token.strip(), controls.now()) if scheme.lower() == "bearer" else None
         if admin is None:
-            self._desk.attempts.failed(self._source)
-            raise InvalidToken("send a current token of the admin API: Authorization: Bearer gpa_...")
+            raise self._unknown()
         return admin
+
+    def _unknown(self) -> RequestError:
+        """Failures are counted with those of callers' keys. A valid token always opens."""
+        address = caller_address(self._source, self._request.headers)
+        failure = self._desk.controls.gateway.entrance.failures.failed(address, monotonic())
+        self._worth_telling = failure.told
+        if failure.wait_s is None:
+            return InvalidToken("send a current token of the admin API: Authorization: Bearer gpa_...")
+        wait = Retry(after_ms=int(failure.wait_s * 1000) + 1)
+        return TooManyFailures("too many requests without a valid token came from there", retry=wait)
 
     async def _refused(self, error: RequestError, cause: Exception) -> web.Response:
         outcome = Outcome.DENIED if error.status in _DENIED else Outcome.REFUSED
         if error.status >= 500:
             outcome = Outcome.FAILED
-        if isinstance(error, TooManyFailures):
-            # What led here is recorded. Each of these would only fill the disk.
-            self._desk.actions.add((self._action, outcome.value))
-        else:
+        if self._worth_telling:
             await self._record(outcome, error.status, error=error, cause=cause)
+        else:  # what led here is recorded, and each of these would only fill the disk
+            self._desk.actions.add((self._action, outcome.value))
         document = {"error": {"code": error.code, "message": error.message, "request_id": self._id}}
         response = web.Response(status=error.status, body=encode(document), headers=self._headers())
         if error.retry.after_ms is not None:

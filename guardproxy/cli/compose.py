@@ -15,7 +15,7 @@ from guardproxy.audit.comparisons import ComparisonFile
 from guardproxy.audit.events import Event
 from guardproxy.audit.incidents import IncidentFile
 from guardproxy.audit.sinks import EventLog, Recorder
-from guardproxy.cli.compose_admin import make_admin_plane
+from guardproxy.cli.compose_admin import make_admin_plane, open_authority
 from guardproxy.cli.compose_keys import OpenKeys, load_keyring, make_entrance, open_live_keys
 from guardproxy.cli.compose_quota import check_prices, make_ledger, make_planner, make_tokenizer
 from guardproxy.core.memo import Memo
@@ -76,6 +76,7 @@ class RunningProxy:
 async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -> RunningProxy:
     """Build a proxy from settings and open its listeners. Raises `ConfigurationError`."""
     secret = _upstream_secret(settings, environ)
+    authority = open_authority(settings, environ)
     opened = open_live_keys(settings, environ, log)
     store = policy_store(settings)
     loaded = store.load()
@@ -115,8 +116,7 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         else None,
     )
     present = Reloader(store, gateway.policies, log, settings.policies.poll)
-    keys = opened.stores[0] if opened.stores else None
-    admin = make_admin_plane(settings, log, environ, gateway, keys, store, present)
+    admin = make_admin_plane(settings, log, environ, authority, gateway, opened, store, present) if authority else None
     listeners = Listeners(gateway, log, admin.answer if admin else None, open_metrics=settings.admin.metrics == "open")
     try:
         await opened.start()
