@@ -68,7 +68,6 @@ class Visit:
         self._action = _UNKNOWN
         self._target = NOBODY
         self._reason: str | None = None
-        self._worth_telling = True
 
     async def answer(self) -> web.Response:
         """Raises nothing: every failure is an answer."""
@@ -126,26 +125,32 @@ class Visit:
         scheme, _, token = presented[0].strip().partition(" ") if len(presented) == 1 else ("", "", "")
         admin = controls.authority.find(token.strip(), controls.now()) if scheme.lower() == "bearer" else None
         if admin is None:
-            raise self._unknown()
+            raise InvalidToken("send a current token of the admin API: Authorization: Bearer gpa_...")
         return admin
 
-    def _unknown(self) -> RequestError:
-        """Failures are counted with those of callers' keys. A valid token always opens."""
+    def _stranger(self, error: RequestError) -> tuple[RequestError, bool]:
+        """What somebody is told who could not be told, and whether it is worth a record.
+
+        Counted with the failures of callers' keys: whoever tries again and again must not fill the disk. A valid token
+        always opens.
+        """
         address = caller_address(self._source, self._request.headers)
         failure = self._desk.controls.gateway.entrance.failures.failed(address, monotonic())
-        self._worth_telling = failure.told
-        if failure.wait_s is None:
-            return InvalidToken("send a current token of the admin API: Authorization: Bearer gpa_...")
-        wait = Retry(after_ms=int(failure.wait_s * 1000) + 1)
-        return TooManyFailures("too many requests without a valid token came from there", retry=wait)
+        if failure.wait_s is not None and isinstance(error, InvalidToken):
+            wait = Retry(after_ms=int(failure.wait_s * 1000) + 1)
+            error = TooManyFailures("too many requests without a valid token came from there", retry=wait)
+        return error, failure.told
 
     async def _refused(self, error: RequestError, cause: Exception) -> web.Response:
+        worth_telling = True
+        if self._admin is None:
+            error, worth_telling = self._stranger(error)
         outcome = Outcome.DENIED if error.status in _DENIED else Outcome.REFUSED
         if error.status >= 500:
             outcome = Outcome.FAILED
-        if self._worth_telling:
+        if worth_telling:
             await self._record(outcome, error.status, error=error, cause=cause)
-        else:  # what led here is recorded, and each of these would only fill the disk
+        else:
             self._desk.actions.add((self._action, outcome.value))
         document = {"error": {"code": error.code, "message": error.message, "request_id": self._id}}
         response = web.Response(status=error.status, body=encode(document), headers=self._headers())

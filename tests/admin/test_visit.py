@@ -133,6 +133,14 @@ async def test_who_fails_too_often_is_told_to_wait_and_fills_no_record(tmp_path:
         assert (await on.get("/whoami")).status == 200
 
 
+async def test_a_page_that_asks_again_and_again_fills_no_record(tmp_path: Path) -> None:
+    async with admin_scene(tmp_path, keys={"file": str(tmp_path / "keys.yaml"), "failures": 3}) as on:
+        for _ in range(10):
+            answer = await on.ask("GET", "/whoami", None, headers={"origin": "http://evil.example"})
+            assert refused(answer) == (403, "cross_origin_refused")
+        assert len(on.records) == 4
+
+
 async def test_what_was_denied_is_recorded_with_who_asked_and_what_for(tmp_path: Path) -> None:
     async with admin_scene(tmp_path) as on:
         assert refused(await on.post("/keys", {"name": "x"}, Role.VIEWER)) == (403, "role_not_allowed")
