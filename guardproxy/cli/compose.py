@@ -59,6 +59,8 @@ class RunningProxy:
         drained = await self.listeners.close(self.drain_timeout_s)
         if self.admin is not None:
             await self.admin.close()
+            for reloader in self.reloaders:  # an admin may have asked for a reload meanwhile
+                await reloader.stop()
         await self.keys.stop()
         if self.gateway.candidate is not None:
             await self.gateway.candidate.stop()
