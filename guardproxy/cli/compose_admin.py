@@ -48,7 +48,8 @@ def make_admin_plane(
             keys.watcher.ask()
 
     admin = settings.admin
-    joined = JoinedKeys(keys.stores, utc_now, look_at_keys) if keys.stores else None
+    # The store new keys belong to stands first there, and the file, whose keys count before others, last.
+    joined = JoinedKeys(tuple(reversed(keys.stores)), utc_now, look_at_keys) if keys.stores else None
     return AdminPlane(
         Desk(
             controls=Controls(gateway, joined, policies, reloader, authority, environ, utc_now),
