@@ -10,6 +10,8 @@ import pytest
 from pydantic import BaseModel
 from typer.main import get_command
 
+from guardproxy.admin.route import PREFIX, Route
+from guardproxy.admin.routes import ROUTES
 from guardproxy.audit.events import Event
 from guardproxy.audit.metrics import FAMILIES
 from guardproxy.audit.registry import Family
@@ -83,6 +85,12 @@ def test_the_readme_names_each_log_event(event: Event) -> None:
 def test_the_readme_names_each_metric_and_its_labels(family: Family) -> None:
     (row,) = (line for line in README.splitlines() if line.startswith("|") and f"`{family.name}`" in line)
     assert set(family.labels) <= set(re.findall(r"[a-z]+", row.split("|")[2]))
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.action)
+def test_the_readme_names_each_route_of_the_admin_api_and_what_it_may_be_asked(route: Route) -> None:
+    (row,) = (line for line in README.splitlines() if f"`{route.method} {route.path.removeprefix(PREFIX)}`" in line)
+    assert set(route.query) <= set(re.findall(r"[a-z]+", row))
 
 
 def test_the_readme_names_each_environment_variable() -> None:

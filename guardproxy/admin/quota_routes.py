@@ -42,9 +42,10 @@ async def reset_quotas(controls: Controls, call: Call) -> Told:
 async def reconcile_quotas(controls: Controls, call: Call) -> Told:
     """Raise the budgets of the calendar to what the lines of logs say was spent. Doing it again changes nothing."""
     gateway = controls.gateway
-    spent = await asyncio.to_thread(
-        spent_of, call.body.splitlines(), gateway.planner, gateway.policies.current, gateway.now_ms()
-    )
+    policies, now = gateway.policies.current, gateway.now_ms()
+    # A planner of its own: that of the data plane is not for two threads.
+    planner = gateway.planner.again()
+    spent = await asyncio.to_thread(lambda: spent_of(call.body.split("\n"), planner, policies, now))
     data: list[dict[str, Any]] = []
     for account, charge in spent:
         (short,) = await gateway.ledger.raise_to(account, charge)

@@ -111,7 +111,7 @@ class Listeners:
         async def check(request: web.BaseRequest) -> web.StreamResponse:
             cast("_Protocol", request.protocol).head_arrived()
             told = health(self._gateway, request)
-            if told is None and self._open_metrics and request.path == METRICS:
+            if told is None and self._open_metrics and request.raw_path.partition("?")[0] == METRICS:
                 told = metrics(self._gateway, request)
             if told is not None:
                 return told
