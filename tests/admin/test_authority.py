@@ -12,7 +12,7 @@ from guardproxy.admin.admins import AdminTerms, create_admin, read_admins, revok
 from guardproxy.admin.authority import Admin, Authority, utc_now
 from guardproxy.admin.roles import Role
 from guardproxy.errors import ConfigurationError
-from guardproxy.identity.keys import ADMIN_PREFIX, digest, new_key
+from guardproxy.identity.keys import ADMIN_PREFIX, digest, new_key, parse, renewed
 from tests.admin.scene import make_admins
 
 NOW = datetime.now(UTC)
@@ -34,7 +34,18 @@ def test_what_is_stored_is_no_token(tmp_path: Path) -> None:
     authority = Authority(path, {})
     stored = read_admins(path)[0]
     other = new_key(secrets.token_bytes, ADMIN_PREFIX).token
-    for presented in ("", "gpa_", stored.digest, f"gpa_{stored.id}_{stored.digest}", other, token.lower(), "ü" * 300):
+    same_id = renewed(stored.id, secrets.token_bytes, ADMIN_PREFIX)
+    assert parse(same_id, ADMIN_PREFIX) == stored.id
+    for presented in (
+        same_id,
+        "",
+        "gpa_",
+        stored.digest,
+        f"gpa_{stored.id}_{stored.digest}",
+        other,
+        token.lower(),
+        "ü" * 300,
+    ):
         assert authority.find(presented, NOW) is None
 
 
