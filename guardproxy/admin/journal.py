@@ -81,9 +81,8 @@ class Journal:
     async def keep(self, record: AdminRecord) -> None:
         """The record is on the disk when this returns. Raises `OSError`; the log was told all the same."""
         fields = msgspec.to_builtins(record)
-        fields = {
-            name: value for name, value in fields.items() if value is not None and name not in ("time", "outcome")
-        }
+        silent = ("time", "outcome")  # which every line of the log says anyhow
+        fields = {name: value for name, value in fields.items() if value not in (None, {}) and name not in silent}
         try:
             async with self._writing:
                 await asyncio.to_thread(self._file.append_line, json_line(record), sync=True)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+from aiohttp.test_utils import make_mocked_request
 
 from guardproxy.admin.roles import Role
 from guardproxy.identity.file_store import FileKeyStore
@@ -18,7 +21,40 @@ from tests.support.caller import calling, request
 from tests.support.rest import until
 
 
-async def test_what_was_begun_is_done_and_recorded_when_its_caller_leaves(tmp_path: Path, monkeypatch: Any) -> None:
+async def test_what_was_begun_is_done_and_recorded_when_its_caller_leaves_and_the_proxy_stops(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    rotate = FileKeyStore.rotate
+
+    async def slow(self: FileKeyStore, which: str, overlap: timedelta) -> Issued:
+        begun.set()
+        await go_on.wait()
+        return await rotate(self, which, overlap)
+
+    async with admin_scene(tmp_path) as on:
+        monkeypatch.setattr(FileKeyStore, "rotate", slow)
+        plane = on.running.admin
+        assert plane is not None
+        before = read_keys(tmp_path / "keys.yaml")[0].digest
+        headers = {"authorization": f"Bearer {on.tokens[Role.OPERATOR]}"}
+        visit = make_mocked_request("POST", f"/admin/v1/keys/{on.key.key.id}/rotate", headers)
+        caller = asyncio.create_task(plane.answer(visit))
+        await begun.wait()
+        caller.cancel()
+        await asyncio.gather(caller, return_exceptions=True)
+        assert caller.cancelled()
+        closing = asyncio.create_task(plane.close())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not closing.done()
+        go_on.set()
+        await closing
+        assert [record.outcome for record in on.records] == ["begun", "done"]
+        assert read_keys(tmp_path / "keys.yaml")[0].digest != before
+
+
+async def test_what_was_begun_is_done_when_a_connection_is_lost(tmp_path: Path, monkeypatch: Any) -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
     create = FileKeyStore.create
 
@@ -37,28 +73,6 @@ async def test_what_was_begun_is_done_and_recorded_when_its_caller_leaves(tmp_pa
         go_on.set()
         await until(lambda: [record.outcome for record in on.records] == ["begun", "done"])
         assert [key.name for key in read_keys(tmp_path / "keys.yaml")] == ["app", "late"]
-
-
-async def test_a_proxy_that_stops_lets_a_change_come_to_its_end(tmp_path: Path, monkeypatch: Any) -> None:
-    begun, go_on = asyncio.Event(), asyncio.Event()
-    revoke = FileKeyStore.revoke
-
-    async def slow(self: FileKeyStore, which: str, reason: str | None = None) -> StoredKey:
-        begun.set()
-        await go_on.wait()
-        return await revoke(self, which, reason)
-
-    async with admin_scene(tmp_path) as on:
-        monkeypatch.setattr(FileKeyStore, "revoke", slow)
-        asked = asyncio.create_task(on.post(f"/keys/{on.key.key.id}/revoke", {"reason": "it leaked"}))
-        await begun.wait()
-        closing = asyncio.create_task(on.running.close())
-        await asyncio.sleep(0)
-        go_on.set()
-        await closing
-        await asyncio.gather(asked, return_exceptions=True)
-        assert [record.outcome for record in on.records] == ["begun", "done"]
-        assert read_keys(tmp_path / "keys.yaml")[0].revoked is not None
 
 
 async def test_an_unforeseen_failure_is_an_error_without_its_text_and_recorded_by_its_place(
