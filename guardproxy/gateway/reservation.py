@@ -39,8 +39,7 @@ class Reservation:
     __slots__ = (
         "_answers", "_degraded", "_expected", "_free", "_ledger", "_model", "_now_ms", "_plan", "_request_id",
         "_reserved", "_tokenizer", "_told", "_uncounted", "asks_usage", "headers", "input_tokens", "metered",
-        "most_characters",
-        "output_cap", "running", "sample", "shadowed", "used",
+        "most_characters", "output_cap", "running", "sample", "shadowed", "used",
     )  # fmt: skip
 
     def __init__(
