@@ -27,7 +27,7 @@ LABEL org.opencontainers.image.title="guardproxy" \
 ENV PATH=/opt/guardproxy/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
-# The one place it writes to: the file of incidents. Everything else may be mounted read-only.
+# The one place it writes to: the file of incidents, and the record of the admin API. Everything else may be mounted read-only.
 RUN install -d -o 65532 -g 65532 -m 0700 /var/lib/guardproxy
 COPY --from=build /opt/guardproxy /opt/guardproxy
 USER 65532:65532

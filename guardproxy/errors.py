@@ -156,7 +156,10 @@ class PolicyBlocked(RequestError):
 
 
 class QuotaExceeded(RequestError):
-    """A limit is used up; `type` names the metric, as OpenAI does, or is `insufficient_quota` for a budget."""
+    """A limit is used up; `type` names the metric, as OpenAI does, or is `insufficient_quota` for a budget.
+
+    `quota` is the id of the quota, for those who count refusals.
+    """
 
     status = 429
     code = "rate_limit_exceeded"
@@ -169,9 +172,11 @@ class QuotaExceeded(RequestError):
         retry: Retry,
         code: str | None = None,
         detail: dict[str, str] | None = None,
+        quota: str | None = None,
     ) -> None:
         super().__init__(message, code=code, retry=retry, detail=detail)
         self.type = metric
+        self.quota = quota
 
 
 class QuotaStoreUnavailable(RequestError):

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
 
+from guardproxy.admin_settings import Admin, Port
 from guardproxy.errors import ConfigurationError
 from guardproxy.identity.key_settings import KeySettings
 from guardproxy.identity.stored import Cidr
@@ -25,7 +26,6 @@ from guardproxy.policyfile.yaml_nodes import parse_yaml
 
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
 
-Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, strict=False)]
 
 
@@ -35,13 +35,6 @@ class Listen(Written):
     host: Text = "127.0.0.1"
     port: Port = 8080
     trusted_proxies: tuple[Cidr, ...] = ()
-
-
-class Admin(Written):
-    """Health checks, on a listener of their own."""
-
-    host: Text = "127.0.0.1"
-    port: Port = 8081
 
 
 class UpstreamSettings(Written):
@@ -196,6 +189,7 @@ def _beside(folder: Path, settings: Settings) -> Settings:
         log = log.model_copy(update={"incidents": anchored(log.incidents)})
     return settings.model_copy(
         update={
+            "admin": settings.admin.beside(folder),
             "policy": anchored(settings.policy),
             "policies": policies.model_copy(
                 update={
@@ -239,6 +233,7 @@ def _with_environment(settings: Settings, environ: Mapping[str, str]) -> Setting
         incidents := environ.get("GUARDPROXY_INCIDENTS", "").strip()
     ) and "incidents" not in settings.log.model_fields_set:
         changes["log"] = settings.log.model_copy(update={"incidents": incidents})
+    changes["admin"] = settings.admin.with_environment(environ)
     changes["quota"] = _quota_with_environment(settings.quota, environ)
     return settings.model_copy(update=changes)
 

@@ -89,4 +89,14 @@ class Event(StrEnum):
         "error",
         "An identity provider's keys could not be fetched; the last ones are good for a bounded time.",
     )
+    ADMIN_BEGUN = "admin_begun", "info", "An admin is about to change something."
+    ADMIN_DONE = "admin_done", "info", "An admin looked at something or changed it."
+    ADMIN_DENIED = "admin_denied", "warning", "The admin API was asked by somebody who may not."
+    ADMIN_REFUSED = "admin_refused", "warning", "An admin asked for what cannot be done like that."
+    ADMIN_FAILED = "admin_failed", "error", "What an admin asked for could not be done. An outage."
+    ADMIN_LOG_FAILED = (
+        "admin_log_failed",
+        "error",
+        "The record of admin actions cannot be written: changes are refused.",
+    )
     SESSION_KEY_GENERATED = "session_key_generated", "warning", "No key was configured: one was made for this process."

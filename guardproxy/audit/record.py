@@ -72,6 +72,9 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `charged` is what the exchange is charged where a budget counts it: from these lines a lost account is made again.
     `would_refuse` are the ids of quotas in shadow mode that would have refused it.
+
+    Only counted, in no log: `tokens_read` and `tokens_written`, the parts of `tokens`; `admitted`, how its quotas
+    admitted it (`admitted` or `degraded`; None without quotas); `refused_by`, the id of the quota that refused it.
     """
 
     time_ms: int
@@ -105,6 +108,10 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     team: str | None = None
     charged: Mapping[str, int] = {}
     would_refuse: tuple[str, ...] = ()
+    tokens_read: int = 0
+    tokens_written: int = 0
+    admitted: str | None = None
+    refused_by: str | None = None
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from guardproxy.admin.plane import AdminPlane
 from guardproxy.audit.comparisons import ComparisonFile
 from guardproxy.audit.events import Event
 from guardproxy.audit.incidents import IncidentFile
 from guardproxy.audit.sinks import EventLog, Recorder
+from guardproxy.cli.compose_admin import make_admin_plane, open_authority
 from guardproxy.cli.compose_keys import OpenKeys, load_keyring, make_entrance, open_live_keys
 from guardproxy.cli.compose_quota import check_prices, make_ledger, make_planner, make_tokenizer
 from guardproxy.cli.compose_tokens import make_verifier, telling, with_tokens
@@ -49,6 +51,7 @@ class RunningProxy:
     drain_timeout_s: float
     keys: OpenKeys
     verifier: TokenVerifier | None = None
+    admin: AdminPlane | None = None
 
     @property
     def new_key(self) -> str | None:
@@ -60,6 +63,10 @@ class RunningProxy:
         for reloader in self.reloaders:
             await reloader.stop()
         drained = await self.listeners.close(self.drain_timeout_s)
+        if self.admin is not None:
+            await self.admin.close()
+            for reloader in self.reloaders:  # an admin may have asked for a reload meanwhile
+                await reloader.stop()
         await self.keys.stop()
         if self.gateway.candidate is not None:
             await self.gateway.candidate.stop()
@@ -79,6 +86,7 @@ class RunningProxy:
 async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -> RunningProxy:
     """Build a proxy from settings and open its listeners. Raises `ConfigurationError`."""
     secret = _upstream_secret(settings, environ)
+    authority = open_authority(settings, environ)
     opened = open_live_keys(settings, environ, log)
     store = policy_store(settings)
     loaded = store.load()
@@ -94,7 +102,7 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
     passthrough = upstream.credentials == "passthrough"
     verifier = make_verifier(settings, telling(log))
     gateway = Gateway(
-        policies=Policies(policies),
+        policies=Policies(policies, epoch_ms(), pinned=loaded.pinned),
         keyring=opened.keys if verifier is None else with_tokens(opened.keys, verifier),
         entrance=make_entrance(settings, log),
         planner=make_planner(settings),
@@ -121,7 +129,9 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         if candidate
         else None,
     )
-    listeners = Listeners(gateway, log)
+    present = Reloader(store, gateway.policies, log, settings.policies.poll)
+    admin = make_admin_plane(settings, log, environ, authority, gateway, opened, store, present) if authority else None
+    listeners = Listeners(gateway, log, admin.answer if admin else None, open_metrics=settings.admin.metrics == "open")
     try:
         await opened.start()
         await listeners.open(settings.listen.host, settings.listen.port, settings.admin.host, settings.admin.port)
@@ -129,7 +139,7 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         await opened.stop()
         await listeners.close(0)
         raise
-    reloaders = [Reloader(store, gateway.policies, log, settings.policies.poll)]
+    reloaders = [present]
     if candidate is not None and gateway.candidate is not None:
         reloaders.append(Reloader(*candidate, log, settings.policies.poll, role="candidate"))
         gateway.candidate.start()
@@ -137,7 +147,7 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         reloader.start()
     if verifier is not None:
         verifier.start()
-    return RunningProxy(gateway, listeners, tuple(reloaders), settings.drain_timeout, opened, verifier)
+    return RunningProxy(gateway, listeners, tuple(reloaders), settings.drain_timeout, opened, verifier, admin)
 
 
 def policy_store(settings: Settings) -> PolicyStore:

@@ -42,8 +42,8 @@ def doctor(
         typer.Option(help="Settings file. Default: guardproxy.yaml if there is one.", envvar="GUARDPROXY_CONFIG"),
     ] = None,
 ) -> None:
-    """Check settings, policy, keys, identity providers, and the store of the quotas: version, memory, clock, speed,
-    permissions.
+    """Check settings, policy, keys, admins, identity providers, and the store of the quotas: version, memory, clock,
+    speed, permissions.
 
     Exit code 1 where something does not work.
     """
@@ -75,8 +75,32 @@ def doctor(
     if settings.keys.store == "redis":
         asyncio.run(check_shared_keys(settings, os.environ, found))
     asyncio.run(examine_issuers(settings, found))
+    check_admins(settings, os.environ, found)
     if found.failed:
         raise typer.Exit(1)
+
+
+def check_admins(settings: Settings, environ: Mapping[str, str], found: Findings) -> None:
+    """Whether the admin API would start, and could record what is done with it."""
+    import os
+
+    from guardproxy.cli.compose_admin import open_authority
+    from guardproxy.errors import ConfigurationError
+
+    try:
+        authority = open_authority(settings, environ)
+    except ConfigurationError as error:
+        found.bad(error.message)
+        return
+    if authority is None:
+        found.good("there is no admin API: admin.tokens_file names no file of admins")
+        return
+    record = Path(settings.admin.log_file)
+    place = record if record.exists() else next(folder for folder in record.absolute().parents if folder.exists())
+    if record.is_dir() or not os.access(place, os.W_OK):
+        found.bad(f"{record}: the record of admin actions cannot be written, so nothing could be changed")
+        return
+    found.good(f"the admin API knows {len(authority)} admins, and records what they do in {record}")
 
 
 def check_speed(found: Findings) -> None:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from guardproxy.core.choice import PolicySet
-    from guardproxy.core.policy import Policy
     from guardproxy.core.principal import Principal
     from guardproxy.quota.model import Account
     from guardproxy.quota.redis_ledger import RedisLedger
@@ -165,48 +164,15 @@ def _with_ledger(settings: Settings, work: Callable[[RedisLedger], Awaitable[Any
 def _accounts(
     settings: Settings, policies: PolicySet, key: str | None, team: str | None, model: str | None, *, every: bool
 ) -> tuple[Account, ...]:
-    """The accounts that key, team and model choose; without any only those of everybody.
-
-    Of the policy that a caller of these is given, or, with `every`, of all that it can come to be given.
-    """
-    import dataclasses
-
-    from guardproxy.core.principal import Principal
-    from guardproxy.core.quota import Share
     from guardproxy.oidc.mapping import is_caller_id
-    from guardproxy.quota.plan import Planner
+    from guardproxy.quota.choosing import NoSuchAccount, choose_accounts
 
-    if not any(policy.quotas for policy in policies.every):
-        names = sorted(choice.policy.name for choice in policies.named.values())
-        typer.echo(f"There are no quotas in {', '.join(names)}.", err=True)
-        raise typer.Exit(1)
-    principal = _principal(settings, key) if key else Principal("-", "-")
-    if team:
-        principal = dataclasses.replace(principal, team=team)
-    unknown = {Share.KEY} if key is None else set()
-    if principal.team is None and (key is None or is_caller_id(key)):  # only a token tells the team of its caller
-        unknown.add(Share.TEAM)
-    anybody = key is None and team is None
-    planner = Planner()
-    accounts: dict[Any, Account] = {}
-    for policy in policies.every if every else _given(policies, None if anybody else principal, model):
-        quotas = tuple(quota for quota in policy.quotas if not unknown & set(quota.shares))
-        chosen = dataclasses.replace(policy, quotas=quotas)
-        for account in planner.plan(chosen, principal, model, True).accounts:
-            accounts.setdefault((account.scope, account.quotas), account)
-    if not accounts:
-        typer.echo("The policy has no quota of such an account: name a --key, a --team or a --model.", err=True)
-        raise typer.Exit(1)
-    return tuple(accounts.values())
-
-
-def _given(policies: PolicySet, principal: Principal | None, model: str | None) -> list[Policy]:
-    """The policy of this caller, in the form for this model; without a caller all policies in that form."""
-    from guardproxy.core.conditions import Facts
-
-    choices = list(policies.named.values()) if principal is None else [policies.assigned(principal)]
-    name, team = ("", "") if principal is None else (principal.name, principal.team or "")
-    return [choice.among(Facts(key=name, team=team, surface="", model=model or "", metadata={})) for choice in choices]
+    principal, knows_team = (_principal(settings, key), not is_caller_id(key)) if key else (None, True)
+    try:
+        return choose_accounts(policies, principal, team, model, every=every, knows_team=knows_team)
+    except NoSuchAccount as error:
+        typer.echo(error.message.replace("a key, a team or a model", "a --key, a --team or a --model"), err=True)
+        raise typer.Exit(1) from error
 
 
 def _principal(settings: Settings, which: str) -> Principal:

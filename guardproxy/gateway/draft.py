@@ -64,6 +64,9 @@ class Draft:
     error_code: str | None = None
     incident_id: str | None = None
     tokens: Mapping[str, int] = MappingProxyType({})
+    tokens_read = tokens_written = 0
+    admitted: str | None = None
+    refused_by: str | None = None
     charged: Mapping[str, int] = MappingProxyType({})
     would_refuse: tuple[str, ...] = ()
     bytes_in = 0
@@ -94,8 +97,10 @@ class Draft:
         """The exchange ends with this error, as its whole answer or inside its stream."""
         self.error_code = error.code
         self._ended_by = _event_of(error)
+        if isinstance(error, QuotaExceeded):
+            self.refused_by = error.quota
         if self._cause is None and error.__cause__ is not None:
-            self._cause = _place(error.__cause__)
+            self._cause = place(error.__cause__)
 
     def failed_upstream(self, status: int) -> None:
         """The upstream answered with an error of its own, which was passed on."""
@@ -157,6 +162,10 @@ class Draft:
             team=principal.team if principal else None,
             charged=self.charged,
             would_refuse=self.would_refuse,
+            tokens_read=self.tokens_read,
+            tokens_written=self.tokens_written,
+            admitted=self.admitted,
+            refused_by=self.refused_by,
             **self._found(request, response, action),
         )
 
@@ -200,7 +209,7 @@ def _event_of(error: RequestError) -> Event:
             return Event.EXCHANGE_REFUSED
 
 
-def _place(cause: BaseException) -> str:
+def place(cause: BaseException) -> str:
     """`TypeError at stream.py:88`: where it came from. Its message is left out, since it may quote an exchange."""
     frames = traceback.extract_tb(cause.__traceback__)
     where = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""

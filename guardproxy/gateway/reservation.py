@@ -46,7 +46,7 @@ class Reservation:
     most_characters: int | None = None
     shadowed: tuple[Quota, ...] = ()
     sample: Callable[[], str] = str
-    _reserved = _free = False
+    _reserved = _free = _degraded = False
     _plan = NO_PLAN
     _expected = _NOTHING
     _model = ""
@@ -88,6 +88,7 @@ class Reservation:
         if not admission.admitted:
             raise exceeded(admission, amounts, self._now_ms())
         self._reserved = True
+        self._degraded = admission.degraded
         self.shadowed = admission.shadowed
 
     def begun(self) -> None:
@@ -149,6 +150,7 @@ class Reservation:
         if not self._reserved:
             return
         self._reserved = False
+        draft.admitted = "degraded" if self._degraded else "admitted"
         if self._free:
             self._ledger.cancel(self._request_id)
             return

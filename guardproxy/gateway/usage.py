@@ -45,12 +45,13 @@ async def tell_usage(running: Running) -> web.Response:
     policy = draft.policy = choice.among(facts_of(principal, "", {"model": model}))
     plan = gateway.planner.plan(policy, principal, model, True)
     states = await gateway.ledger.look(plan.accounts)
-    document = {"object": "guardproxy.usage", "quotas": [_told(state) for state in states]}
+    document = {"object": "guardproxy.usage", "quotas": [told_state(state) for state in states]}
     headers = base_headers(draft, DEGRADED if gateway.ledger.degraded else {})
     return json_answer(draft, 200, document, headers)
 
 
-def _told(state: QuotaState) -> dict[str, Any]:
+def told_state(state: QuotaState) -> dict[str, Any]:
+    """How a quota stands, as it is told over HTTP."""
     quota = state.quota
     told: dict[str, Any] = {
         "id": quota.id,

@@ -9,7 +9,7 @@ exclusively under its temporary name before the old one is read, so of two write
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -53,17 +53,22 @@ def read_keys(path: Path) -> tuple[StoredKey, ...]:
 
 def rewrite_keys(path: Path, change: Callable[[tuple[StoredKey, ...]], tuple[StoredKey, ...]]) -> None:
     """Replace the keys in the file, atomically; a missing file is made. Nothing is written if `change` raises."""
+    replace_file(path, lambda: _as_yaml(change(read_keys(path) if path.exists() else ())))
+
+
+def replace_file(path: Path, content: Callable[[], str]) -> None:
+    """Write a file anew, as a whole and for its owner only; `content` is asked for while nobody else writes it."""
     path = path.resolve()
     written = path.with_name(path.name + ".new")
     try:
         descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
-        raise ConfigurationError(f"{written}: another command is writing the keys; if none runs, remove it") from error
+        raise ConfigurationError(f"{written}: another command is writing this file; if none runs, remove it") from error
     except OSError as error:
-        raise ConfigurationError(f"{path}: the file of keys cannot be written ({error.strerror})") from error
+        raise ConfigurationError(f"{path}: the file cannot be written ({error.strerror})") from error
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(_as_yaml(change(read_keys(path) if path.exists() else ())))
+            file.write(content())
             file.flush()
             os.fsync(file.fileno())
         written.replace(path)
@@ -94,10 +99,11 @@ def ensure_pepper(
     environment: Mapping[str, str],
     random_bytes: Callable[[int], bytes],
     pepper_file: Path | None = None,
+    read: Callable[[Path], Sequence[object]] = read_keys,
 ) -> bytes:
-    """The pepper; made at first use, but never for a file whose keys were made under another."""
+    """The pepper; made at first use, but never for a file whose keys, which `read` reads, were made under another."""
     path = pepper_file or pepper_path(keys_path)
-    if PEPPER_VARIABLE not in environment and not path.exists() and not (keys_path.exists() and read_keys(keys_path)):
+    if PEPPER_VARIABLE not in environment and not path.exists() and not (keys_path.exists() and read(keys_path)):
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:

@@ -7,6 +7,7 @@ digest, dates. A key that is rotated keeps its id, and with it its accounts, its
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Annotated, Any, Final, Literal
@@ -53,7 +54,7 @@ def _digest(text: str) -> str:
 
 def checked_name(text: str) -> str:
     """The name of a key, if it can stand in a log and a table. Raises ValueError."""
-    if not 0 < len(text) <= NAME_MOST or not text.isprintable() or text != text.strip() or "gpk_" in text:
+    if not 0 < len(text) <= NAME_MOST or not text.isprintable() or text != text.strip() or re.search("gp[ka]_", text):
         raise ValueError(f"is 1 to {NAME_MOST} printable characters, without spaces around them, and not a key")
     return text
 

@@ -36,6 +36,12 @@ def test_the_names_are_stable() -> None:
         "issuer_unavailable",
         "issuer_keys_loaded",
         "issuer_keys_failed",
+        "admin_begun",
+        "admin_done",
+        "admin_denied",
+        "admin_refused",
+        "admin_failed",
+        "admin_log_failed",
     } == set(Event)
 
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from guardproxy.cli.main import app
 from guardproxy.match import native
+from tests.admin.scene import make_admins
 from tests.support.stores import StoreServer, store_server
 
 
@@ -147,3 +148,22 @@ def test_keys_of_the_shared_store_are_counted_and_a_wrong_pepper_or_a_lost_store
     assert "at least 32" in run("short", "doctor").stdout
     server.kill()
     assert "FAIL  the store of the keys does not answer" in run(right, "doctor").stdout
+
+
+def test_admins_that_are_there_are_counted_and_a_record_that_cannot_be_written_fails(tmp_path: Path) -> None:
+    assert "there is no admin API" in examine(tmp_path, None).stdout
+    make_admins(tmp_path / "admins.yaml")
+    places = {
+        "GUARDPROXY_ADMINS": str(tmp_path / "admins.yaml"),
+        "GUARDPROXY_ADMIN_LOG": str(tmp_path / "a" / "b.jsonl"),
+    }
+    good = examine(tmp_path, None, **places)
+    assert good.exit_code == 0
+    assert "knows 4 admins" in good.stdout
+    assert not (tmp_path / "a").exists()
+    blocked = examine(tmp_path, None, **places | {"GUARDPROXY_ADMIN_LOG": str(tmp_path)})
+    assert blocked.exit_code == 1
+    assert "FAIL" in blocked.stdout
+    missing = examine(tmp_path, None, **places | {"GUARDPROXY_ADMINS": str(tmp_path / "none.yaml")})
+    assert missing.exit_code == 1
+    assert "admins create" in missing.stdout

@@ -60,6 +60,7 @@ def test_every_value_is_described_by_the_schema() -> None:
         {"policies": {"files": {"policy.yaml": {}}}},
         {"ingress": {"enabled": True}},
         {"preStopSeconds": 1.5},
+        {"metrics": {"podMonitor": {"interval": "often"}}},
         {"service": {"type": "ExternalName"}},
         {"extraEnv": [{"value": "x"}]},
     ],

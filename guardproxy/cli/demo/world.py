@@ -20,6 +20,7 @@ from typing import Any, Final, Literal
 
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
+from guardproxy.admin_settings import Admin
 from guardproxy.audit.sinks import EventLog, configure_logging
 from guardproxy.cli.compose import RunningProxy, start
 from guardproxy.cli.demo.script import PREFIX
@@ -29,7 +30,7 @@ from guardproxy.identity.key_settings import KeySettings
 from guardproxy.identity.keyfile import ensure_pepper, rewrite_keys
 from guardproxy.identity.keys import digest, new_key
 from guardproxy.identity.stored import StoredKey
-from guardproxy.settings import Admin, Listen, LogSettings, Settings, UpstreamSettings
+from guardproxy.settings import Listen, LogSettings, Settings, UpstreamSettings
 
 CALL_TIMEOUT_S: Final = 10.0
 _DRAIN_S: Final = 2.0

@@ -76,6 +76,10 @@ pod's folders hang together wherever they are mounted.
 {{- if .Values.upstream.needsKey }}
 {{- $_ := set $chart "upstream" (dict "api_key_file" "../upstream/api-key") }}
 {{- end }}
+{{- if .Values.admins.existingSecret }}
+{{- $_ := set $chart.admin "tokens_file" "../admins/admins.yaml" }}
+{{- $_ := set $chart.admin "log_file" "/var/lib/guardproxy/admin.jsonl" }}
+{{- end }}
 {{- if include "guardproxy.policyConfigMap" . }}
 {{- $_ := set $chart "policy" (printf "../policies/%s" .Values.policies.main) }}
 {{- end }}
