@@ -50,7 +50,7 @@ def inspect_at_once(
         detectors = policy.detectors.get(provenance)
         if detectors and may_hold(detectors, group, memo):
             return None
-    return Verdict(Action.ALLOW, coverage=_coverage(policy, groups, skipped))
+    return Verdict(Action.ALLOW, coverage=Coverage.of(groups, skipped, policy.watched))
 
 
 def inspect_in_steps(
@@ -58,7 +58,7 @@ def inspect_in_steps(
 ) -> Generator[None, None, Verdict]:
     """`inspect` that stops now and then, so that a long text holds nobody else up. Texts the `memo` knows are clean."""
     groups = _groups(segments)
-    coverage = _coverage(policy, groups, skipped)
+    coverage = Coverage.of(groups, skipped, policy.watched)
     hits: Hits = {}
     allowance = Allowance(policy.limits.matching_work, shadow=policy.shadow)
     known = None if memo is None else memo.under(policy.revision)
@@ -78,20 +78,14 @@ def inspect_in_steps(
     return (yield from _judge(policy, hits, masks, coverage, allowance))
 
 
-def _groups(segments: Sequence[Segment]) -> Mapping[Provenance, list[Segment]]:
+def _groups(segments: Sequence[Segment]) -> Mapping[Provenance, Sequence[Segment]]:
+    kinds = {provenance for _, provenance, _, _ in segments}
+    if len(kinds) == 1:  # every answer
+        return {kinds.pop(): segments}
     groups: dict[Provenance, list[Segment]] = {}
     for segment in segments:
-        group = groups.get(segment.provenance)
-        if group is None:
-            groups[segment.provenance] = [segment]
-        else:
-            group.append(segment)
+        groups.setdefault(segment.provenance, []).append(segment)
     return groups
-
-
-def _coverage(policy: Policy, groups: Mapping[Provenance, Sequence[Segment]], skipped: Collection[str]) -> Coverage:
-    counts = {provenance: len(group) for provenance, group in groups.items()}
-    return Coverage.of(counts, skipped, policy.watched)
 
 
 def _judge(

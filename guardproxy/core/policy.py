@@ -9,12 +9,11 @@ from collections.abc import Generator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from fnmatch import fnmatchcase
-from functools import cache
 from typing import Final, NamedTuple, Protocol
 
 from guardproxy.core.exchange import OpaqueKind, Provenance
 from guardproxy.core.quota import Charging, Quota
+from guardproxy.core.scope import allows_name
 from guardproxy.core.separation.terms import Separation
 from guardproxy.core.tools.rules import ToolRules
 from guardproxy.core.verdict import Action, Severity
@@ -174,17 +173,11 @@ class RequestLimits:
 
     def allows_server(self, name: str) -> bool:
         """Whether a request may have the upstream ask this server: one of `mcp_servers`, with `*` for any text."""
-        return any(fnmatchcase(name.lower(), _literal(server)) for server in self.mcp_servers)
+        return allows_name(self.mcp_servers, name)
 
     def allows_model(self, name: str) -> bool:
         """Whether a request may ask for this model; `*` in `models` is any text, and none there is any model."""
-        return not self.models or any(fnmatchcase(name.lower(), _literal(model)) for model in self.models)
-
-
-@cache
-def _literal(model: str) -> str:
-    """The name with nothing but `*` standing for something else."""
-    return model.lower().replace("[", "[[]").replace("?", "[?]")
+        return not self.models or allows_name(self.models, name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,7 @@ class Candidate:
         answer = None if watched.answer is None else tuple(watched.answer)
         sample = Sample(
             draft.principal, watched.surface, draft.policy, watched.raw, answer, watched.streamed,
-            draft.request, draft.response,
+            draft.request, draft.response, draft.provider_key,
         )  # fmt: skip
         self._waiting.append((draft.request_id, sample))
         self._more.set()

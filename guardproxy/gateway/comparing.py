@@ -37,7 +37,10 @@ Steps = Generator[None, None, Verdict]
 
 
 class Sample(NamedTuple):
-    """An exchange that is over. `answer` are the upstream's bytes, None if no good answer came."""
+    """An exchange that is over. `answer` are the upstream's bytes, None if no good answer came.
+
+    `hidden` is a secret no part of which may show.
+    """
 
     principal: Principal
     surface: Surface
@@ -47,6 +50,7 @@ class Sample(NamedTuple):
     streamed: bool
     request: Verdict | None
     response: Verdict | None
+    hidden: str | None = None
 
 
 class NotComparable(Exception):
@@ -81,6 +85,8 @@ def compare_in_steps(sample: Sample, choice: Choice) -> Generator[None, None, tu
     before = _strictest(happened, sample.response)
     after = _strictest(request, response)
     different = before is not after or bool(changes)
+    if sample.hidden is not None:
+        changes = [change.without(sample.hidden) for change in changes]
     return form, Difference(before, after, tuple(changes[:MOST_CHANGES])) if different else None
 
 

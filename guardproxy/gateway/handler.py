@@ -17,7 +17,7 @@ from aiohttp import web
 
 from guardproxy.core.choice import Choice
 from guardproxy.core.context import refuse_opaque, refuse_state, separate, speaks_as_operator
-from guardproxy.core.exchange import Coverage, Provenance, Reference, RequestReading, Segment
+from guardproxy.core.exchange import Coverage, Provenance, Reference, RequestReading, Segment, kinds_of
 from guardproxy.core.policy import Policy, ServerState
 from guardproxy.core.principal import Principal
 from guardproxy.core.separation.documents import Labels, with_documents
@@ -34,8 +34,8 @@ from guardproxy.errors import (
     UpstreamUnavailable,
 )
 from guardproxy.gateway.answers import error_answer
-from guardproxy.gateway.auth import authenticate
 from guardproxy.gateway.body import read_body
+from guardproxy.gateway.callers import check_models, check_use, known_caller
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
 from guardproxy.gateway.inspecting import inspected
@@ -72,7 +72,8 @@ async def answer(gateway: Gateway, request: web.BaseRequest) -> web.StreamRespon
     """Answer one HTTP request of the data plane. Raises nothing but cancellation (the caller has left)."""
     draft = Draft(new_request_id())
     reservation = Reservation(gateway.ledger, draft.request_id, gateway.now_ms, gateway.tokenizer)
-    deadline = asyncio.get_running_loop().time() + gateway.bounds.exchange_s
+    # The clock of event loops; asking for the loop first would be a system call.
+    deadline = time.monotonic() + gateway.bounds.exchange_s
     running = Running(gateway, request, draft, reservation, deadline)
     gateway.lifecycle.begin()
     try:
@@ -105,8 +106,11 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
         return await tell_usage(running)
     route = find_route(request.method, request.raw_path, request.headers)
     draft.method, draft.route = request.method, route.template
-    principal = authenticate(request.headers, gateway.keyring, gateway.now_ms() // 1000, draft.conventions.key_header)
+    principal = known_caller(running)
+    if not isinstance(principal, Principal):
+        principal = await principal
     draft.principal = principal
+    check_use(running, principal, route)
     choice = choose(gateway.policies.current, principal, request.headers)
     draft.policy = choice.policy
     if isinstance(route, Passage):
@@ -158,6 +162,7 @@ async def _understand(running: Running, surface: Surface, document: Any) -> tupl
     draft.stream = reading.stream
     with guarding():
         draft.model = shown_name(policy, reading.model)
+    check_models(running.principal, reading)
     stored = await _not_own(gateway, policy, running.principal, reading.state) if reading.state else []
     if policy.shadow:
         draft.pass_over([*what_would_be_refused(policy, running.principal, reading, surface.members), *stored])
@@ -204,7 +209,7 @@ async def _guard(
 async def _inspect(running: Running, watching: Policy, reading: RequestReading, labels: Labels) -> Verdict:
     """Every text of the request, and what its headers say, held against the rules."""
     draft = running.draft
-    skipped = [item.kind.value for item in reading.opaque]
+    skipped = kinds_of(reading.opaque)
     segments = with_documents(reading.segments, labels) if labels else reading.segments
     features = draft.conventions.features_in(running.request.headers)
     if features:
@@ -230,8 +235,7 @@ async def _relay_target(running: Running, route: Route, watching: Policy) -> web
         _separate(running, policy, principal, reading, stored)
     await reservation.admit(gateway.planner.plan(policy, principal, None, False), None)
     with guarding():
-        skipped = [item.kind.value for item in reading.opaque]
-        verdict = draft.request = await inspected(watching, reading.segments, skipped)
+        verdict = draft.request = await inspected(watching, reading.segments, kinds_of(reading.opaque))
     if verdict.action >= Action.REDACT:
         draft.request = verdict._replace(action=Action.BLOCK, edits={})
         raise refusal(gateway, draft, draft.request)
@@ -250,6 +254,8 @@ def _watching(policy: Policy, surface: Surface) -> Policy:
 def _judge_parameters(policy: Policy, surface: Surface, document: object) -> None:
     """Take out of the request what the policy strips. Raises `InvalidRequest` for what may not go on."""
     verdict = judge_parameters(document, surface.name, policy.parameters)
+    if not (verdict.refused or verdict.strip):
+        return
     error = verdict.error()
     if error is not None:
         raise error
@@ -272,11 +278,11 @@ def _separate(
     running: Running, policy: Policy, principal: Principal, reading: RequestReading, refused: Iterable[Finding]
 ) -> None:
     """Refuse what this caller may not say, what it may not refer to (`refused`), and content nobody could look at."""
-    findings = separate(policy.context, principal, reading.turns)
-    findings += refused
-    findings += refuse_opaque(policy, reading.opaque)
+    findings = [*separate(policy.context, principal, reading.turns), *refused]
+    if reading.opaque:
+        findings += refuse_opaque(policy, reading.opaque)
     if findings:
-        coverage = Coverage.of({}, [item.kind.value for item in reading.opaque])
+        coverage = Coverage.of({}, kinds_of(reading.opaque))
         verdict = running.draft.request = Verdict(Action.BLOCK, tuple(findings), coverage=coverage)
         raise refusal(running.gateway, running.draft, verdict)
 

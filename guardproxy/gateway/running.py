@@ -72,6 +72,7 @@ class Running(NamedTuple):
             self.gateway.expectations.learn(self.draft.principal.key_id, self.draft.model, length)
         self.reservation.used = used
         self.draft.tokens = {source: used.total}
+        self.draft.tokens_read, self.draft.tokens_written = used.input, used.output
 
     def own(self, ids: Iterable[str]) -> None:
         """The upstream has stored something for this key."""

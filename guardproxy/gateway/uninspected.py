@@ -11,9 +11,10 @@ from typing import Final
 
 from aiohttp import web
 
-from guardproxy.errors import RequestError, RouteNotFound, UpstreamUnavailable
+from guardproxy.errors import RequestError, RouteNotFound
 from guardproxy.gateway.answers import COVERAGE
 from guardproxy.gateway.body import read_body
+from guardproxy.gateway.passthrough import credentials_refused
 from guardproxy.gateway.routes import Passage
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.upstream import UpstreamReply
@@ -56,7 +57,7 @@ async def pass_uninspected(running: Running, passage: Passage) -> web.StreamResp
 
 
 async def _pass_on(running: Running, reply: UpstreamReply) -> web.StreamResponse:
-    said = await _refusal_of(reply)
+    said = await _refusal_of(running, reply)
     draft = running.draft
     draft.status = reply.status
     if reply.status >= 400:
@@ -82,18 +83,15 @@ async def _pass_on(running: Running, reply: UpstreamReply) -> web.StreamResponse
     return response
 
 
-async def _refusal_of(reply: UpstreamReply) -> bytes:
+async def _refusal_of(running: Running, reply: UpstreamReply) -> bytes:
     """What was read of a 403, which may be about the request or about the key it was asked with; else nothing.
 
-    Raises `UpstreamUnavailable` where the upstream refused guardproxy's own key: no caller can mend that.
+    Raises `RequestError` where the upstream refused the key it was asked with.
     """
     said = b""
     if reply.status == 403:
         while len(said) < _MOST_READ and (piece := await reply.read()):
             said += piece
     if reply.status == 401 or is_about_credentials(said.decode("utf-8", "replace")):
-        raise UpstreamUnavailable(
-            "the upstream refused guardproxy's own credentials; its operator has to mend the upstream key",
-            reason="credentials",
-        )
+        raise credentials_refused(reply.status, running.gateway.passthrough)
     return said

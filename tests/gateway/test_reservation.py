@@ -127,7 +127,7 @@ async def test_what_can_never_fit_is_told_not_to_come_back() -> None:
         await make(MemoryLedger(lambda: 0)).admit(planned(*BOTH), reading(30, 5000))
     assert caught.value.type == "tokens"
     assert not caught.value.retry.allowed
-    assert "max_completion_tokens" in caught.value.message
+    assert "fewer output tokens" in caught.value.message
 
 
 async def test_a_request_without_text_is_not_held_up_by_a_full_token_window() -> None:

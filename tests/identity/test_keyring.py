@@ -3,6 +3,7 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 
 from guardproxy.core.principal import Principal
 from guardproxy.errors import ConfigurationError
-from guardproxy.gateway.keyfile import StoredKey, ensure_pepper, rewrite_keys
-from guardproxy.gateway.keyring import Keyring
-from guardproxy.gateway.keys import digest, new_key
+from guardproxy.identity.keyfile import ensure_pepper, rewrite_keys
+from guardproxy.identity.keyring import Keyring
+from guardproxy.identity.keys import digest, new_key
+from guardproxy.identity.stored import Former, StoredKey
 
 MOMENT = datetime(2030, 5, 1, 12, tzinfo=UTC)
 NOW = MOMENT.timestamp()
@@ -142,3 +144,46 @@ def test_keys_are_found_by_id_and_by_name_unless_revoked() -> None:
     keyring = Keyring([alice, former], PEPPER)
     assert keyring.ids_of("alice") == keyring.ids_of(alice.id) == [alice.id]
     assert keyring.ids_of(former.id) == keyring.ids_of("bob") == []
+
+
+def test_a_key_is_valid_from_its_first_moment_on() -> None:
+    token, key = made(not_before=MOMENT)
+    keyring = Keyring([key], PEPPER)
+    assert keyring.find(token, NOW - 1) is None
+    assert keyring.find(token, NOW) is not None
+
+
+@pytest.mark.parametrize(
+    ("reason", "changes"),
+    [
+        ("revoked", {"revoked": MOMENT}),
+        ("expired", {"expires": MOMENT}),
+        ("wrong secret", {"digest": "0" * 64}),
+        ("not yet valid", {"not_before": MOMENT + timedelta(seconds=1)}),
+    ],
+)
+def test_why_a_key_was_refused_is_told_without_the_key(reason: str, changes: dict[str, Any]) -> None:
+    token, key = made(**changes)
+    keyring = Keyring([key], PEPPER)
+    assert keyring.knows(key.id)
+    assert keyring.find(token, NOW) is None
+    refused = keyring.why_refused(token, NOW)
+    assert (refused.reason, refused.key_id, len(refused.mark)) == (reason, key.id, 16)
+
+
+def test_a_former_secret_whose_time_is_over_is_told_as_rotated() -> None:
+    token, key = made()
+    former = Former(digest=key.digest, until=MOMENT)
+    keyring = Keyring([key.model_copy(update={"digest": "0" * 64, "rotated_from": former})], PEPPER)
+    assert keyring.find(token, NOW - 1) is not None
+    assert keyring.find(token, NOW) is None
+    assert keyring.why_refused(token, NOW).reason == "rotated"
+
+
+@given(st.text(st.characters(codec=None)))
+def test_junk_is_told_by_a_digest_that_only_this_pepper_makes(text: str) -> None:
+    one, other = Keyring([], PEPPER), Keyring([], secrets.token_bytes(32))
+    refused = one.why_refused(text, NOW)
+    assert (refused.reason, refused.key_id) == ("malformed", None)
+    assert refused.mark == one.why_refused(text, NOW + 1).mark != other.why_refused(text, NOW).mark
+    assert not one.digest(text).startswith(refused.mark)

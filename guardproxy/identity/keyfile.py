@@ -9,77 +9,24 @@ exclusively under its temporary name before the old one is read, so of two write
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
 import yaml
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import Field
 
 from guardproxy.errors import ConfigurationError
-from guardproxy.gateway.keys import is_key_id
+from guardproxy.identity.stored import StoredKey
 from guardproxy.policyfile.schema import Written, read_as
 from guardproxy.policyfile.yaml_nodes import parse_yaml
 
 PEPPER_VARIABLE: Final = "GUARDPROXY_PEPPER"
 PEPPER_LEAST: Final = 32
-NAME_MOST: Final = 100
 HEADER: Final = (
     "# The keys that may call guardproxy: digests, never the keys themselves.\n"
-    "# `guardproxy keys create`, `list` and `revoke` keep this file; it is rewritten, so comments do not last.\n"
+    "# `guardproxy keys create`, `rotate` and `revoke` keep this file; it is rewritten, so comments do not last.\n"
 )
-
-
-def _moment(written: object) -> datetime:
-    try:
-        moment = written if isinstance(written, datetime) else datetime.fromisoformat(str(written))
-    except ValueError:
-        raise ValueError("is a date such as 2030-01-31, or a time such as 2030-01-31T12:00:00Z") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _key_id(text: str) -> str:
-    if not is_key_id(text):
-        raise ValueError("is 12 letters and digits, the part of a key between gpk_ and the next underscore")
-    return text
-
-
-def _digest(text: str) -> str:
-    if len(text) != 64 or not set(text) <= set("0123456789abcdef"):
-        raise ValueError(
-            "is 64 hexadecimal digits, as `guardproxy keys create` writes them; the key itself goes nowhere"
-        )
-    return text
-
-
-def checked_name(text: str) -> str:
-    """The name of a key, if it can stand in a log and a table. Raises ValueError."""
-    if not 0 < len(text) <= NAME_MOST or not text.isprintable() or text != text.strip() or "gpk_" in text:
-        raise ValueError(f"is 1 to {NAME_MOST} printable characters, without spaces around them, and not a key")
-    return text
-
-
-SpeaksAs = Literal["operator", "user"]
-Moment = Annotated[datetime, BeforeValidator(_moment)]
-
-
-class StoredKey(Written):
-    """One key as it stands in the file. Dates without a zone are in UTC; a key is valid before `expires`."""
-
-    id: Annotated[str, AfterValidator(_key_id)]
-    name: Annotated[str, AfterValidator(checked_name)]
-    digest: Annotated[str, AfterValidator(_digest)]
-    speaks_as: SpeaksAs
-    team: Annotated[str, AfterValidator(checked_name)] | None = None
-    created: Moment
-    expires: Moment | None = None
-    revoked: Moment | None = None
-
-    def status(self, now: datetime) -> Literal["active", "expired", "revoked"]:
-        if self.revoked is not None:
-            return "revoked"
-        return "expired" if self.expires is not None and now >= self.expires else "active"
 
 
 class StoredKeys(Written):
@@ -106,17 +53,22 @@ def read_keys(path: Path) -> tuple[StoredKey, ...]:
 
 def rewrite_keys(path: Path, change: Callable[[tuple[StoredKey, ...]], tuple[StoredKey, ...]]) -> None:
     """Replace the keys in the file, atomically; a missing file is made. Nothing is written if `change` raises."""
+    replace_file(path, lambda: _as_yaml(change(read_keys(path) if path.exists() else ())))
+
+
+def replace_file(path: Path, content: Callable[[], str]) -> None:
+    """Write a file anew, as a whole and for its owner only; `content` is asked for while nobody else writes it."""
     path = path.resolve()
     written = path.with_name(path.name + ".new")
     try:
         descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
-        raise ConfigurationError(f"{written}: another command is writing the keys; if none runs, remove it") from error
+        raise ConfigurationError(f"{written}: another command is writing this file; if none runs, remove it") from error
     except OSError as error:
-        raise ConfigurationError(f"{path}: the file of keys cannot be written ({error.strerror})") from error
+        raise ConfigurationError(f"{path}: the file cannot be written ({error.strerror})") from error
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(_as_yaml(change(read_keys(path) if path.exists() else ())))
+            file.write(content())
             file.flush()
             os.fsync(file.fileno())
         written.replace(path)
@@ -124,32 +76,41 @@ def rewrite_keys(path: Path, change: Callable[[tuple[StoredKey, ...]], tuple[Sto
         written.unlink(missing_ok=True)
 
 
-def load_pepper(keys_path: Path, environment: Mapping[str, str]) -> bytes:
-    """The pepper of a file of keys, from the environment or the file next to it. Raises `ConfigurationError`."""
+def load_pepper(keys_path: Path, environment: Mapping[str, str], pepper_file: Path | None = None) -> bytes:
+    """The pepper of a file of keys, from the environment or the file next to it. Raises `ConfigurationError`.
+
+    A `pepper_file` that is named counts instead of the one next to the keys.
+    """
     if PEPPER_VARIABLE in environment:
         return _pepper(environment[PEPPER_VARIABLE], PEPPER_VARIABLE)
-    path = pepper_path(keys_path)
+    path = pepper_file or pepper_path(keys_path)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"{path}: the pepper of {keys_path} cannot be read; put the file back or set {PEPPER_VARIABLE}. "
-            "Without it no key in the file works, and they have to be created again"
+            f"{path}: the pepper of the keys cannot be read; put the file back or set {PEPPER_VARIABLE}. "
+            "Without it no key works, and all have to be created again"
         ) from error
     return _pepper(text.strip(), str(path))
 
 
-def ensure_pepper(keys_path: Path, environment: Mapping[str, str], random_bytes: Callable[[int], bytes]) -> bytes:
-    """The pepper; made at first use, but never for a file whose keys were made under another."""
-    path = pepper_path(keys_path)
-    if PEPPER_VARIABLE not in environment and not path.exists() and not (keys_path.exists() and read_keys(keys_path)):
+def ensure_pepper(
+    keys_path: Path,
+    environment: Mapping[str, str],
+    random_bytes: Callable[[int], bytes],
+    pepper_file: Path | None = None,
+    read: Callable[[Path], Sequence[object]] = read_keys,
+) -> bytes:
+    """The pepper; made at first use, but never for a file whose keys, which `read` reads, were made under another."""
+    path = pepper_file or pepper_path(keys_path)
+    if PEPPER_VARIABLE not in environment and not path.exists() and not (keys_path.exists() and read(keys_path)):
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
             raise ConfigurationError(f"{path}: the pepper cannot be written ({error.strerror})") from error
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(random_bytes(PEPPER_LEAST).hex() + "\n")
-    return load_pepper(keys_path, environment)
+    return load_pepper(keys_path, environment, pepper_file)
 
 
 def pepper_path(keys_path: Path) -> Path:
@@ -165,5 +126,5 @@ def _pepper(text: str, source: str) -> bytes:
 
 
 def _as_yaml(keys: tuple[StoredKey, ...]) -> str:
-    content = StoredKeys(version=1, keys=keys).model_dump(mode="json", exclude_none=True)
+    content = {"version": 1, "keys": [key.plain() for key in keys]}
     return HEADER + yaml.safe_dump(content, sort_keys=False, allow_unicode=True)

@@ -8,7 +8,17 @@ import secrets
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardproxy.gateway.keys import ID_BYTES, SECRET_BYTES, NewKey, digest, is_key_id, new_key, parse
+from guardproxy.identity.keys import (
+    ADMIN_PREFIX,
+    ID_BYTES,
+    PREFIX,
+    SECRET_BYTES,
+    NewKey,
+    digest,
+    is_key_id,
+    new_key,
+    parse,
+)
 
 KEYS = st.tuples(
     st.binary(min_size=ID_BYTES, max_size=ID_BYTES), st.binary(min_size=SECRET_BYTES, max_size=SECRET_BYTES)
@@ -67,3 +77,17 @@ def test_the_digest_is_hmac_sha256_of_the_whole_key(key: NewKey, pepper: bytes) 
 def test_another_pepper_gives_another_digest() -> None:
     token = new_key(secrets.token_bytes).token
     assert digest(token, b"one") != digest(token, b"two")
+
+
+@given(KEYS)
+def test_an_admin_s_token_is_no_key_and_a_key_is_no_token(key: NewKey) -> None:
+    token, admin_id = new_key(secrets.token_bytes, ADMIN_PREFIX)
+    assert token.startswith("gpa_")
+    assert parse(token, ADMIN_PREFIX) == admin_id
+    for as_other, prefix in (
+        (token, PREFIX),
+        (PREFIX + token[4:], PREFIX),
+        (ADMIN_PREFIX + key.token[4:], ADMIN_PREFIX),
+    ):
+        assert parse(as_other, prefix) is None  # the check is of the prefix, too
+    assert parse(key.token, ADMIN_PREFIX) is None

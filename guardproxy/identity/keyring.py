@@ -10,25 +10,20 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Iterable, Mapping
-from math import inf
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from guardproxy.core.principal import Principal
 from guardproxy.errors import ConfigurationError
-from guardproxy.gateway.keyfile import StoredKey, load_pepper, read_keys
-from guardproxy.gateway.keys import digest, digest_under, keyed, parse
+from guardproxy.identity.entry import Entry, entry_of
+from guardproxy.identity.keyfile import load_pepper, read_keys
+from guardproxy.identity.keys import digest, digest_under, keyed, parse
+from guardproxy.identity.lookup import Refused
+from guardproxy.identity.stored import StoredKey
 
 SESSION_KEY_LEAST: Final = 16
+MARK_DIGITS: Final = 16
 SESSION: Final = Principal(key_id="session", name="session", operator=True)
-
-
-class _Entry(NamedTuple):
-    """`valid_until` is in Unix seconds, exclusive: minus infinity when revoked."""
-
-    digest: str
-    principal: Principal | None
-    valid_until: float
 
 
 class Keyring:
@@ -38,14 +33,17 @@ class Keyring:
         self._keys = tuple(keys)
         self._pepper = pepper
         self._keyed = keyed(pepper)
-        self._entries = {key.id: _entry(key) for key in self._keys}
-        self._nobody = _Entry(digest("", pepper), None, -inf)
-        self._session = _Entry(digest(session_token, pepper), SESSION, inf) if session_token else self._nobody
+        self._entries = {key.id: entry_of(key) for key in self._keys}
+        self._nobody = Entry(None, digest("", pepper))
+        self._session = Entry(SESSION, digest(session_token, pepper)) if session_token else self._nobody
 
     @classmethod
-    def load(cls, path: Path, environment: Mapping[str, str]) -> Self:
-        """The keys of a file, with the pepper next to it or in `environment`. Raises `ConfigurationError`."""
-        return cls(read_keys(path), load_pepper(path, environment))
+    def load(cls, path: Path, environment: Mapping[str, str], pepper_file: Path | None = None) -> Self:
+        """The keys of a file, with the pepper next to it, in `environment` or in a file of its own.
+
+        Raises `ConfigurationError`.
+        """
+        return cls(read_keys(path), load_pepper(path, environment, pepper_file))
 
     @classmethod
     def empty(cls) -> Self:
@@ -85,23 +83,33 @@ class Keyring:
         """The ids of the keys with this id or name that were not revoked."""
         return [key.id for key in self._keys if which in (key.id, key.name) and key.revoked is None]
 
+    def knows(self, key_id: str) -> bool:
+        """Whether a key of the file has this id, whatever became of it."""
+        return key_id in self._entries
+
     def find(self, token: str, now: float) -> Principal | None:
         """Who presents this key at `now` (Unix seconds); None if it is no key, unknown, expired or revoked."""
-        presented = digest_under(self._keyed, token)
-        entry = self._entries.get(parse(token) or "", self._nobody)
+        return self.judge(parse(token), digest_under(self._keyed, token), now)
+
+    def digest(self, token: str) -> str:
+        """The digest of whatever was presented."""
+        return digest_under(self._keyed, token)
+
+    def judge(self, key_id: str | None, presented: str, now: float) -> Principal | None:
+        """`find`, for what has this id and this digest."""
+        entry = self._entries.get(key_id or "", self._nobody)
         is_session = hmac.compare_digest(presented, self._session.digest)
-        is_stored = hmac.compare_digest(presented, entry.digest)
+        is_valid = entry.opens(presented, now)
         if is_session and self._session.principal is not None:
             return self._session.principal
-        return entry.principal if is_stored and now < entry.valid_until else None
+        return entry.principal if is_valid else None
 
-
-def _entry(key: StoredKey) -> _Entry:
-    principal = Principal(key.id, key.name, operator=key.speaks_as == "operator", team=key.team)
-    return _Entry(key.digest, principal, _valid_until(key))
-
-
-def _valid_until(key: StoredKey) -> float:
-    if key.revoked is not None:
-        return -inf
-    return inf if key.expires is None else key.expires.timestamp()
+    def why_refused(self, token: str, now: float) -> Refused:
+        """Why `find` found nobody, for the log."""
+        key_id = parse(token)
+        mark = hmac.new(self.derived("refused keys"), token.encode("utf-8", "surrogatepass"), "sha256").hexdigest()
+        if key_id is None:
+            return Refused("malformed", None, mark[:MARK_DIGITS])
+        if key_id not in self._entries:
+            return Refused("unknown", None, mark[:MARK_DIGITS])
+        return Refused(self._entries[key_id].why_closed(self.digest(token), now), key_id, mark[:MARK_DIGITS])

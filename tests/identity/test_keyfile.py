@@ -10,16 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardproxy.errors import ConfigurationError
-from guardproxy.gateway.keyfile import (
-    StoredKey,
-    checked_name,
+from guardproxy.identity.keyfile import (
     ensure_pepper,
     load_pepper,
     pepper_path,
     read_keys,
     rewrite_keys,
 )
-from guardproxy.gateway.keys import digest, new_key
+from guardproxy.identity.keys import digest, new_key
+from guardproxy.identity.stored import StoredKey, checked_name
 
 NOW = datetime(2030, 5, 1, 12, tzinfo=UTC)
 PEPPER = secrets.token_bytes(32)

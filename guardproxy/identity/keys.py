@@ -4,6 +4,9 @@ The id is public: it stands in logs and opens nothing. The secret is 256 random 
 digest: HMAC-SHA-256 of the whole key under a pepper that is kept elsewhere. Who reads the stored digests can neither
 use them nor test guesses. The check is the CRC-32 of everything before it, as in GitHub's tokens: a mistyped key, and
 anything a secret scanner merely takes for one, is told apart without asking anybody.
+
+An admin's token has the same form and begins with `gpa_`: it opens the admin API and nothing else, and a key nothing
+there.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 PREFIX: Final = "gpk_"
+ADMIN_PREFIX: Final = "gpa_"
 ID_LENGTH: Final = 12
 SECRET_LENGTH: Final = 43
 CHECK_LENGTH: Final = 6
@@ -22,7 +26,10 @@ SECRET_BYTES: Final = 32
 ID_BYTES: Final = 16
 
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_TOKEN: Final = re.compile(rf"{PREFIX}([0-9A-Za-z]{{{ID_LENGTH}}})_[0-9A-Za-z]{{{SECRET_LENGTH + CHECK_LENGTH}}}")
+_FORMS: Final = {
+    prefix: re.compile(rf"{prefix}([0-9A-Za-z]{{{ID_LENGTH}}})_[0-9A-Za-z]{{{SECRET_LENGTH + CHECK_LENGTH}}}")
+    for prefix in (PREFIX, ADMIN_PREFIX)
+}
 _ID: Final = re.compile(rf"[0-9A-Za-z]{{{ID_LENGTH}}}")
 
 
@@ -33,17 +40,21 @@ class NewKey(NamedTuple):
     key_id: str
 
 
-def new_key(random_bytes: Callable[[int], bytes]) -> NewKey:
-    """A key from a source of secure randomness, such as `secrets.token_bytes`."""
+def new_key(random_bytes: Callable[[int], bytes], prefix: str = PREFIX) -> NewKey:
+    """A key from a source of secure randomness, such as `secrets.token_bytes`; with `ADMIN_PREFIX` an admin's token."""
     key_id = _base62(random_bytes(ID_BYTES), ID_LENGTH)
-    secret = _base62(random_bytes(SECRET_BYTES), SECRET_LENGTH)
-    body = f"{PREFIX}{key_id}_{secret}"
-    return NewKey(body + _check(body), key_id)
+    return NewKey(renewed(key_id, random_bytes, prefix), key_id)
 
 
-def parse(token: str) -> str | None:
+def renewed(key_id: str, random_bytes: Callable[[int], bytes], prefix: str = PREFIX) -> str:
+    """Another secret for a key that keeps its id."""
+    body = f"{prefix}{key_id}_{_base62(random_bytes(SECRET_BYTES), SECRET_LENGTH)}"
+    return body + _check(body)
+
+
+def parse(token: str, prefix: str = PREFIX) -> str | None:
     """The id of a well-formed key; None if prefix, length, alphabet or check is wrong. Says nothing about validity."""
-    form = _TOKEN.fullmatch(token)
+    form = _FORMS[prefix].fullmatch(token)
     if form is None or token[-CHECK_LENGTH:] != _check(token[:-CHECK_LENGTH]):
         return None
     return form[1]
