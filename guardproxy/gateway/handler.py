@@ -138,9 +138,7 @@ async def _read_document(running: Running, route: Route, choice: Choice) -> Any:
     started = time.perf_counter_ns()
     # Parsing a large body, and more so saying what is wrong with it, must not hold up everybody else.
     document = parse_strict(raw) if len(raw) < _LARGE_BODY else await asyncio.to_thread(parse_strict, raw)
-    if route.deployment and isinstance(document, dict) and document.get("model") is None:
-        document["model"] = route.deployment
-        raw = encode(document)
+    raw = encode(document) if route.name_model(document) else raw
     draft.lap("guard_request", started)
     if choice.conditions:
         draft.policy = choice.among(facts_of(running.principal, surface.name, document))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from guardproxy.errors import InvalidRequest, MethodNotAllowed, NotAllowed, RouteNotFound
 from guardproxy.gateway.azure import AZURE, azure_path
@@ -36,6 +36,13 @@ class Route(NamedTuple):
     target: str = ""
     query: Query = ()
     deployment: str = ""
+
+    def name_model(self, document: Any) -> bool:
+        """Let a body that names no model name the deployment; whether it had to."""
+        lacks = bool(self.deployment) and isinstance(document, dict) and document.get("model") is None
+        if lacks:
+            document["model"] = self.deployment
+        return lacks
 
 
 class Passage(NamedTuple):
