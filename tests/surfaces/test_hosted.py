@@ -52,14 +52,18 @@ def read(surface: Surface, members: dict[str, Any]) -> Any:
     return surface.read_request({"model": "m", **said, **members}, operator=True)
 
 
-@pytest.mark.parametrize(("surface", "members", "paths"), HOSTED, ids=str)
+def shown(value: object) -> str:
+    return value.name if isinstance(value, Surface) else str(value)
+
+
+@pytest.mark.parametrize(("surface", "members", "paths"), HOSTED, ids=shown)
 def test_tools_that_the_upstream_runs_cannot_be_read(
     surface: Surface, members: dict[str, Any], paths: list[Path]
 ) -> None:
     assert paths == [one.path for one in read(surface, members).opaque if one.kind is OpaqueKind.HOSTED]
 
 
-@pytest.mark.parametrize(("surface", "members"), CALLERS, ids=str)
+@pytest.mark.parametrize(("surface", "members"), CALLERS, ids=shown)
 def test_tools_that_the_caller_runs_are_no_such(surface: Surface, members: dict[str, Any]) -> None:
     reading = read(surface, members)
     assert (reading.opaque, reading.servers) == ((), ())
