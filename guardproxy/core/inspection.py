@@ -14,7 +14,7 @@ from guardproxy.core.context import refuse_opaque
 from guardproxy.core.exchange import NO_RULE, Coverage, Opaque, OpaqueKind, Provenance, Seal, Segment
 from guardproxy.core.masking import masked, masks_of_runs
 from guardproxy.core.memo import Memo
-from guardproxy.core.policy import Policy, Rule, Unknown
+from guardproxy.core.policy import AnswerFields, Policy, Rule, Unknown
 from guardproxy.core.rewrite import hides, redact
 from guardproxy.core.scanning import Hits, may_hold, scan_group
 from guardproxy.core.shown_name import shown_name
@@ -168,6 +168,7 @@ class OutputGuard:
         self._too_dear = self._unknown_events = 0
         self.redacts = policy.redacts_answers
         self.on_block = policy.on_block
+        self.sequential = policy.answer_fields is AnswerFields.SEQUENTIAL
 
     def open(self, path: Path) -> StreamGuard:
         """A guard for one growing text at `path`."""

@@ -94,6 +94,16 @@ class Context:
     separation: Separation | None = None
 
 
+class AnswerFields(StrEnum):
+    """How the fields of a streamed choice (reasoning, content, refusal) follow each other.
+
+    INTERLEAVED: the upstream may return to any of them at any time. SEQUENTIAL: one ends where the next begins.
+    """
+
+    INTERLEAVED = "interleaved"
+    SEQUENTIAL = "sequential"
+
+
 class OnBlock(StrEnum):
     """How a streamed answer ends that the policy stops after its first byte.
 
@@ -212,6 +222,7 @@ class Policy:
     unknown_events: Unknown = Unknown.PASS
     shadow: bool = False
     charging: Charging = field(default_factory=Charging)
+    answer_fields: AnswerFields = AnswerFields.INTERLEAVED
     redacts_answers: bool = field(init=False)
     watched: frozenset[Provenance] = field(init=False)
     recording: Policy = field(init=False, repr=False, compare=False)

@@ -12,6 +12,9 @@ Three things make this equal to `redact()` on the whole text, for every way of c
 - among spans with one start the first scanner's first confirmed span names the cluster, and both orders are functions
   of the text alone.
 
+A text that may have ended can be paused: what is held is decided as at its end. It may go on all the same, and what a
+match has shown by then cannot be taken back; its rest is hidden.
+
 A rule that blocks stops the channel at the start of its match: text before it is out, nothing after it ever is. A text
 that costs more to look at than is allowed stops it too: what was not decided by then never leaves (under a policy in
 shadow mode, which stops and hides nothing, it leaves unread).
@@ -164,6 +167,19 @@ class StreamGuard:
             return self._give_up()
         return self._release(self._base + len(self._buffer))
 
+    def pause(self) -> str:
+        """The text may end here: what `finish()` would give, so that nothing is held any more. Should it go on, a match
+        that began before is hidden from here on.
+        """
+        if not self._scanners or self.blocked is not None or not self._buffer:
+            return ""
+        going_on = tuple([scanner.fork() for scanner in self._scanners])
+        released = self.finish()
+        if self._scanners:  # otherwise it was given up
+            self._scanners = going_on
+            self._worked = sum([scanner.work for scanner in going_on])
+        return released
+
     def _pay(self) -> bool:
         """Whether what was read is within the allowance."""
         worked = sum([scanner.work for scanner in self._scanners])
@@ -232,7 +248,7 @@ class StreamGuard:
             if not inside:
                 out.append(rule.placeholder)
                 if not self.edited:
-                    self._first = span.start
+                    self._first = max(span.start, self._at)
                 self._shift += len(rule.placeholder)
             self._covered = max(self._covered, span.end)
         return True

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Generator
+from copy import copy
 from typing import Final
 
 from guardproxy.match.scanner import Span
@@ -86,6 +87,12 @@ class Unescaping:
         if passed > 0:
             del self._begins[:passed]
             del self._ends[:passed]
+
+    def fork(self) -> Unescaping:
+        """Another one that has read the same."""
+        other = copy(self)
+        other._begins, other._ends = [*self._begins], [*self._ends]
+        return other
 
     def _without_begun(self, text: str) -> str:
         """The text up to an escape that has begun and not ended, which waits."""

@@ -7,6 +7,8 @@ own; between two of them nothing waits.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Self
 
 from guardproxy.match.hidden_text import MOST_BETWEEN, hidden_runs, reveal_onto
 from guardproxy.match.scanner import MeteredScanner, Span
@@ -52,6 +54,12 @@ class HiddenScanner:
         spans = self._open.finish() if self._open is not None else ()
         self._open = None
         return spans
+
+    def fork(self) -> Self:
+        """Another scanner that has read the same source."""
+        other = copy(self)
+        other._open = None if self._open is None else self._open.fork()
+        return other
 
     def _pass(self, text: str) -> list[Span]:
         """Other characters."""

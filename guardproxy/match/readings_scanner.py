@@ -17,8 +17,9 @@ could not be used earlier.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from operator import itemgetter
-from typing import Final
+from typing import Final, Self
 
 from guardproxy.match.escapes import Unescaping, has_escapes
 from guardproxy.match.hidden_scanner import HiddenScanner
@@ -47,6 +48,14 @@ class _Fork:
         self.seen = ViewScanner(copy, self.reading, source=read, growing=growing)
         self.hidden: HiddenScanner | None = None
         self.alike = 0
+
+    def fork(self) -> _Fork:
+        """The same readings once more."""
+        other = copy(self)
+        other.copy, other.reading = self.copy.fork(), self.reading.fork()
+        other.seen = self.seen.reading_for(other.copy, other.reading)
+        other.hidden = None if self.hidden is None else self.hidden.fork()
+        return other
 
     @property
     def safe(self) -> int:
@@ -120,6 +129,14 @@ class ReadingsScanner:
         self._note(_HIDDEN, fork.hidden.finish() if fork.hidden else ())
         self._beside += self._written.done - before
         return self._decided(fork.reading, self._written.position)
+
+    def fork(self) -> Self:
+        """Another scanner that has read the same text."""
+        other = copy(self)
+        other._written = self._written.fork()
+        other._fork = None if self._fork is None else self._fork.fork()
+        other._pending = [*self._pending]
+        return other
 
     def _feed_alone(self, text: str) -> Sequence[Span]:
         spans = self._written.feed(text)

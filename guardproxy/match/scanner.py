@@ -12,7 +12,7 @@ Offsets are code points from the beginning of the text, ends exclusive.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 
 class Span(NamedTuple):
@@ -38,8 +38,11 @@ class Scanner(Protocol):
 
 
 class MeteredScanner(Scanner, Protocol):
-    """A scanner that says what its text costs."""
+    """A scanner that says what its text costs, and of which there can be another one."""
 
     @property
     def work(self) -> int:
         """The steps of work so far (`guardproxy.match.work`)."""
+
+    def fork(self) -> Self:
+        """Another scanner that has read the same text, and told what this one has told."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from operator import length_hint
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from guardproxy.match.lookout import Lookout
 from guardproxy.match.pattern_scanner import Ends
@@ -164,7 +164,7 @@ class SetScanner:
                 earliest = min(earliest, scanner.open_from())
         return earliest
 
-    def fork(self) -> SetScanner:
+    def fork(self) -> Self:
         """Another scanner that has read the same text."""
         other = copy(self)
         other._awake = {unit: scanner.fork() for unit, scanner in self._awake.items()}

@@ -15,6 +15,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable
+from copy import copy
 from typing import Final, NamedTuple
 
 from guardproxy.match.lookalikes import fold
@@ -83,6 +84,12 @@ class SourceMap:
         self.read += count
         self.written += 1
         self._mark(self.written)
+
+    def fork(self) -> SourceMap:
+        """Another map of the same."""
+        other = copy(self)
+        other._from, other._sources = self._from[:], self._sources[:]
+        return other
 
     def _mark(self, source: int) -> None:
         if self._from[-1] == self.read:

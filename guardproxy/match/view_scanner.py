@@ -12,6 +12,8 @@ that may still grow.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
+from typing import Self
 
 from guardproxy.match.scanner import MeteredScanner, Span
 from guardproxy.match.view import SourceMap, fold_onto
@@ -102,6 +104,16 @@ class ViewScanner:
         self._safe = self._map.written
         self._shift = None
         return spans
+
+    def fork(self) -> Self:
+        """Another scanner that has read the same source."""
+        return self.reading_for(self._scanner.fork(), self._reading)
+
+    def reading_for(self, scanner: MeteredScanner, reading: Reading) -> Self:
+        """The same for a scanner and a reading that are copies already."""
+        other = copy(self)
+        other._scanner, other._reading, other._map = scanner, reading, self._map.fork()
+        return other
 
     def _feed_shifted(self, read: str) -> Sequence[Span]:
         spans = self._scanner.feed(read)

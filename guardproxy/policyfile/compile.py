@@ -20,6 +20,7 @@ from pydantic import Field, create_model
 from guardproxy.core.conditions import Condition
 from guardproxy.core.exchange import OpaqueKind, Provenance
 from guardproxy.core.policy import (
+    AnswerFields,
     Context,
     Detector,
     OnBlock,
@@ -130,6 +131,7 @@ def compile_form(document: PolicyDocument, sets: Sets, holding: frozenset[Condit
         tools=tools,
         on_limit=OnBlock(written.answers.on_limit),
         unknown_events=Unknown(written.answers.unknown_events),
+        answer_fields=AnswerFields(written.answers.fields),
         shadow=written.mode == "shadow",
         charging=Charging(written.charging.blocked == "request", OnFailure(written.charging.failed)),
     )

@@ -132,6 +132,53 @@ def test_most_generated_cases_hold_a_match() -> None:
     assert seen["blocks", True] > 15
 
 
+# ---------------------------------------------------------------- a text that may have ended
+
+
+@given(kits(), texts)
+def test_a_pause_lets_out_what_the_end_would(kit: Kit, text: str) -> None:
+    one = guard(kit)
+    assert kit.released(text)[0] == one.feed(text) + one.pause()
+    assert one.held == 0
+    assert (one.pause(), one.finish()) == ("", "")
+
+
+@given(kits(actions=HIDING), short_texts, st.lists(st.integers(0, 12), max_size=3))
+def test_a_text_that_goes_on_shows_of_a_match_only_what_stood_before_a_pause(
+    kit: Kit, text: str, pauses: list[int]
+) -> None:
+    """Up to a pause what the end there would show, and behind it nothing of any match of the whole text."""
+    ends = [*sorted({at for at in pauses if at < len(text)}), len(text)]
+    one, shown, begin, visible = guard(kit), "", 0, ""
+    for end in ends:
+        shown += one.feed(text[begin:end]) + (one.pause() if end < len(text) else one.finish())
+        hidden = {at for start, to, _ in matches_by_definition(kit, text[:end]) for at in range(start, to)}
+        visible += "".join(text[at] for at in range(begin, end) if at not in hidden)
+        begin = end
+    for rule in kit.rules.values():
+        shown = shown.replace(rule.placeholder, "")
+    assert visible == shown
+
+
+@given(texts_with_secrets(), st.integers(0, 999))
+def test_a_pause_in_which_nothing_is_held_changes_nothing(text: str, at: int) -> None:
+    one = guard(secrets_kit())
+    shown = one.feed(text[: at % (len(text) + 1)])
+    if not one.held:
+        shown += one.pause()
+    shown += one.feed(text[at % (len(text) + 1) :]) + one.finish()
+    assert secrets_kit().released(text)[0] == shown
+
+
+def test_what_was_cut_off_at_a_pause_stays_one_secret_when_it_goes_on() -> None:
+    kit = make_kit({"key": PatternOptions("sk-[a-z]{12}", at_end=8)})
+    hits: list[Hit] = []
+    one = guard(kit, hits)
+    assert one.feed("is sk-abcdefg") + one.pause() == "is [KEY]"
+    assert one.feed("hijkl!") + one.finish() == "!"
+    assert [(hit.start, hit.end) for hit in hits] == [(3, 13)]
+
+
 # ---------------------------------------------------------------- nothing leaves early
 
 

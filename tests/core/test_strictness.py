@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from guardproxy.core.exchange import OpaqueKind, Provenance, Segment
 from guardproxy.core.inspection import inspect
 from guardproxy.core.policy import (
+    AnswerFields,
     Context,
     OnBlock,
     OperatorMessages,
@@ -72,6 +73,7 @@ def test_a_policy_is_as_strict_as_itself() -> None:
         (replace(BASE, on_limit=OnBlock.ERROR), "on_limit differs"),
         (replace(BASE, shadow=True), "shadow mode"),
         (replace(BASE, on_block=OnBlock.ERROR), "on_block differs"),
+        (replace(BASE, answer_fields=AnswerFields.SEQUENTIAL), "answer_fields differs"),
     ],
 )
 def test_each_part_that_is_looser_is_named(other: Policy, reason: str) -> None:

@@ -48,6 +48,24 @@ def test_how_a_text_is_cut_changes_neither_what_is_found_nor_its_name(
         _same(whole, read(readings.scanner(), pieces), samples)
 
 
+@settings(max_examples=120, deadline=None)
+@given(samples_and_disguise(), st.data())
+def test_a_fork_goes_on_by_itself(example: tuple[list[AnySample], str], data: st.DataObject) -> None:
+    """Whatever the other one reads, it finds what a scanner finds of which there was only one."""
+    samples, text = example
+    readings = Readings(set_of(samples))
+    at = data.draw(st.integers(0, len(text)))
+    alone, one = readings.scanner(), readings.scanner()
+    assert list(alone.feed(text[:at])) == list(one.feed(text[:at]))
+    other = one.fork()
+    assert (one.safe, one.work) == (other.safe, other.work)
+    elsewhere = data.draw(st.sampled_from(["", " ", text, "\\u006", "a\u200bb", in_tags("x")]))
+    one.feed(elsewhere)
+    one.finish()
+    expected = [*alone.feed(text[at:]), *alone.finish()]
+    assert expected == [*other.feed(text[at:]), *other.finish()]
+
+
 @settings(max_examples=100, deadline=None)
 @given(any_tiny_samples(), st.text("aAbé1 \n\u200bá²\U000e0061\U000e0062ａ…\u0301", max_size=24), st.data())
 def test_patterns_nobody_would_write_stream_as_well(samples: list[AnySample], text: str, data: st.DataObject) -> None:

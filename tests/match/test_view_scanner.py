@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from itertools import product
 
 import pytest
@@ -78,6 +79,11 @@ class WordScanner:
         self._words = {}
         return spans
 
+    def fork(self) -> WordScanner:
+        other = copy(self)
+        other._ends = {**self._ends}
+        return other
+
     def _new(self, spans: Sequence[Span]) -> list[Span]:
         fresh: dict[tuple[int, str], Span] = {}
         for span in spans:
@@ -129,6 +135,18 @@ def test_a_stream_finds_what_was_written_as_a_match_however_it_is_cut(
     assert set(found) <= set(expected)
     for name in rules:
         assert clusters(of_rule(expected, name)) == clusters(of_rule(found, name))
+
+
+@given(words, texts, texts, st.data())
+def test_a_fork_goes_on_by_itself(rules: Words, text: str, elsewhere: str, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(text)))
+    alone, one = ViewScanner(WordScanner(rules)), ViewScanner(WordScanner(rules))
+    assert list(alone.feed(text[:at])) == list(one.feed(text[:at]))
+    other = one.fork()
+    one.feed(elsewhere)
+    one.finish()
+    assert [*alone.feed(text[at:]), *alone.finish()] == [*other.feed(text[at:]), *other.finish()]
+    assert alone.safe == other.safe == len(text)
 
 
 @given(words, texts)

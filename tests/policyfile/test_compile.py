@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardproxy.core.exchange import OpaqueKind, Provenance
-from guardproxy.core.policy import OperatorMessages, Policy
+from guardproxy.core.policy import AnswerFields, OnBlock, OperatorMessages, Policy
 from guardproxy.core.quota import Metric, Quota
 from guardproxy.core.verdict import Action, Severity
 from guardproxy.errors import ConfigurationError
@@ -157,6 +157,13 @@ def test_context_opaque_limits_and_quotas_are_what_was_written(tmp_path: Path) -
     assert set(OpaqueKind) == set(policy.opaque)
     assert (policy.limits.messages, policy.limits.body_bytes, policy.limits.tools) == (7, 20 * MAX_BYTES, None)
     assert (Quota(Metric.TOKENS, 3600, 5), Quota(Metric.REQUESTS, 1, 2)) == policy.quotas
+
+
+def test_how_answers_are_treated_is_what_was_written(tmp_path: Path) -> None:
+    policy = load_policy(write_policy(tmp_path, answers={"on_block": "error", "fields": "sequential"}))
+    assert (policy.on_block, policy.on_limit) == (OnBlock.ERROR, OnBlock.FINISH)
+    assert policy.answer_fields is AnswerFields.SEQUENTIAL
+    assert Policy("bare", "0").answer_fields is AnswerFields.INTERLEAVED
 
 
 def test_one_metric_has_one_limit_per_window(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from random import Random
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardproxy.core.policy import OnBlock
+from guardproxy.core.policy import AnswerFields, OnBlock
 from guardproxy.core.verdict import Action
 from tests.promises import packs
 from tests.promises.depth import cases, same_cases
@@ -76,6 +77,24 @@ def test_the_order_in_which_channels_come_changes_none_of_them(transcript: Trans
     shown = [run(packs.policy(), documents) for documents in (single, by_choice, shuffled)]
     for index, name in transcript.texts:
         assert len({received.text(index, name) for received in shown}) == 1
+
+
+@cases(30)
+@given(texts(pieces=2, longest=150), texts(pieces=2, longest=150), cut_places)
+def test_fields_said_to_follow_each_other_leave_in_that_order_as_their_whole_texts_would(
+    reasoning: str, content: str, cuts: list[int]
+) -> None:
+    policy = dataclasses.replace(packs.policy(), answer_fields=AnswerFields.SEQUENTIAL)
+    fields = [("reasoning_content", reasoning), ("content", content)]
+    deltas = [delta_of(name, piece) for name, text in fields for piece in ways_of_cutting(text, cuts)[2]]
+    received = run(policy, [*(chunk(part(0, delta)) for delta in deltas), chunk(part(0, {}, "stop"))])
+    came = "".join(
+        delta.get("reasoning_content", "") + "\0" * bool(delta.get("content"))
+        for document in received.documents
+        for delta in [document["choices"][0]["delta"]]
+    )
+    assert packs.whole(reasoning) == came.rstrip("\0")
+    assert packs.whole(content) == received.text(0)
 
 
 # ---------------------------------------------------------------- arguments stay JSON

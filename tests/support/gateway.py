@@ -153,6 +153,9 @@ class BrokenScanner:
     def finish(self) -> Sequence[Span]:
         raise LookupError
 
+    def fork(self) -> BrokenScanner:
+        raise LookupError
+
 
 @dataclass
 class DataPlane:

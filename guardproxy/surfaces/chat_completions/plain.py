@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from guardproxy.core.stream import StreamGuard
 from guardproxy.surfaces.chat_completions.calls import PendingCalls
 from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT, name_of
+from guardproxy.surfaces.chat_completions.sequence import Sequence
 from guardproxy.surfaces.chat_completions.template import Template, is_literal, template_of
 from guardproxy.surfaces.citations import WaitingCitations
 from guardproxy.surfaces.repeats import Repeats
@@ -26,7 +27,7 @@ DELTA_LABELS: Final = frozenset({"role", "type", "id", "index", "format", "expir
 LABELS: Final = frozenset({"id", "object", "model", "system_fingerprint", "service_tier", "provider"})
 REASONS: Final = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call", ""})
 
-_CONTENT: Final[Path] = ("delta", "content")
+CONTENT: Final[Path] = ("delta", "content")
 _PLAIN_CHOICE: Final = ("index", "delta")
 _PLAIN_MEMBERS: Final = frozenset(
     {"created", "choices", "usage", "logprobs", "finish_reason", "system_fingerprint", "service_tier"}
@@ -37,12 +38,25 @@ class OpenChoice:
     """One choice of the stream: its channels by key (see `items`), its unfinished tool calls, whether it has ended.
 
     `cited`: citations of its content that wait. `path`: where it stands in an event; what stands beside the choices is
-    one more, at the empty path.
+    one more, at the empty path. `grown`: fields with text in the event at hand, where these end others. `steady`: more
+    content alone ends none.
     """
 
-    __slots__ = ("calls", "channels", "cited", "finished", "forms", "path", "renamed", "repeats")
+    __slots__ = (
+        "_sequence",
+        "calls",
+        "channels",
+        "cited",
+        "finished",
+        "forms",
+        "grown",
+        "path",
+        "renamed",
+        "repeats",
+        "steady",
+    )
 
-    def __init__(self, path: Path = ()) -> None:
+    def __init__(self, path: Path = (), *, sequential: bool = False) -> None:
         self.path = path
         self.channels: dict[Path, StreamGuard] = {}
         self.repeats = Repeats()
@@ -51,6 +65,16 @@ class OpenChoice:
         self.renamed: set[str] = set()  # members of the delta in which a name was hidden
         self.calls = PendingCalls()
         self.finished = False
+        self.grown: set[Path] = set()
+        self.steady = not sequential  # as long as nothing is known of it
+        self._sequence = Sequence()
+
+    def take_ended(self) -> list[Path]:
+        """The fields that end at the event at hand."""
+        ended = self._sequence.ended_by(self.grown)
+        self.grown = set()
+        self.steady = self._sequence.is_steady(CONTENT)
+        return ended
 
 
 class PlainEvent(NamedTuple):
@@ -88,7 +112,7 @@ class ShortWay:
     def repeat(self, event: SseEvent) -> PlainEvent | None:
         """An event like the last plain one, unparsed. If nothing is hidden or held, it goes out as it came."""
         known = self._known
-        if known is None or event.event or known.choice.finished:
+        if known is None or event.event or known.choice.finished or not known.choice.steady:
             return None
         template, _, channel, document, _, _, shown, rewritten = known
         data = event.data
@@ -103,7 +127,7 @@ class ShortWay:
     def pass_on(self, piece: bytes) -> PlainEvent | None:
         """`repeat` for bytes that are one whole event: not even the event is taken out of its frame."""
         known = self._known
-        if known is None or known.choice.finished:
+        if known is None or known.choice.finished or not known.choice.steady:
             return None
         _, _, channel, document, head, tail, shown, rewritten = known
         if not (piece.startswith(head) and piece.endswith(tail)):
@@ -127,9 +151,9 @@ class ShortWay:
         choice = choices[0]
         index, delta = choice.get("index"), choice.get("delta")
         known = self._choices.get(index) if type(index) is int else None
-        if known is None or known.finished or not isinstance(delta, dict) or len(delta) != 1:
+        if known is None or known.finished or not known.steady or not isinstance(delta, dict) or len(delta) != 1:
             return None
-        text, channel = delta.get("content"), known.channels.get(_CONTENT)
+        text, channel = delta.get("content"), known.channels.get(CONTENT)
         if channel is None or not isinstance(text, str) or not is_plain(document, choice, self._labels):
             return None
         template = template_of(event.data, text)

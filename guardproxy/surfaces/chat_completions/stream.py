@@ -198,7 +198,7 @@ class ChatStream:
             choice = self._choices.get(index)
             if choice is None:
                 self._bounds.add_choice()
-                choice = self._choices[index] = OpenChoice(("choices", index))
+                choice = self._choices[index] = OpenChoice(("choices", index), sequential=self._guard.sequential)
             self._edit_choice(index, choice, value, frames, fails=bool(document.get("error")))
 
     def _edit_choice(
@@ -222,6 +222,8 @@ class ChatStream:
                 self._cleaner.below(value, member)
             elif isinstance(below, (str, dict, list)):
                 present.update(self._places.edit(choice, (), value, member))
+        if choice.grown:
+            frames += self._end_others(index, choice)
         if value.get("finish_reason") and not choice.finished:  # some servers write "" until the end
             self._finish_choice(index, choice, value, present, frames)
         elif fails and not choice.finished:
@@ -246,6 +248,14 @@ class ChatStream:
             if choice.calls.cut and says_ended(value["finish_reason"]):
                 value["finish_reason"] = CUT
 
+    def _end_others(self, index: int, choice: OpenChoice) -> Iterator[bytes]:
+        """What was held of the fields that the text of this event ends."""
+        for key in choice.take_ended():
+            text = choice.channels[key].pause()
+            if text:
+                self.characters += len(text)
+                yield own_event(self._last, index, nest(key, text, choice.forms))
+
     def _end_texts(
         self, index: int, choice: OpenChoice, value: dict[str, Any], present: dict[Path, Path], frames: list[bytes]
     ) -> None:
@@ -266,6 +276,8 @@ class ChatStream:
         if channel is None:
             self._bounds.add_channel()
             channel = choice.channels[key] = self._guard.open((*choice.path, *key))
+        if text and self._guard.sequential:
+            choice.grown.add(key)
         released = channel.feed(text)
         self.characters += len(released)
         return released
