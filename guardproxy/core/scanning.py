@@ -17,6 +17,7 @@ from guardproxy.core.allowance import Allowance, scan_within
 from guardproxy.core.exchange import ALONE, Segment
 from guardproxy.core.memo import LEAST, Memo
 from guardproxy.core.policy import Detector
+from guardproxy.match.pattern_set import ASKED
 from guardproxy.match.scanner import Span
 
 Hits = dict[Segment, list[Span]]
@@ -71,26 +72,24 @@ def scan_group(
     if recall is not None:
         group = [segment for segment in group if recall.unknown((segment,))]
         runs = [run for run in runs if recall.unknown(run)]
-    briefs = [segment.text for segment in group if len(segment.text) <= BRIEF]
-    texts = [segment.text for segment in group if len(segment.text) > BRIEF]
-    texts += [seam.join(segment.text for segment in run) for run in runs for seam in _SEAMS]
-    together, in_brief = _BETWEEN.join(texts), _BETWEEN.join(briefs)
+    briefs, texts = _Together(), _Together()
+    places = [(briefs if len(segment.text) <= BRIEF else texts).add(segment.text) for segment in group]
+    joined = [[texts.add(seam.join(segment.text for segment in run)) for seam in _SEAMS] for run in runs]
     for detector in detectors:
-        brief = bool(briefs) and detector.may_match(in_brief)
-        long = bool(texts) and detector.may_match(together)
-        if not (brief or long):
+        brief = yield from briefs.ask(detector)
+        long = yield from texts.ask(detector)
+        if True not in brief and True not in long:
             continue
-        for segment in group:
-            if brief if len(segment.text) <= BRIEF else long:
+        for segment, place in zip(group, places, strict=True):
+            if (brief if len(segment.text) <= BRIEF else long)[place]:
                 spans = yield from scan_within(allowance, detector, segment.text)
                 if spans is None:
                     return segment
                 if spans:
                     hits.setdefault(segment, []).extend(spans)
-        if long:
-            for run in runs:
-                if not (yield from scan_run(detector, run, hits, allowance)):
-                    return run[0]
+        for run, of_run in zip(runs, joined, strict=True):
+            if any(long[place] for place in of_run) and not (yield from scan_run(detector, run, hits, allowance)):
+                return run[0]
     if recall is not None:
         recall.remember(hits)
     return None
@@ -124,6 +123,33 @@ def scan_run(
                     hits.setdefault(run[at], []).append(Span(start, end, span.rule))
                 at += 1
     return True
+
+
+class _Together:
+    """Texts that are asked about together, a bounded number of characters at once."""
+
+    def __init__(self) -> None:
+        self._questions: list[list[str]] = []
+        self._room = 0
+
+    def add(self, text: str) -> int:
+        """The place of its answer. A text that is longer than all of a question has one to itself."""
+        if not self._questions or len(text) > self._room:
+            self._questions.append([])
+            self._room = ASKED
+        self._questions[-1].append(text)
+        self._room -= len(text)
+        return len(self._questions) - 1
+
+    def ask(self, detector: Detector) -> Generator[None, None, list[bool]]:
+        """Whether it may find something in any of the texts of a question. It stops between two of them."""
+        answers = []
+        for texts in self._questions:
+            if answers:
+                yield
+            # Of a longer text `scan` asks itself, and stops while it does.
+            answers.append(len(texts[0]) > ASKED or detector.may_match(_BETWEEN.join(texts)))
+        return answers
 
 
 class _Recall:

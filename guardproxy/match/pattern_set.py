@@ -19,7 +19,7 @@ from guardproxy.match.heads import Headed, Heads
 from guardproxy.match.lookout import Lookout
 from guardproxy.match.native import NativeSearch, native_search
 from guardproxy.match.parts import Block, Part, Pattern, parts_of
-from guardproxy.match.prefilter import Prefilter
+from guardproxy.match.prefilter import Prefilter, merged
 from guardproxy.match.regions import Window
 from guardproxy.match.requirements import requirements_of
 from guardproxy.match.scanner import Span
@@ -28,10 +28,13 @@ from guardproxy.match.tree import Program
 from guardproxy.match.units import units_of
 from guardproxy.match.work import Work
 
-__all__ = ["SLICE", "Block", "Pattern", "PatternSet"]
+__all__ = ["ASKED", "SLICE", "Block", "Pattern", "PatternSet"]
 
 SLICE: Final = 16_384
 """Characters that are read at a stretch, some 10 ms of ordinary text."""
+
+ASKED: Final = 65_536
+"""Characters that are asked about at a stretch, some 2 ms of ordinary text."""
 
 _MUCH: Final = 20_000  # steps of work, some 10 ms
 _FIRST_SLICE: Final = 64
@@ -49,11 +52,16 @@ class PatternSet:
 
     The spans found for a pattern cover exactly what the union of all its matches covers: for every end of a match,
     the match that begins first. `cells` caps what is remembered of texts (`guardproxy.match.cells`), `free_checks` what
-    may be checked of a run of matches (`guardproxy.match.checked`).
+    may be checked of a run of matches (`guardproxy.match.checked`); so many characters are `asked` about at a stretch.
     """
 
     def __init__(
-        self, patterns: Sequence[Pattern | Block], *, cells: int = DEFAULT_CELLS, free_checks: int = FREE_CHECKS
+        self,
+        patterns: Sequence[Pattern | Block],
+        *,
+        cells: int = DEFAULT_CELLS,
+        free_checks: int = FREE_CHECKS,
+        asked: int = ASKED,
     ) -> None:
         parts = [(part, pattern.ignore_case) for pattern in patterns for part in parts_of(pattern)]
         self._shared = _shared([part for part, _ in parts], cells, free_checks)
@@ -62,6 +70,10 @@ class PatternSet:
         self._prefilter = Prefilter(
             requirement for program, cased in programs for requirement in requirements_of(program, ignore_case=cased)
         )
+        # A part of a text that is asked about overlaps the next one, so that each match lies in one of them, with the
+        # characters beside it.
+        self._overlap = self._prefilter.longest + 2
+        self._step = max(asked, 4 * self._overlap)
         self._programs = tuple(program for program, _ in programs)
         self._native: NativeSearch | None = None
 
@@ -105,10 +117,12 @@ class PatternSet:
                 return found
 
     def scan_in_steps(self, text: str) -> Generator[None, None, list[Span]]:
-        """`scan` that stops after each `SLICE` characters of a long text, and of any text after so much work."""
+        """`scan` that stops after each `SLICE` characters of a long text, while it asks where to read in a longer one,
+        and in any text after so much work.
+        """
         found: list[Span] = []
         scanner: SetScanner | None = None
-        for begin, end in self._windows(text):
+        for begin, end in (yield from self._windows(text)):
             if scanner is None or scanner.position < begin:
                 if scanner is not None:
                     found += scanner.take()
@@ -126,7 +140,19 @@ class PatternSet:
                 found += scanner.finish()
         return found
 
-    def _windows(self, text: str) -> Sequence[Window]:
+    def _windows(self, text: str) -> Generator[None, None, Sequence[Window]]:
+        """Where matches can be, asked of one part of a long text after the other."""
+        step, overlap = self._step, self._overlap
+        if len(text) <= step + overlap:
+            return self._windows_in(text)
+        found: list[Window] = []
+        for begin in range(0, len(text) - overlap, step):
+            windows = self._windows_in(text[begin : begin + step + overlap])
+            found += [(begin + first, begin + last) for first, last in windows]
+            yield
+        return merged(found)
+
+    def _windows_in(self, text: str) -> Sequence[Window]:
         if self._native is not None and self._native.excludes(text):
             return ()
         if self._many and len(text) > _FIRST_SLICE:

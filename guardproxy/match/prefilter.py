@@ -84,15 +84,17 @@ _FEW_STRINGS: Final = 10
 
 
 class Prefilter:
-    """Looks for what the branches of many patterns require."""
+    """Looks for what the branches of many patterns require. `longest`: the match with the most characters of all."""
 
     def __init__(self, requirements: Iterable[Requirement]) -> None:
+        self.longest = 0
         strings: dict[_Place, dict[Spelling, list[Sought]]] = {}
         phrases: dict[_Place, list[Required]] = {}
         runs: dict[CharSet, list[tuple[Run, int]]] = {}
         briefs: list[Brief] = []
         self._blind = False
         for one in requirements:
+            self.longest = max(self.longest, one.longest)
             if one.groups and one.spelling is AS_WORDS:
                 groups, written = ([group.strings for group in some] for some in (one.groups, one.others))
                 required = Required(groups, one.longest, one.marks, one.digits, written)

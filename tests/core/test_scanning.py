@@ -164,3 +164,20 @@ def test_what_is_found_in_texts_looked_at_together_is_what_is_found_in_each(
     assert run_through(scan_group(kit.detectors, group, hits, Allowance(None))) is None
     alone = {segment: spans for segment in group if (spans := [s for d in kit.detectors for s in d.scan(segment.text)])}
     assert hits == alone
+
+
+@given(kits(), st.lists(texts, min_size=1, max_size=3), st.data())
+def test_so_many_texts_that_they_are_not_asked_about_at_once_give_what_each_gives(
+    kit: Kit, parts: list[str], data: st.DataObject
+) -> None:
+    many = [*parts, *["nothing " * 1000] * 10]
+    group = [
+        Segment(text, Provenance.USER, (at,), data.draw(st.sampled_from([-1, 1])) if text in parts else -1)
+        for at, text in enumerate(data.draw(st.permutations(many)))
+    ]
+    hits: Hits = {}
+    stops = len(list(scan_group(kit.detectors, group, hits, Allowance(None))))
+    assert stops >= len(kit.detectors)
+    for segment in group:
+        if not any(segment in one for one in runs_of(group)):
+            assert hits.get(segment, []) == [span for detector in kit.detectors for span in detector.scan(segment.text)]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guardproxy.match.pattern_set import Block, Pattern, PatternSet
+from guardproxy.match.pattern_set import ASKED, Block, Pattern, PatternSet
 from guardproxy.match.scanner import Span
 from guardproxy.match.syntax import PatternSyntaxError
 from tests.match.oracle import (
@@ -81,6 +81,36 @@ def test_far_apart_matches_are_found_too(samples: list[AnySample], data: st.Data
     text = data.draw(st.sampled_from(["", "plain words, nothing to see. " * 3])).join(pieces)
     patterns = set_of(samples)
     assert read(patterns.scanner(), [text]) == patterns.scan(text)
+
+
+@settings(max_examples=100, deadline=None)
+@given(any_realistic_patterns(), st.data())
+def test_a_long_text_that_is_asked_about_part_by_part_gives_what_the_scanner_gives(
+    samples: list[AnySample], data: st.DataObject
+) -> None:
+    """Parts as short as can be, so that there is a match at most places where two of them meet."""
+    patterns = set_of(samples, asked=1)
+    pieces = data.draw(st.lists(adversarial_text(samples) | st.sampled_from(["", " ", "word " * 40]), max_size=12))
+    text = "".join(pieces)
+    assert read(patterns.scanner(), [text]) == patterns.scan(text)
+    shift = data.draw(st.integers(0, 80))
+    text = "." * shift + text * 3
+    assert read(patterns.scanner(), [text]) == patterns.scan(text)
+
+
+def test_between_two_stops_so_many_characters_are_asked_about() -> None:
+    patterns = PatternSet([Pattern("r", "key-[a-z]{4}")])
+    text = "no such thing here. " * 40_000
+    assert len(text) // ASKED == len(list(patterns.scan_in_steps(text))) - 1
+    assert list(patterns.scan_in_steps(text[:ASKED])) == []
+
+
+@pytest.mark.parametrize("at", [*range(1, 40), ASKED - 8, ASKED - 1, ASKED, ASKED + 1, ASKED + 8, ASKED + 10])
+def test_a_match_is_found_wherever_two_parts_meet(at: int) -> None:
+    patterns = PatternSet([Pattern("r", "key-[a-z]{4}", "a-z", "a-z")])
+    for before, behind, found in ((".", ".", 1), (".", "a", 0), ("a", ".", 0)):
+        text = "." * (at - 1) + before + "key-abcd" + behind + "." * (2 * ASKED)
+        assert found * [Span(at, at + 8, "r")] == patterns.scan(text)
 
 
 @settings(max_examples=60, deadline=None)
