@@ -143,7 +143,7 @@ class _Together:
 
     def ask(self, detector: Detector) -> Generator[None, None, list[bool]]:
         """Whether it may find something in any of the texts of a question. It stops between two of them."""
-        answers = []
+        answers: list[bool] = []
         for texts in self._questions:
             if answers:
                 yield

@@ -17,7 +17,7 @@ Out of reach: a match half of which is written in visible and half in hidden cha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Final
 
 from guardproxy.match.view import SourceMap, View
@@ -55,13 +55,23 @@ def is_hiding(text: str) -> bool:
 
 def hidden_runs(text: str) -> Iterator[tuple[int, int]]:
     """Begin and end of each row of characters that spell something."""
-    return (found.span() for found in _HIDDEN.finditer(text))
+    return iter(()) if text.isascii() else (found.span() for found in _HIDDEN.finditer(text))
 
 
-def hidden_texts(text: str) -> Iterator[View]:
-    """Each hidden text of a whole text; nearly always there is none."""
+def hidden_runs_in_steps(text: str, size: int) -> Generator[None, None, list[tuple[int, int]]]:
+    """The rows of a whole text, looked for among so many characters at a time; a row may come in two."""
+    found: list[tuple[int, int]] = []
+    for at in range(0, 0 if text.isascii() else len(text), size):
+        found += (row.span() for row in _HIDDEN.finditer(text, at, at + size))
+        if len(text) > size:
+            yield
+    return found
+
+
+def hidden_texts(text: str, runs: Iterable[tuple[int, int]] | None = None) -> Iterator[View]:
+    """Each hidden text of a whole text; nearly always there is none. `runs`: its rows, if they are known."""
     begin = end = -1
-    for start, behind in () if text.isascii() else hidden_runs(text):
+    for start, behind in hidden_runs(text) if runs is None else runs:
         if begin < 0 or start - end > MOST_BETWEEN:
             if begin >= 0:
                 yield _revealed(text, begin, end)

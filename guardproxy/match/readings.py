@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 
 from guardproxy.match.escapes import has_escapes, seen_in_steps
-from guardproxy.match.hidden_text import hidden_texts, is_hiding
+from guardproxy.match.hidden_text import hidden_runs_in_steps, hidden_texts, is_hiding
 from guardproxy.match.pattern_set import SLICE, PatternSet
 from guardproxy.match.readings_scanner import ReadingsScanner
 from guardproxy.match.scanner import Span
@@ -76,7 +76,8 @@ class Readings:
         if seen.text == text:
             return found
         found = [*found, *seen.spans((yield from self._patterns.scan_in_steps(seen.text)))]
-        for hidden in hidden_texts(text):
+        runs = yield from hidden_runs_in_steps(text, SLICE)
+        for hidden in hidden_texts(text, runs):
             found += hidden.spans((yield from self._patterns.scan_in_steps(hidden.text)))
         return _once(map(reading.whole, found))
 

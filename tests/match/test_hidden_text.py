@@ -7,7 +7,7 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardproxy.match.hidden_text import MOST_BETWEEN, hidden_texts, reveal_onto
+from guardproxy.match.hidden_text import MOST_BETWEEN, hidden_runs_in_steps, hidden_texts, reveal_onto
 from guardproxy.match.scanner import Span
 from guardproxy.match.view import SourceMap, view
 from tests.match.disguises import hidden_in
@@ -75,6 +75,23 @@ def test_each_character_is_told_where_it_was_written(parts: list[str]) -> None:
     text = "".join(parts)
     every = [(hidden.text, _places(hidden.source, len(hidden.text))) for hidden in hidden_texts(text)]
     assert hidden_in(text, MOST_BETWEEN) == every
+
+
+@given(st.lists(st.sampled_from(_PARTS)), st.integers(1, 9))
+def test_a_long_text_is_looked_at_piece_by_piece(parts: list[str], size: int) -> None:
+    text = "".join(parts)
+    steps = hidden_runs_in_steps(text, size)
+    stops = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            runs = end.value
+            break
+        stops += 1
+    told = [(hidden.text, _places(hidden.source, len(hidden.text))) for hidden in hidden_texts(text, runs)]
+    assert hidden_in(text, MOST_BETWEEN) == told
+    assert stops == (0 if text.isascii() or len(text) <= size else -(-len(text) // size))
 
 
 @given(st.lists(st.sampled_from(_PARTS)), st.data())
