@@ -179,8 +179,8 @@ class PatternSet:
 def _shared(parts: Sequence[Part], cells: int, free_checks: int) -> Shared:
     # What is many and cheap is forgotten apart from what it is made of.
     work = Work()
-    sights, heads = Cells(cells // 4, work), Cells(cells // 3, work)
-    others = Cells(cells - cells // 4 - cells // 3, work)
+    sights, heads = Cells(cells * 3 // 8, work), Cells(cells // 4, work)
+    others = Cells(cells - cells * 3 // 8 - cells // 4, work)
     units = units_of(parts, others, free_checks)
     unit_of = {number: place for place, unit in enumerate(units) for number in unit.parts}
     headed = [Headed(part.program, unit_of[number]) for number, part in enumerate(parts)]

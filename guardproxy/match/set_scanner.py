@@ -18,6 +18,7 @@ from copy import copy
 from operator import length_hint
 from typing import Final, NamedTuple, Self
 
+from guardproxy.match.heads import DEPTH
 from guardproxy.match.lookout import Lookout
 from guardproxy.match.pattern_scanner import Ends
 from guardproxy.match.scanner import Span
@@ -26,6 +27,7 @@ from guardproxy.match.units import Unit, UnitScanner
 from guardproxy.match.work import Work
 
 _AT_A_STRETCH: Final = 4096  # characters
+_TAIL: Final = DEPTH + 1  # no start in sight is older
 _AWAKE: Final = 32  # characters that are read before it is asked who sleeps again
 
 # Steps of work: to wake a unit, to let it read a piece, and for so many characters of that; to note a span.
@@ -79,7 +81,7 @@ class SetScanner:
     def __init__(self, shared: Shared, *, offset: int = 0, before: str = "") -> None:
         self._shared = shared
         self._at_words, self._anywhere = shared.at_words.start(before), shared.anywhere.start(before)
-        self._tail = before  # the character before the first start that is alive, and all that follow
+        self._tail = before  # the last characters: from the one before the first start that is alive
         self._awake: dict[int, UnitScanner] = {}
         self._asleep = -1  # all units but those, as a bit set
         self._found: dict[tuple[int, int], Ends] = {}  # (start, part) -> ends
@@ -265,8 +267,7 @@ class SetScanner:
 
     def _pass(self, text: str) -> None:
         self.position += len(text)
-        needed = max(self._at_words.age, self._anywhere.age) + 1
-        self._tail = text[-needed:] if len(text) >= needed else (self._tail + text)[-needed:]
+        self._tail = (self._tail + text)[-_TAIL:]
 
 
 def _members(bits: int) -> list[int]:
