@@ -11,22 +11,18 @@ import string
 from collections.abc import Generator, Sequence
 from typing import Final
 
-from guardproxy.match.cells import DEFAULT_CELLS, Cells
+from guardproxy.match.cells import DEFAULT_CELLS
 from guardproxy.match.checked import FREE_CHECKS
 from guardproxy.match.cut_off import with_cut_off
-from guardproxy.match.edges import apart
-from guardproxy.match.heads import Headed, Heads
-from guardproxy.match.lookout import Lookout
 from guardproxy.match.native import NativeSearch, native_search
 from guardproxy.match.parts import Block, Part, Pattern, parts_of
 from guardproxy.match.prefilter import Prefilter, merged
 from guardproxy.match.regions import Window
 from guardproxy.match.requirements import requirements_of
 from guardproxy.match.scanner import Span
-from guardproxy.match.set_scanner import SetScanner, Shared
+from guardproxy.match.set_scanner import SetScanner
+from guardproxy.match.shared import shared_by
 from guardproxy.match.tree import Program
-from guardproxy.match.units import units_of
-from guardproxy.match.work import Work
 
 __all__ = ["ASKED", "SLICE", "Block", "Pattern", "PatternSet"]
 
@@ -64,7 +60,7 @@ class PatternSet:
         asked: int = ASKED,
     ) -> None:
         parts = [(part, pattern.ignore_case) for pattern in patterns for part in parts_of(pattern)]
-        self._shared = _shared([part for part, _ in parts], cells, free_checks)
+        self._shared = shared_by([part for part, _ in parts], cells, free_checks)
         self._many = len(parts) > _MANY
         programs = [(_candidates(part), cased) for part, cased in parts]
         self._prefilter = Prefilter(
@@ -174,28 +170,6 @@ class PatternSet:
     def scanner(self, *, offset: int = 0, before: str = "") -> SetScanner:
         """A fresh scanner for a text that arrives in pieces; or from `offset` on, behind the character `before`."""
         return SetScanner(self._shared, offset=offset, before=before)
-
-
-def _shared(parts: Sequence[Part], cells: int, free_checks: int) -> Shared:
-    # What is many and cheap is forgotten apart from what it is made of.
-    work = Work()
-    sights, heads = Cells(cells * 3 // 8, work), Cells(cells // 4, work)
-    others = Cells(cells - cells * 3 // 8 - cells // 4, work)
-    units = units_of(parts, others, free_checks)
-    unit_of = {number: place for place, unit in enumerate(units) for number in unit.parts}
-    headed = [Headed(part.program, unit_of[number]) for number, part in enumerate(parts)]
-    at_words = [one for one in headed if apart(one.program.not_before)]
-    anywhere = [one for one in headed if not apart(one.program.not_before)]
-    return Shared(
-        Lookout(Heads(at_words, heads), sights),
-        Lookout(Heads(anywhere, heads), sights),
-        units,
-        work,
-        rules=[part.rule for part in parts],
-        late=[bool(part.program.not_after) for part in parts],
-        endless=sum(1 << place for place, unit in enumerate(units) if unit.endless),
-        at_end=sum(1 << place for place, unit in enumerate(units) if unit.at_end),
-    )
 
 
 def _candidates(part: Part) -> Program:

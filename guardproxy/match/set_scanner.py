@@ -13,18 +13,16 @@ start, then by the order of the set.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from copy import copy
 from operator import length_hint
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from guardproxy.match.heads import DEPTH
-from guardproxy.match.lookout import Lookout
 from guardproxy.match.pattern_scanner import Ends
 from guardproxy.match.scanner import Span
+from guardproxy.match.shared import Shared, units_in
 from guardproxy.match.tree import UNBOUNDED
-from guardproxy.match.units import Unit, UnitScanner
-from guardproxy.match.work import Work
+from guardproxy.match.units import UnitScanner
 
 _AT_A_STRETCH: Final = 4096  # characters
 _TAIL: Final = DEPTH + 1  # no start in sight is older
@@ -35,27 +33,6 @@ _WAKING: Final = 6
 _STEPS: Final = 2
 _MOVES: Final = 4
 _NOTING: Final = 2
-
-
-class Shared(NamedTuple):
-    """What all scanners of a set share. Part k is reported as `rules[k]`, `late[k]` if a match of it waits for the
-    character behind it.
-
-    What can begin `anywhere`, also inside of a word, is looked out for apart from what begins `at_words`: together they
-    would be as many sights as there are beginnings of words times what their ends can begin.
-
-    Bit sets of units: `endless`, whose matches, or blocks, have no longest length; `at_end`, of which the beginning of
-    a match may be one where the text ends.
-    """
-
-    at_words: Lookout
-    anywhere: Lookout
-    units: Sequence[Unit]
-    work: Work
-    rules: Sequence[str]
-    late: Sequence[bool]
-    endless: int
-    at_end: int
 
 
 class SetScanner:
@@ -134,7 +111,7 @@ class SetScanner:
     def end(self) -> None:
         """As `finish`, but what is found waits for `take`."""
         before = self._shared.work.done
-        for unit in _members(self._shared.at_end & self._asleep):
+        for unit in units_in(self._shared.at_end & self._asleep):
             if age := self._age_of(1 << unit):
                 self._awake[unit] = self._woken(unit, "", 0, age)
         for unit, scanner in self._awake.items():
@@ -225,7 +202,7 @@ class SetScanner:
         """Read a character that may wake a unit: the units it does, and the age of their first start."""
         at_words, some = self._at_words.ahead(char)
         anywhere, others = self._anywhere.ahead(char)
-        woken = [(unit, self._age_of(1 << unit) + 1) for unit in _members((some | others) & self._asleep)]
+        woken = [(unit, self._age_of(1 << unit) + 1) for unit in units_in((some | others) & self._asleep)]
         self._at_words, self._anywhere = at_words, anywhere
         return woken
 
@@ -268,12 +245,3 @@ class SetScanner:
     def _pass(self, text: str) -> None:
         self.position += len(text)
         self._tail = (self._tail + text)[-_TAIL:]
-
-
-def _members(bits: int) -> list[int]:
-    found = []
-    while bits:
-        lowest = bits & -bits
-        found.append(lowest.bit_length() - 1)
-        bits ^= lowest
-    return found

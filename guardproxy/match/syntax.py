@@ -30,7 +30,6 @@ and `c.upper()` where these are one character; \\d \\w \\s \\p, their complement
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Final
 
@@ -39,10 +38,10 @@ from guardproxy.match.charset import NOT_NEWLINE, CharSet
 from guardproxy.match.class_syntax import (
     BOUNDARY_CURE,
     REFUSED_BOUNDARY,
-    CharacterReader,
     PatternSyntaxError,
     parse_class,
 )
+from guardproxy.match.count_syntax import MOST_POSITIONS, CountReader
 from guardproxy.match.tree import (
     UNBOUNDED,
     Chars,
@@ -58,7 +57,6 @@ from guardproxy.match.tree import (
 
 __all__ = ["DEEPEST_GROUP", "MOST_POSITIONS", "PatternSyntaxError", "parse_class", "parse_pattern", "parse_programs"]
 
-MOST_POSITIONS: Final = 10_000
 DEEPEST_GROUP: Final = 50
 
 
@@ -101,7 +99,6 @@ _REFUSED_GROUPS: Final = (
     (("?(",), "conditions are not in the language; write both cases as alternatives"),
     (("?",), "flags are not in the language; use the option ignore_case, or write (?:...)"),
 )
-_COUNTS: Final = re.compile(r"\{([0-9]*)(,?)([0-9]*)\}")
 
 
 @lru_cache(maxsize=4096)
@@ -110,7 +107,7 @@ def _one_of(allowed: CharSet) -> Chars:
     return Chars(allowed)
 
 
-class _PatternReader(CharacterReader):
+class _PatternReader(CountReader):
     """Recursive descent over one pattern."""
 
     def __init__(self, text: str, *, ignore_case: bool, holds: bool) -> None:
@@ -191,28 +188,6 @@ class _PatternReader(CharacterReader):
         if high == UNBOUNDED:
             self._endless.append(Endless(at, first_characters(node), f"{{{low},{max(200, 2 * low)}}}"))
         return Repeat(node, low, high)
-
-    def _counts(self) -> tuple[int, int] | None:
-        """The repeat that stands here, or None."""
-        found = {"?": (0, 1), "*": (0, UNBOUNDED), "+": (1, UNBOUNDED)}.get(self._next())
-        if found:
-            self._at += 1
-            return found
-        return self._counts_in_braces() if self._next() == "{" else None
-
-    def _counts_in_braces(self) -> tuple[int, int]:
-        found = _COUNTS.match(self._text, self._at)
-        if not found or found[0] in ("{}", "{,}"):
-            self._fail("'{' begins a repeat such as {3} or {1,200}; write \\{ for the character")
-        low, comma, high = found.groups()
-        if len(low) > 6 or len(high) > 6:
-            self._fail(f"too many repeats, a pattern has at most {MOST_POSITIONS:,} positions")
-        if not low:
-            self._fail(f"write {{0,{high}}}")
-        self._at = found.end()
-        if comma and not high:
-            return int(low), UNBOUNDED
-        return int(low), int(high or low)
 
     def _single(self) -> Node:
         """One character, class or group."""

@@ -161,17 +161,17 @@ MUTANTS: Final = (
     ),
     Mutant(
         "the last copy of a repeat is left out",
-        "match/layout.py",
+        "match/laying.py",
         "row & -(first << (least - 1))",
         "row & -(first << (least - 1)) & ~(top if low < high < UNBOUNDED else 0)",
-        ("tests/match/test_layout.py",),
+        ("tests/match/test_laying.py", "tests/match/test_layout.py"),
     ),
     Mutant(
         "what may be left out must be there",
-        "match/layout.py",
+        "match/laying.py",
         "last = piece.last | (last if piece.empty else 0)",
         "last = piece.last",
-        ("tests/match/test_layout.py",),
+        ("tests/match/test_laying.py", "tests/match/test_layout.py"),
     ),
     Mutant(
         "a stream pays for its steps again with every piece",
