@@ -83,7 +83,7 @@ def test_far_apart_matches_are_found_too(samples: list[AnySample], data: st.Data
     assert read(patterns.scanner(), [text]) == patterns.scan(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(any_realistic_patterns(), st.data())
 def test_a_long_text_that_is_asked_about_part_by_part_gives_what_the_scanner_gives(
     samples: list[AnySample], data: st.DataObject

@@ -48,6 +48,34 @@ class Mutant(NamedTuple):
 
 MUTANTS: Final = (
     Mutant(
+        "the parts in which a long text is asked about hardly overlap",
+        "match/pattern_set.py",
+        "self._overlap = self._prefilter.longest + 2",
+        "self._overlap = self._prefilter.longest // 2",
+        ("tests/match/test_pattern_set.py",),
+    ),
+    Mutant(
+        "what goes on behind a pause began there",
+        "core/stream.py",
+        "going_on = tuple([scanner.fork() for scanner in self._scanners])",
+        "going_on = self._scanners",
+        _STREAM,
+    ),
+    Mutant(
+        "a fork of the readings reads on in the same scanner",
+        "match/readings_scanner.py",
+        "other._written = self._written.fork()",
+        "other._written = self._written",
+        ("tests/match/test_readings_scanner.py",),
+    ),
+    Mutant(
+        "a field ends again that an upstream returns to",
+        "surfaces/chat_completions/sequence.py",
+        "if not self._returns and any(",
+        "if any(",
+        ("tests/surfaces/chat_completions/test_sequence.py",),
+    ),
+    Mutant(
         "a nonce inside of a fence stays",
         "core/separation/fence.py",
         "        if text.isascii() and self.nonce not in text.lower():",
