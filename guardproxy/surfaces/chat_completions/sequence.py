@@ -5,8 +5,9 @@ match, so a guard that must expect the field to go on keeps it until the choice 
 that came after it. Where the policy says that fields are sequential, the text of the next one ends it.
 
 An upstream that returns to a field all the same is no such upstream: from there on nothing of its choice ends before
-the choice does. Text that comes with text of another field in one event does not end it either: some servers bring
-the same words in two fields.
+the choice does. Fields that grow in the same events do not end each other either: some servers bring the same words in
+two fields. But where a field begins, those that spoke before have ended, be it with the last of their text in that very
+event.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Sequence:
         self._returns = self._returns or not self._ended.isdisjoint(grown)
         ended: list[Path] = []
         if not self._returns and any(len(key) == _FIELD for key in grown):
-            ended = [key for key in self._spoke if key not in self._ended and key not in grown]
+            begins = any(len(key) == _FIELD and key not in self._spoke for key in grown)
+            ended = [key for key in self._spoke if key not in self._ended and (begins or key not in grown)]
             self._ended.update(ended)
         self._spoke.update(dict.fromkeys(grown))
         return ended

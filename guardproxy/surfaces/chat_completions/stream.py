@@ -223,7 +223,7 @@ class ChatStream:
             elif isinstance(below, (str, dict, list)):
                 present.update(self._places.edit(choice, (), value, member))
         if choice.grown:
-            frames += self._end_others(index, choice)
+            frames += self._end_fields(index, choice, value, present)
         if value.get("finish_reason") and not choice.finished:  # some servers write "" until the end
             self._finish_choice(index, choice, value, present, frames)
         elif fails and not choice.finished:
@@ -248,12 +248,16 @@ class ChatStream:
             if choice.calls.cut and says_ended(value["finish_reason"]):
                 value["finish_reason"] = CUT
 
-    def _end_others(self, index: int, choice: OpenChoice) -> Iterator[bytes]:
-        """What was held of the fields that the text of this event ends."""
+    def _end_fields(
+        self, index: int, choice: OpenChoice, value: dict[str, Any], present: dict[Path, Path]
+    ) -> Iterator[bytes]:
+        """What was held of the fields that this event ends goes out before it, or in it if it has text of them."""
         for key in choice.take_ended():
             text = choice.channels[key].pause()
-            if text:
-                self.characters += len(text)
+            self.characters += len(text)
+            if text and key in present:
+                replace(value, {present[key]: get(value, present[key]) + text})
+            elif text:
                 yield own_event(self._last, index, nest(key, text, choice.forms))
 
     def _end_texts(

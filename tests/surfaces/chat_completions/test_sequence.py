@@ -90,6 +90,25 @@ def test_the_end_of_the_reasoning_goes_out_before_the_content_begins() -> None:
     assert shown(Received(frames)) == [("reasoning_content", "so it is now."), ("content", "Hi ")]
 
 
+def test_the_last_of_the_reasoning_may_come_with_the_first_of_the_content() -> None:
+    stream = ChatStream(OutputGuard(sequential(MAIL)))
+    both = {"reasoning_content": "now.", "content": "Hi "}
+    frames = [
+        frame
+        for delta in ({"reasoning_content": "so it is "}, both, {"content": "there "})
+        for frame in stream.feed(event(chunk(part(0, delta))))
+    ]
+    assert len(frames) == 3
+    assert Received(frames).documents[1]["choices"][0]["delta"] == both
+
+
+def test_fields_with_the_same_words_do_not_end_each_other() -> None:
+    stream = ChatStream(OutputGuard(sequential(MAIL)))
+    deltas = [{"reasoning": word, "reasoning_content": word} for word in ("ask jo", "hn@corp", ".test ")]
+    frames = [frame for delta in deltas for frame in stream.feed(event(chunk(part(0, delta))))]
+    assert [Received(frames).text(0, name) for name in deltas[0]] == ["ask [MAIL] "] * 2
+
+
 def test_without_it_the_end_waits_for_more() -> None:
     stream = ChatStream(OutputGuard(MAIL.policy()))
     frames = [
@@ -129,6 +148,13 @@ def test_what_comes_in_one_event_or_beside_a_field_ends_nothing() -> None:
     assert one.ended_by({REASONING, DETAIL}) == []
     assert one.ended_by({DETAIL}) == []
     assert one.ended_by({CONTENT}) in ([REASONING, DETAIL], [DETAIL, REASONING])
+
+
+def test_a_field_that_begins_ends_those_before_it_also_in_one_event() -> None:
+    one = Sequence()
+    assert one.ended_by({REASONING}) == []
+    assert one.ended_by({REASONING, CONTENT}) == [REASONING]
+    assert one.is_steady(CONTENT)
 
 
 def test_after_a_return_nothing_ends_any_more() -> None:
