@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from guardproxy.errors import UpstreamUnavailable
-from guardproxy.wire.document import decode, encode, repeats_names
+from guardproxy.wire.document import UndecodableJson, decode, encode, repeats_names
 from guardproxy.wire.sse import SseEvent, encode_event
 
 _NAME: Final = re.compile("[a-z._]{0,40}")
@@ -29,6 +29,17 @@ def is_documented(document: Mapping[str, Any], label: str = CHUNK_OBJECT) -> boo
 def name_of(event: SseEvent) -> str:
     """The events of a chat have no names; some servers give them one all the same."""
     return event.event if not event.event or _NAME.fullmatch(event.event) else ""
+
+
+def parsed(data: str) -> dict[str, Any]:
+    """The document of an event. Raises `UpstreamUnavailable` for what is none."""
+    try:
+        document = decode(data)
+    except UndecodableJson as error:
+        raise UpstreamUnavailable("the upstream sent an event that is not JSON", reason="bad_event") from error
+    if not isinstance(document, dict):
+        raise UpstreamUnavailable("the upstream sent an event that is not an object", reason="bad_event")
+    return document
 
 
 def forwarded(document: dict[str, Any], event: SseEvent) -> bytes:

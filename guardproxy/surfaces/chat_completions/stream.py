@@ -6,7 +6,7 @@ replaced by what is newly safe, possibly nothing; text still held when a choice 
 frame.
 
 Tool calls are not streamed. A client acts on a call, and some repair a truncated one into a runnable one, so a call is
-collected, looked at decoded, and sent whole before the finish frame - or, when it was cut off, not at all. The events
+collected, looked at parsed, and sent whole before the finish frame - or, when it was cut off, not at all. The events
 its fragments came in go out without them.
 
 A finish reason is the end of a choice's text, and an error that of all: it decides what their last characters are. An
@@ -34,6 +34,7 @@ from guardproxy.surfaces.chat_completions.events import (
     goes_on,
     is_documented,
     own_event,
+    parsed,
     usage_event,
 )
 from guardproxy.surfaces.chat_completions.items import nest
@@ -43,7 +44,7 @@ from guardproxy.surfaces.chat_completions.response import strip_choice_copies, s
 from guardproxy.surfaces.hidden_usage import hide_usage
 from guardproxy.surfaces.openai_errors import error_event
 from guardproxy.surfaces.texts import signatures
-from guardproxy.wire.document import UndecodableJson, decode
+from guardproxy.wire.document import get, replace
 from guardproxy.wire.path import Path
 from guardproxy.wire.sse import DONE, SseEvent
 
@@ -81,13 +82,7 @@ class ChatStream:
         if event.data == DONE:
             frames = self._ending()
             return self._blocked(frames) if self._guard.blocked else [*frames, _DONE_FRAME]
-        try:
-            document = decode(event.data)
-        except UndecodableJson as error:
-            raise UpstreamUnavailable("the upstream sent an event that is not JSON", reason="bad_event") from error
-        if not isinstance(document, dict):
-            raise UpstreamUnavailable("the upstream sent an event that is not an object", reason="bad_event")
-        came = event.data
+        document, came = parsed(event.data), event.data
         if self.hides_usage and "usage" in document:
             self.usage, left = hide_usage(document, event, self.usage)
             if left is None:

@@ -20,14 +20,14 @@ from guardproxy.errors import RequestError, UpstreamUnavailable
 from guardproxy.surfaces.chat_completions.beside import Beside, append_rest, rest_of
 from guardproxy.surfaces.chat_completions.bounds import Bounds
 from guardproxy.surfaces.chat_completions.cleaning import Cleaner
-from guardproxy.surfaces.chat_completions.events import forwarded, is_documented, usage_event
+from guardproxy.surfaces.chat_completions.events import forwarded, is_documented, parsed, usage_event
 from guardproxy.surfaces.chat_completions.items import nest
 from guardproxy.surfaces.chat_completions.places import WHOLE, Places
 from guardproxy.surfaces.chat_completions.plain import OpenChoice
 from guardproxy.surfaces.completions.response import strip_choice_copies
 from guardproxy.surfaces.hidden_usage import hide_usage
 from guardproxy.surfaces.openai_errors import error_event
-from guardproxy.wire.document import UndecodableJson, decode, encode
+from guardproxy.wire.document import encode
 from guardproxy.wire.path import Path
 from guardproxy.wire.sse import DONE, SseEvent, encode_event
 
@@ -69,7 +69,7 @@ class CompletionStream:
         if event.data == DONE:
             frames = self.finish()
             return frames if self._guard.blocked else [*frames, _DONE_FRAME]
-        document = _decoded(event.data)
+        document = parsed(event.data)
         if self.hides_usage and "usage" in document:
             self.usage, left = hide_usage(document, event, self.usage)
             if left is None:
@@ -217,16 +217,6 @@ class CompletionStream:
         choice = {"index": index, "text": "", **parts, "logprobs": None, "finish_reason": finish_reason}
         skeleton = {name: self._last[name] for name in _SKELETON if name in self._last}
         return encode_event(encode({**skeleton, "choices": [choice]}))
-
-
-def _decoded(data: str) -> dict[str, Any]:
-    try:
-        document = decode(data)
-    except UndecodableJson as error:
-        raise _bad_event("an event that is not JSON") from error
-    if not isinstance(document, dict):
-        raise _bad_event("an event that is not an object")
-    return document
 
 
 def _bad_event(what: str) -> UpstreamUnavailable:
