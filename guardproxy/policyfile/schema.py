@@ -118,12 +118,7 @@ class WrittenAnswers(Written):
         description="what becomes of an event of a stream whose type no API documents: `pass` (inspected like all "
         "text), `strip`, or `reject` (the answer ends as `on_block` says)",
     )
-    fields: Literal["interleaved", "sequential"] = Field(
-        "interleaved",
-        description="how the fields of a streamed chat choice (reasoning, content, refusal) follow each other. "
-        "`interleaved`: the upstream may return to any of them, so an end of one that could begin a match waits until "
-        "the choice ends. `sequential`: one ends where the next begins, and its end goes out first",
-    )
+    fields: Literal["interleaved", "sequential"] = Field("interleaved", description="order of a chat's fields, below")
 
 
 class WrittenLimits(Written):

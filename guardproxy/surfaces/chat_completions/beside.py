@@ -71,6 +71,20 @@ def append_rest(choice: OpenChoice, value: dict[str, Any], present: Mapping[Path
     return characters
 
 
+def ended_of(
+    choice: OpenChoice, value: dict[str, Any], present: Mapping[Path, Path]
+) -> Iterator[tuple[Path, str, bool]]:
+    """What was held of the fields that end at the event at hand, by key; and whether it was put into that event, which
+    has text of the field.
+    """
+    for key in choice.take_ended() if choice.grown else ():
+        text = choice.channels[key].pause()
+        if text and key in present:
+            replace(value, {present[key]: get(value, present[key]) + text})
+        if text:
+            yield key, text, key in present
+
+
 def rest_of(choice: OpenChoice, present: Container[Path]) -> Iterator[tuple[Path, str]]:
     """The texts of a choice end but those that stand in the event at hand: what was held of each, by its key."""
     for key, channel in choice.channels.items():

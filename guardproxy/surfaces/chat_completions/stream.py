@@ -22,7 +22,7 @@ from guardproxy.core.exchange import OpaqueKind
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock
 from guardproxy.errors import RequestError, UpstreamUnavailable
-from guardproxy.surfaces.chat_completions.beside import Beside, append_rest, rest_of
+from guardproxy.surfaces.chat_completions.beside import Beside, append_rest, ended_of, rest_of
 from guardproxy.surfaces.chat_completions.bounds import Bounds
 from guardproxy.surfaces.chat_completions.cleaning import Cleaner
 from guardproxy.surfaces.chat_completions.conversation import calls_of
@@ -44,7 +44,6 @@ from guardproxy.surfaces.chat_completions.response import strip_choice_copies, s
 from guardproxy.surfaces.hidden_usage import hide_usage
 from guardproxy.surfaces.openai_errors import error_event
 from guardproxy.surfaces.texts import signatures
-from guardproxy.wire.document import get, replace
 from guardproxy.wire.path import Path
 from guardproxy.wire.sse import DONE, SseEvent
 
@@ -217,8 +216,9 @@ class ChatStream:
                 self._cleaner.below(value, member)
             elif isinstance(below, (str, dict, list)):
                 present.update(self._places.edit(choice, (), value, member))
-        if choice.grown:
-            frames += self._end_fields(index, choice, value, present)
+        for key, text, placed in ended_of(choice, value, present):
+            self.characters += len(text)
+            frames += () if placed else (own_event(self._last, index, nest(key, text, choice.forms)),)
         if value.get("finish_reason") and not choice.finished:  # some servers write "" until the end
             self._finish_choice(index, choice, value, present, frames)
         elif fails and not choice.finished:
@@ -242,18 +242,6 @@ class ChatStream:
             choice.finished = True
             if choice.calls.cut and says_ended(value["finish_reason"]):
                 value["finish_reason"] = CUT
-
-    def _end_fields(
-        self, index: int, choice: OpenChoice, value: dict[str, Any], present: dict[Path, Path]
-    ) -> Iterator[bytes]:
-        """What was held of the fields that this event ends goes out before it, or in it if it has text of them."""
-        for key in choice.take_ended():
-            text = choice.channels[key].pause()
-            self.characters += len(text)
-            if text and key in present:
-                replace(value, {present[key]: get(value, present[key]) + text})
-            elif text:
-                yield own_event(self._last, index, nest(key, text, choice.forms))
 
     def _end_texts(
         self, index: int, choice: OpenChoice, value: dict[str, Any], present: dict[Path, Path], frames: list[bytes]
