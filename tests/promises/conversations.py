@@ -205,7 +205,7 @@ def _told_in_block(block: dict[str, Any], place: str) -> Iterator[Told]:
     if kind == "text":
         yield Told(place, block["text"])
         return
-    if place == "operator" or kind == "tool_use":
+    if kind == "tool_use":
         yield from (Told(place if place == "operator" else "model", text) for text in _strings(block))
         return
     content = block.get("content")
