@@ -149,11 +149,19 @@ class SurfaceRules(NamedTuple):
 _OPEN = SurfaceRules()
 
 
+class Excess(StrEnum):
+    """A request that asks for longer or more answers than it may is refused, or gets what it may."""
+
+    REFUSE = "refuse"
+    CAP = "cap"
+
+
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
     """What one request may be. None: no limit. Characters are code points over all texts of the request.
 
-    `inputs` are prompts or texts that are answered one by one, `choices` the answers to each.
+    `inputs` are prompts or texts that are answered one by one, `choices` the answers to each. `output_tokens`, of each
+    answer, is written into requests that name no cap of their own; `excess` is about those that name a higher one.
 
     `matching_work`: the steps that a character of a request, or of an answer, may cost (`guardproxy.core.allowance`).
     """
@@ -169,6 +177,7 @@ class RequestLimits:
     images: int | None = None
     files: int | None = None
     models: tuple[str, ...] = ()
+    excess: Excess = Excess.REFUSE
 
     def allows_model(self, name: str) -> bool:
         """Whether a request may ask for this model; `*` in `models` is any text, and none there is any model."""

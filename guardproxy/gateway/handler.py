@@ -39,7 +39,7 @@ from guardproxy.gateway.body import read_body
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
 from guardproxy.gateway.inspecting import inspected
-from guardproxy.gateway.limits import check_content, check_limits, check_size
+from guardproxy.gateway.limits import check_content, check_limits, check_size, write_caps
 from guardproxy.gateway.policies import choose, facts_of
 from guardproxy.gateway.refusals import guarding, refusal
 from guardproxy.gateway.relay import relay
@@ -161,6 +161,8 @@ async def _understand(running: Running, surface: Surface, document: Any) -> tupl
     else:
         check_limits(policy.limits, reading, surface.members)
         check_content(policy.limits, reading, surface.members)
+        if surface.open_stream is not None:
+            reading = write_caps(policy.limits, document, reading, surface.members)
         _separate(running, policy, running.principal, reading, stored)
     labels = labels_of(running.request.headers, reading)
     if policy.keeps_apart:

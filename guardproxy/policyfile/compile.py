@@ -22,6 +22,7 @@ from guardproxy.core.exchange import OpaqueKind, Provenance
 from guardproxy.core.policy import (
     Context,
     Detector,
+    Excess,
     OnBlock,
     OperatorMessages,
     ParameterRules,
@@ -116,7 +117,7 @@ def compile_form(document: PolicyDocument, sets: Sets, holding: frozenset[Condit
             compile_separation(document),
         ),
         opaque={kind: Action[getattr(written.opaque, kind.value).upper()] for kind in OpaqueKind},
-        limits=RequestLimits(**written.limits.model_dump()),
+        limits=RequestLimits(**{**written.limits.model_dump(), "excess": Excess(written.limits.excess)}),
         quotas=quotas,
         on_block=OnBlock(written.answers.on_block),
         parameters=ParameterRules(

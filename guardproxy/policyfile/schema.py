@@ -123,7 +123,14 @@ class WrittenLimits(Written):
     tools: Count | None = Field(None, description="tool definitions")
     inputs: Count | None = Field(None, description="inputs of one request to embeddings, completions or moderations")
     choices: Count | None = Field(None, description="answers asked for, the request's `n`")
-    output_tokens: Count | None = Field(None, description="output tokens asked for")
+    output_tokens: Count | None = Field(
+        None, description="output tokens of each answer, written into requests that name no cap of their own"
+    )
+    excess: Literal["refuse", "cap"] = Field(
+        "refuse",
+        description="what becomes of a request that asks for more `output_tokens` or `choices`. `cap`: what the policy "
+        "allows is written in place of its own number",
+    )
     matching_work: Count | None = Field(
         MATCHING_WORK_PER_CHARACTER,
         description="steps of work that a character of a request, or of an answer, may cost to inspect, below; `null` "
