@@ -46,7 +46,7 @@ class WrittenArgument(Strict):
 
     of: Annotated[tuple[Word, ...], Field(min_length=1)] | None = None
     kinds: (
-        Annotated[tuple[Literal["email", "url", "account", "phone", "path", "amount"], ...], Field(min_length=1)] | None
+        Annotated[tuple[Literal["email", "url", "account", "phone", "path", "amount", "package", "code"], ...], Field(min_length=1)] | None
     ) = None
     origin: tuple[Literal["trusted", "tainted", "assembled", "model"], ...] | None = None
     one_of: Patterns | None = None
@@ -66,6 +66,8 @@ class WrittenFlowRule(Strict):
 
     id: RuleName
     calls: Annotated[Patterns, Field(min_length=1)]
+    # `except` is a word of Python's.
+    except_: Annotated[Patterns, Field(min_length=1)] | None = Field(default=None, alias="except")
     keys: Annotated[Patterns, Field(min_length=1)] | None = None
     after: Annotated[Patterns, Field(min_length=1)] | None = None
     after_all: Annotated[Patterns, Field(min_length=1)] | None = None
@@ -73,6 +75,7 @@ class WrittenFlowRule(Strict):
     schema_: dict[str, JsonValue] | None = Field(default=None, alias="schema")
     arguments: Annotated[tuple[WrittenArgument, ...], Field(min_length=1)] | None = None
     asked: Annotated[tuple[Word, ...], Field(min_length=1)] | None = None
+    unless_asked: Annotated[tuple[Word, ...], Field(min_length=1)] | None = None
     limit: WrittenLimit | None = None
     severity: Literal["low", "medium", "high", "critical"] = "high"
     action: Outcome = "block"
