@@ -14,8 +14,8 @@ from typing import Final
 from guardproxy.core.tools.entities import Entity, Kind, normalised, squeezed
 
 _MANAGERS: Final = (
-    r"(?:pip[\d.]{0,5}|pipx|uv(?: pip| tool)?|poetry|pdm|conda|mamba|npm|pnpm|yarn(?: global)?|bun|deno|cargo|gem|go|brew|"
-    r"apt|apt-get|dnf|yum|apk|pacman|snap|composer|dotnet|docker|podman)"
+    r"(?:pip[\d.]{0,5}|pipx|uv(?: pip| tool)?|poetry|pdm|conda|mamba|npm|pnpm|yarn(?: global)?|bun|deno|cargo|gem|go|"
+    r"brew|apt|apt-get|dnf|yum|apk|pacman|snap|composer|dotnet|docker|podman)"
 )
 _INSTALLS: Final = re.compile(
     rf"(?<![\w-])(?:{_MANAGERS}\s{{1,4}}(?:-[\w=-]{{1,40}}\s{{1,4}}){{0,4}}(?:install|i|add|get|pull|-S)|npx|pnpx|bunx|uvx)"
@@ -35,7 +35,8 @@ DICTATED: Final = frozenset({Kind.PACKAGE, Kind.CODE})
 _NUMBER: Final = r"(?<![\w.,])(?P<code>\d(?:[ -]?\d){3,7})(?![\w]|[.,]\d)"
 _CALLED: Final = (
     r"(?:(?<!zip )(?<!postal )(?<!area )(?<!country )(?<!order )(?<!article )(?<!product )(?<!error )(?<!exit )"
-    r"(?<!status )(?<!bar )\bcodes?|\bpins?|\botp|passcode|passwort|kennwort|password|\btan|código|codice|\bкод|验证码|認証コード|인증번호)"
+    r"(?<!status )(?<!bar )\bcodes?|\bpins?|\botp|passcode|passwort|kennwort|password|\btan|"
+    r"código|codice|\bкод|验证码|認証コード|인증번호)"
 )
 _CODES: Final = (
     re.compile(rf"{_CALLED}\b[^\n\d]{{0,40}}{_NUMBER}", re.IGNORECASE),

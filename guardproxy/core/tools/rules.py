@@ -65,8 +65,9 @@ class CallLimit:
 
 @dataclass(frozen=True, slots=True)
 class FlowRule:
-    """One rule about calls but those `excepted`. `after`: output of any of these is in the context; `after_all`: of each
-    of these sets.
+    """One rule about calls but those `excepted`.
+
+    `after`: output of any of these is in the context; `after_all`: of each of these sets.
 
     `asked`: words of which the user must have used one, as beginnings of words, `VERB` for what the tool does by its
     name. `unless_asked`: whoever used one of these is not held against the rule.

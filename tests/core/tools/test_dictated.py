@@ -50,4 +50,3 @@ def test_a_number_is_a_code_where_it_is_called_one(text: str, expected: set[str]
 @given(st.text(alphabet="pip install-@/.1\n code", max_size=200))
 def test_a_code_is_always_a_number_of_the_text(text: str) -> None:
     assert set(codes(text)) <= set(numbers(text))
-
