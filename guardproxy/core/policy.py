@@ -238,8 +238,8 @@ class Policy:
 
     @property
     def keeps_apart(self) -> bool:
-        """Whether requests are set apart as `context` says; a policy in shadow changes nothing."""
-        return self.context.separation is not None and not self.shadow
+        """Whether requests are set apart as `context` says; for a policy in shadow it is only told what would be."""
+        return self.context.separation is not None
 
     def surface(self, name: str) -> SurfaceRules:
         """What the policy says about a surface that we inspect, by name or about all it does not name."""

@@ -47,7 +47,7 @@ from guardproxy.gateway.reservation import Reservation
 from guardproxy.gateway.routes import PREFIX, Passage, Route, find_route
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.separating import check_speakers, labels_of, set_apart
-from guardproxy.gateway.shadowing import what_would_be_refused
+from guardproxy.gateway.shadowing import refused_parameters, what_would_be_refused, would_cap
 from guardproxy.gateway.tools import judge_request, tool_guard
 from guardproxy.gateway.uninspected import pass_uninspected
 from guardproxy.gateway.usage import USAGE, tell_usage
@@ -148,8 +148,7 @@ async def _understand(running: Running, surface: Surface, document: Any) -> tupl
     """What the request says, and which of its texts its caller labelled. Raises what this caller may not send."""
     gateway, draft, policy = running.gateway, running.draft, running.policy
     started = time.perf_counter_ns()
-    if not policy.shadow:
-        _judge_parameters(policy, surface, document)
+    _judge_parameters(draft, policy, surface, document)
     assert surface.read_request is not None  # noqa: S101 - what is read from its path has no document
     reading = surface.read_request(document, operator=speaks_as_operator(policy.context, running.principal))
     draft.stream = reading.stream
@@ -209,6 +208,8 @@ async def _inspect(running: Running, watching: Policy, reading: RequestReading, 
     if features:
         segments = (*segments, Segment(features, Provenance.USER, (BETAS,)))
     verdict = await inspected(watching, segments, skipped, running.gateway.memo)
+    if watching.shadow and (capped := would_cap(watching.limits, reading)):
+        verdict = verdict._replace(features={**verdict.features, "would_cap": capped})
     if features and (BETAS,) in verdict.edits:  # a header cannot be edited
         return verdict._replace(action=Action.BLOCK, edits={})
     return verdict
@@ -246,13 +247,16 @@ def _watching(policy: Policy, surface: Surface) -> Policy:
     return policy if blocks else policy.recording
 
 
-def _judge_parameters(policy: Policy, surface: Surface, document: object) -> None:
+def _judge_parameters(draft: Draft, policy: Policy, surface: Surface, document: object) -> None:
     """Take out of the request what the policy strips. Raises `InvalidRequest` for what may not go on."""
     verdict = judge_parameters(document, surface.name, policy.parameters)
     error = verdict.error()
-    if error is not None:
+    if policy.shadow:
+        draft.pass_over(refused_parameters(error))
+    elif error is not None:
         raise error
-    strip_parameters(document, verdict)
+    else:
+        strip_parameters(document, verdict)
 
 
 async def _not_own(gateway: Gateway, policy: Policy, principal: Principal, state: Sequence[Reference]) -> list[Finding]:
