@@ -119,7 +119,7 @@ class Draft:
         self.error_code = error.code
         self._ended_by = _event_of(error)
         if self._cause is None and error.__cause__ is not None:
-            self._cause = _place(error.__cause__)
+            self._cause = place_of(error.__cause__)
 
     def failed_upstream(self, status: int) -> None:
         """The upstream answered with an error of its own, which was passed on."""
@@ -220,7 +220,7 @@ def _event_of(error: RequestError) -> Event:
             return Event.EXCHANGE_REFUSED
 
 
-def _place(cause: BaseException) -> str:
+def place_of(cause: BaseException) -> str:
     """`TypeError at stream.py:88`: where it came from. Its message is left out, since it may quote an exchange."""
     frames = traceback.extract_tb(cause.__traceback__)
     where = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""

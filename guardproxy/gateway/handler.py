@@ -46,7 +46,7 @@ from guardproxy.gateway.relay import relay
 from guardproxy.gateway.reservation import Reservation
 from guardproxy.gateway.routes import PREFIX, Passage, Route, find_route
 from guardproxy.gateway.running import Running
-from guardproxy.gateway.separating import check_speakers, labels_of, set_apart
+from guardproxy.gateway.separating import check_speakers, labels_of, labels_sent, set_apart
 from guardproxy.gateway.shadowing import refused_parameters, what_would_be_refused, would_cap
 from guardproxy.gateway.tools import judge_request, tool_guard
 from guardproxy.gateway.uninspected import pass_uninspected
@@ -140,7 +140,8 @@ async def _read_document(running: Running, surface: Surface, choice: Choice) -> 
         _watching(running.policy, surface)
         check_size(running.policy.limits, len(raw))
     if gateway.candidate is not None:
-        draft.watched = gateway.candidate.watch(running.policy, gateway.policies.current, surface, raw)
+        labels = labels_sent(running.request.headers)
+        draft.watched = gateway.candidate.watch(running.policy, gateway.policies.current, surface, raw, labels)
     return document
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from multidict import MultiMapping
@@ -39,8 +39,19 @@ def labels_of(headers: MultiMapping[str], reading: RequestReading) -> Labels:
     """The places of a request that its caller labelled as documents. Raises `InvalidRequest`."""
     if DOCUMENTS not in headers and not reading.documents:
         return NO_LABELS
-    # A header that is sent twice is one list.
-    places = (place for header in headers.getall(DOCUMENTS, ()) for place in labels_in(header))
+    return labels_in_all(labels_sent(headers), reading)
+
+
+def labels_sent(headers: MultiMapping[str]) -> tuple[str, ...]:
+    """The values of the header that labels documents."""
+    return tuple(headers.getall(DOCUMENTS, ()))
+
+
+def labels_in_all(headers: Iterable[str], reading: RequestReading) -> Labels:
+    """The same of the header's values: one that is sent twice is one list."""
+    places = [place for header in headers for place in labels_in(header)]
+    if not places and not reading.documents:
+        return NO_LABELS
     labels = Labels((*reading.documents, *places))
     check_labels(reading, labels)
     return labels
