@@ -35,7 +35,7 @@ from guardproxy.wire.strict_json import parse_strict
 NOTHING: Final = "nothing"
 MOST_CHANGES: Final = 20
 # Characters of a request that can be set apart without holding up everybody else.
-_LONG: Final = 200_000
+_LONG: Final = 50_000
 
 Steps = Generator[None, None, Verdict]
 

@@ -191,7 +191,9 @@ class _Separator:
 
     def _turn_of(self, path: Path) -> Path:
         """The path of the turn a text belongs to; empty if it belongs to none."""
-        return next((path[:length] for length in (2, 1) if path[:length] in self._roles), ())
+        if (two := path[:2]) in self._roles:
+            return two
+        return one if (one := path[:1]) in self._roles else ()
 
     def _beginning(self) -> Iterator[str]:
         """The texts of the turns up to the first that is not the operator's, which later turns do not change."""
