@@ -5,8 +5,8 @@
 The request is a turn of an agent: a question, two calls, two results of tools, definitions of six tools. It goes the
 way of a request inside the proxy, from its bytes to the bytes for the upstream, under the policy `empty` and under one
 with everything: texts of tools and documents are fenced and marked, control tokens broken, hidden characters removed,
-the rules of `agent-tools`, the packs of the default policy. Told is processor time: for each way alone what it adds, and
-for all together the ratio to the same request under `empty`. In three kinds of text: what is not ASCII costs more.
+the rules of `agent-tools`, the packs of the default policy. Told is processor time: for each way alone what it adds,
+and for all together the ratio to the same request under `empty`. In three kinds of text: what is not ASCII costs more.
 
 The goal is one millisecond. Nothing is remembered between two requests; in a conversation the proxy looks only at what
 is new (`core.memo`).
