@@ -82,7 +82,9 @@ def compare_in_steps(sample: Sample, choice: Choice) -> Generator[None, None, tu
     happened = sample.request or _refused(sample, sample.policy, document)
     if happened is None:
         raise NotComparable
-    tools = tool_guard(candidate, sample.surface, document, sample.principal)
+    reading = _read(sample, candidate, document)
+    labels = labels_in_all(sample.labels, reading)
+    tools = tool_guard(candidate, sample.surface, document, sample.principal, reading, labels)
     request = yield from _request(sample, candidate, document, tools)
     response: Verdict | None = None
     if sample.answer is not None and request.action is not Action.BLOCK:

@@ -184,7 +184,7 @@ async def _guard(
     started = time.perf_counter_ns()
     with guarding():
         verdict = draft.request = await _inspect(running, _watching(policy, surface), reading, labels)
-        tools = tool_guard(policy, surface, document, running.principal)
+        tools = tool_guard(policy, surface, document, running.principal, reading, labels)
         if tools is not None:
             verdict = draft.request = judge_request(gateway, draft, verdict, tools)
     draft.lap("guard_request", started)

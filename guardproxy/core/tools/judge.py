@@ -13,7 +13,16 @@ from typing import Final, NamedTuple
 
 from guardproxy.core.exchange import Provenance
 from guardproxy.core.tools.arguments import ArgumentCheck
-from guardproxy.core.tools.conversation import UNREADABLE, Conversation, Definition, Spoken, ToolCall, ToolResult
+from guardproxy.core.tools.conversation import (
+    DOCUMENT,
+    UNREADABLE,
+    Conversation,
+    Definition,
+    Found,
+    Spoken,
+    ToolCall,
+    ToolResult,
+)
 from guardproxy.core.tools.entities import normalised
 from guardproxy.core.tools.json_schema import fits
 from guardproxy.core.tools.names import Names, folded
@@ -64,6 +73,8 @@ class ToolGuard:
         self._seen: list[tuple[str, ...]] = [
             step.names or _UNKNOWN_TOOL for step in conversation.steps if isinstance(step, ToolResult)
         ]
+        if any(isinstance(step, Found) for step in conversation.steps):
+            self._seen.append(DOCUMENT)
         self._untold = conversation.unseen or _UNKNOWN_TOOL in self._seen
         self._answer: list[ToolCall] = []
         self._check: ArgumentCheck | None = None
@@ -203,6 +214,8 @@ class ToolGuard:
                 case ToolResult(names, texts):
                     believed = bool(names) and self._rules.trusted_results.match_any(names)
                     (trusted if believed else tainted).extend(texts)
+                case Found(texts):
+                    (trusted if self._rules.trusted_results.match_any(DOCUMENT) else tainted).extend(texts)
                 case ToolCall():
                     pass
         tainted += self._unpinned_descriptions()
