@@ -14,7 +14,7 @@ COPY policies policies
 COPY guardproxy guardproxy
 # Without the installer: nothing in the image can install anything.
 RUN python -m venv --without-pip /opt/guardproxy \
-    && python -m pip --python /opt/guardproxy/bin/python install '.[fast,pii,redis]'
+    && python -m pip --python /opt/guardproxy/bin/python install '.[fast,oidc,pii,redis]'
 
 FROM ${PYTHON_IMAGE}
 ARG VERSION=0.1.0
@@ -27,7 +27,7 @@ LABEL org.opencontainers.image.title="guardproxy" \
 ENV PATH=/opt/guardproxy/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
-# The one place it writes to: the file of incidents. Everything else may be mounted read-only.
+# The one place it writes to: the file of incidents, and the record of the admin API. Everything else may be mounted read-only.
 RUN install -d -o 65532 -g 65532 -m 0700 /var/lib/guardproxy
 COPY --from=build /opt/guardproxy /opt/guardproxy
 USER 65532:65532

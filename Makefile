@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench corpus flow reference promises mutants fuzz conformance clean help
+.PHONY: demo test lint bench corpus flow reference promises mutants fuzz golden conformance clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -51,7 +51,10 @@ mutants: $(READY) ## mistakes put into the engine that the tests must notice
 fuzz: $(READY) ## 20,000 malformed requests to a running proxy: no failure, no leak, nothing forwarded unlooked at
 	$(BIN)/python -m tests.fuzz --requests 20000
 
-conformance: $(READY) ## the clients of Node, LangChain and the AI SDK against a running proxy (brings them with pip and npm)
+golden: $(READY) ## write anew what comes of each transcript in tests/golden/transcripts; the diff is for you to judge
+	@$(BIN)/python -m tests.transcripts
+
+conformance: $(READY) ## the clients of OpenAI and Anthropic, LangChain and the AI SDK against a running proxy (brings them with pip and npm)
 	@$(BIN)/python -m tests.conformance
 
 clean: ## remove the virtual environment and caches

@@ -99,6 +99,37 @@ class InvalidKey(RequestError):
     code = "invalid_api_key"
 
 
+class TooManyInvalidKeys(RequestError):
+    """An address presents one invalid key after the other: it is told to wait, in the same words each time."""
+
+    status = 429
+    type = "requests"
+    code = "too_many_invalid_keys"
+
+
+class KeyStoreLost(RequestError):
+    """The store of the keys is out of reach, and a key must not be guessed. An outage, never an invalid key."""
+
+    status = 503
+    type = "server_error"
+    code = "key_store_unavailable"
+
+
+class IdentityUnavailable(RequestError):
+    """It cannot be told who calls, since whoever knows cannot be asked. An outage: never a wrong key."""
+
+    status = 503
+    type = "server_error"
+    code = "identity_provider_unavailable"
+
+
+class ProviderKeyRefused(RequestError):
+    """The upstream refused the key that the caller brought for it. Its own words are left out: they quote keys."""
+
+    status = 401
+    code = "invalid_provider_key"
+
+
 class NotAllowed(RequestError):
     """The key is good, but may not do this."""
 
@@ -125,7 +156,10 @@ class PolicyBlocked(RequestError):
 
 
 class QuotaExceeded(RequestError):
-    """A limit is used up; `type` names the metric, as OpenAI does, or is `insufficient_quota` for a budget."""
+    """A limit is used up; `type` names the metric, as OpenAI does, or is `insufficient_quota` for a budget.
+
+    `quota` is the id of the quota, for those who count refusals.
+    """
 
     status = 429
     code = "rate_limit_exceeded"
@@ -138,9 +172,11 @@ class QuotaExceeded(RequestError):
         retry: Retry,
         code: str | None = None,
         detail: dict[str, str] | None = None,
+        quota: str | None = None,
     ) -> None:
         super().__init__(message, code=code, retry=retry, detail=detail)
         self.type = metric
+        self.quota = quota
 
 
 class QuotaStoreUnavailable(RequestError):

@@ -8,42 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
 
+from guardproxy.admin_settings import Admin, Port
 from guardproxy.errors import ConfigurationError
+from guardproxy.identity.key_settings import KeySettings
+from guardproxy.identity.stored import Cidr
+from guardproxy.oidc.discovery import is_loopback as is_loopback
+from guardproxy.oidc.schema import AuthSettings
 from guardproxy.policyfile.catalogue import Wanted
 from guardproxy.policyfile.schema import Count, Text, Written, read_as
 from guardproxy.policyfile.yaml_nodes import parse_yaml
 
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
 
-Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, strict=False)]
 
 
 class Listen(Written):
-    """The data plane. Port 0 takes a free one."""
+    """The data plane. Port 0 takes a free one. Of `trusted_proxies` the header `X-Forwarded-For` is believed."""
 
     host: Text = "127.0.0.1"
     port: Port = 8080
-
-
-class Admin(Written):
-    """Health checks, on a listener of their own."""
-
-    host: Text = "127.0.0.1"
-    port: Port = 8081
+    trusted_proxies: tuple[Cidr, ...] = ()
 
 
 class UpstreamSettings(Written):
     """The one model endpoint, with its `/v1`. The key comes from a file or from an environment variable.
 
-    `auth` is how it is presented; `auto`: as each API's own servers take it.
+    `auth` is how it is presented; `auto`: as each API's own servers take it. `credentials`: the key is held here, or
+    (`passthrough`) each caller brings its own.
     """
 
     base_url: Text = DEFAULT_BASE_URL
@@ -51,15 +49,10 @@ class UpstreamSettings(Written):
     api_key_file: Text | None = None
     connect_timeout: Seconds = 5.0
     auth: Literal["auto", "bearer", "x-api-key", "both"] = "auto"
+    credentials: Literal["held", "passthrough"] = "held"
     read_timeout: Seconds = 120.0
     max_connections: Annotated[int, Field(gt=0)] = 1000
     max_response_bytes: Annotated[int, Field(gt=0)] = 16 * 1024 * 1024
-
-
-class KeySettings(Written):
-    """Callers' keys: a file made by `guardproxy keys create`. Without one, a single key of this run is used."""
-
-    file: Text | None = None
 
 
 class RedisSettings(Written):
@@ -136,6 +129,7 @@ class Settings(Written):
     policy: Text | None = None
     policies: PolicySettings = PolicySettings()
     keys: KeySettings = KeySettings()
+    auth: AuthSettings = AuthSettings()
     quota: QuotaSettings = QuotaSettings()
     log: LogSettings = LogSettings()
     head_timeout: Seconds = 15.0
@@ -174,15 +168,6 @@ def wanted_policies(settings: Settings) -> Wanted:
     return Wanted(tuple(map(Path, paths)), several.default, several.keys, several.teams)
 
 
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _read(file: Path) -> Settings:
     try:
         raw = file.read_bytes()
@@ -207,6 +192,7 @@ def _beside(folder: Path, settings: Settings) -> Settings:
         log = log.model_copy(update={"incidents": anchored(log.incidents)})
     return settings.model_copy(
         update={
+            "admin": settings.admin.beside(folder),
             "policy": anchored(settings.policy),
             "policies": policies.model_copy(
                 update={
@@ -216,7 +202,10 @@ def _beside(folder: Path, settings: Settings) -> Settings:
                     "candidate_log": str(folder / policies.candidate_log),
                 }
             ),
-            "keys": settings.keys.model_copy(update={"file": anchored(settings.keys.file)}),
+            "keys": settings.keys.model_copy(
+                update={"file": anchored(settings.keys.file), "pepper_file": anchored(settings.keys.pepper_file)}
+            ),
+            "auth": settings.auth.anchored(anchored),
             "log": log,
             "quota": settings.quota.model_copy(
                 update={
@@ -240,13 +229,14 @@ def _with_environment(settings: Settings, environ: Mapping[str, str]) -> Setting
     if base_url and "base_url" not in settings.upstream.model_fields_set:
         changes["upstream"] = settings.upstream.model_copy(update={"base_url": base_url})
     if (keys := environ.get("GUARDPROXY_KEYS", "").strip()) and settings.keys.file is None:
-        changes["keys"] = KeySettings(file=keys)
+        changes["keys"] = settings.keys.model_copy(update={"file": keys})
     if (policy := environ.get("GUARDPROXY_POLICY", "").strip()) and settings.policy is None:
         changes["policy"] = policy
     if (
         incidents := environ.get("GUARDPROXY_INCIDENTS", "").strip()
     ) and "incidents" not in settings.log.model_fields_set:
         changes["log"] = settings.log.model_copy(update={"incidents": incidents})
+    changes["admin"] = settings.admin.with_environment(environ)
     changes["quota"] = _quota_with_environment(settings.quota, environ)
     return settings.model_copy(update=changes)
 

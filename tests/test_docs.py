@@ -10,7 +10,11 @@ import pytest
 from pydantic import BaseModel
 from typer.main import get_command
 
+from guardproxy.admin.route import PREFIX, Route
+from guardproxy.admin.routes import ROUTES
 from guardproxy.audit.events import Event
+from guardproxy.audit.metrics import FAMILIES
+from guardproxy.audit.registry import Family
 from guardproxy.cli.main import app
 from guardproxy.core.exchange import OpaqueKind, Provenance
 from guardproxy.core.policy import OperatorMessages
@@ -22,6 +26,7 @@ from guardproxy.core.tools.rules import Span
 from guardproxy.core.verdict import Action, Severity
 from guardproxy.detectors import DETECTORS
 from guardproxy.detectors.checks.official import OFFICIAL
+from guardproxy.gateway.gauges import GAUGES
 from guardproxy.policyfile.examples import ALPHABETS
 from guardproxy.policyfile.quota_schema import WrittenOnly, WrittenQuota
 from guardproxy.policyfile.schema import WrittenPolicy, WrittenRule
@@ -74,6 +79,18 @@ def test_the_readme_names_each_setting(setting: str) -> None:
 @pytest.mark.parametrize("event", list(Event))
 def test_the_readme_names_each_log_event(event: Event) -> None:
     assert f"`{event.value}`" in README
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, *(gauge.family for gauge in GAUGES)], ids=lambda family: family.name)
+def test_the_readme_names_each_metric_and_its_labels(family: Family) -> None:
+    (row,) = (line for line in README.splitlines() if line.startswith("|") and f"`{family.name}`" in line)
+    assert set(family.labels) <= set(re.findall(r"[a-z]+", row.split("|")[2]))
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.action)
+def test_the_readme_names_each_route_of_the_admin_api_and_what_it_may_be_asked(route: Route) -> None:
+    (row,) = (line for line in README.splitlines() if f"`{route.method} {route.path.removeprefix(PREFIX)}`" in line)
+    assert set(route.query) <= set(re.findall(r"[a-z]+", row))
 
 
 def test_the_readme_names_each_environment_variable() -> None:

@@ -46,7 +46,8 @@ def test_only_an_upstream_out_of_reach_is_worth_another_try(kind: type[RequestEr
 def test_a_callers_mistake_is_never_a_server_error() -> None:
     assert {kind.__name__ for kind in KINDS if kind.status < 500} == {
         "RequestError", "InvalidJson", "InvalidRequest", "RequestTooLarge", "InvalidKey", "NotAllowed",
-        "RouteNotFound", "MethodNotAllowed", "PolicyBlocked", "QuotaExceeded",
+        "RouteNotFound", "MethodNotAllowed", "TooManyInvalidKeys", "PolicyBlocked", "QuotaExceeded",
+        "ProviderKeyRefused",
     }  # fmt: skip
 
 

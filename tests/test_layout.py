@@ -12,12 +12,13 @@ LONGEST = 300
 
 # A source file tested elsewhere, and where.
 ELSEWHERE = {"__main__.py": "test_main.py"}
-# Test files of a package about more than one source file: packs of YAML, the dictionary of surfaces, all of them.
+# Test files of a package about more than one source file: packs of YAML, the dictionary of surfaces, all surfaces.
 ABOUT_MORE = {
     "policyfile/test_shipped_policies.py",
     "surfaces/test_dialects.py",
     "surfaces/test_planted.py",
     "surfaces/test_surfaces.py",
+    "surfaces/test_unknown_events.py",
 }
 # Test files at the top that are about the whole: this one, and the documentation.
 ABOUT_ALL = {"test_layout.py", "test_docs.py"}

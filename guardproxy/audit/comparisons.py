@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from guardproxy.audit.json_line import json_line
+from guardproxy.core.excerpt import without_parts
 
 MOST_BYTES: Final = 64 << 20
 """A file that has grown larger gets no more differences, only counts."""
@@ -31,6 +32,10 @@ class RuleChange(msgspec.Struct, frozen=True):
     after: str
     direction: str
     excerpt: str = ""
+
+    def without(self, secret: str) -> RuleChange:
+        """The same, with no part of a secret in its excerpt."""
+        return msgspec.structs.replace(self, excerpt=without_parts(self.excerpt, secret))
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True, tag="difference"):

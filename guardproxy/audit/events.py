@@ -48,6 +48,17 @@ class Event(StrEnum):
     )
     EXCHANGE_BLOCKED = "exchange_blocked", "warning", "The policy refused an exchange, or ended its answer."
     EXCHANGE_REFUSED = "exchange_refused", "warning", "The caller's mistake: bad input, a bad key, a size limit."
+    KEY_REFUSED = "key_refused", "warning", "A key that opens nothing was presented. Tells its id or a keyed digest."
+    KEYS_RELOADED = "keys_reloaded", "info", "The file of keys changed and was taken over."
+    KEYS_REJECTED = "keys_rejected", "error", "The changed file of keys has mistakes; the last good one stays in force."
+    KEY_STORE_UNAVAILABLE = (
+        "key_store_unavailable",
+        "error",
+        "An exchange was refused since its key could not be asked for. An outage: never an invalid key.",
+    )
+    KEY_USE_NOT_NOTED = "key_use_not_noted", "warning", "When keys were last used could not be left in their store."
+    KEY_STORE_LOST = "key_store_lost", "error", "The store of the keys does not answer: known keys go on for a while."
+    KEY_STORE_RESTORED = "key_store_restored", "warning", "The store of the keys answers again."
     QUOTA_REFUSED = "quota_refused", "warning", "A key has used up one of its limits."
     QUOTA_STORE_UNAVAILABLE = (
         "quota_store_unavailable",
@@ -67,4 +78,25 @@ class Event(StrEnum):
     )
     GUARD_FAILED = "guard_failed", "error", "A guard could not run. An outage: never a violation, never a pass."
     CLIENT_DISCONNECTED = "client_disconnected", "info", "The caller left before its answer was complete.", _WAITS
+    ISSUER_UNAVAILABLE = (
+        "issuer_unavailable",
+        "error",
+        "An exchange was refused since its token's keys could not be had. An outage: never a wrong token.",
+    )
+    ISSUER_KEYS_LOADED = "issuer_keys_loaded", "info", "An identity provider's keys were fetched: others, or again."
+    ISSUER_KEYS_FAILED = (
+        "issuer_keys_failed",
+        "error",
+        "An identity provider's keys could not be fetched; the last ones are good for a bounded time.",
+    )
+    ADMIN_BEGUN = "admin_begun", "info", "An admin is about to change something."
+    ADMIN_DONE = "admin_done", "info", "An admin looked at something or changed it."
+    ADMIN_DENIED = "admin_denied", "warning", "The admin API was asked by somebody who may not."
+    ADMIN_REFUSED = "admin_refused", "warning", "An admin asked for what cannot be done like that."
+    ADMIN_FAILED = "admin_failed", "error", "What an admin asked for could not be done. An outage."
+    ADMIN_LOG_FAILED = (
+        "admin_log_failed",
+        "error",
+        "The record of admin actions cannot be written: changes are refused.",
+    )
     SESSION_KEY_GENERATED = "session_key_generated", "warning", "No key was configured: one was made for this process."

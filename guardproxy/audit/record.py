@@ -11,7 +11,7 @@ something in is not shown.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -21,7 +21,7 @@ import msgspec
 
 from guardproxy.audit.events import Event
 from guardproxy.audit.json_line import Plain
-from guardproxy.core.excerpt import printable
+from guardproxy.core.excerpt import printable, without_parts
 from guardproxy.core.exchange import Coverage, Provenance
 from guardproxy.core.verdict import Finding, Severity
 from guardproxy.wire.path import format_path
@@ -53,9 +53,11 @@ class AuditFinding(msgspec.Struct, frozen=True):
     excerpt: str = ""
 
     @staticmethod
-    def of(finding: Finding) -> AuditFinding:
+    def of(finding: Finding, hidden: str | None = None) -> AuditFinding:
+        """`hidden` is a secret no part of which may show."""
+        excerpt = without_parts(finding.excerpt, hidden) if hidden else finding.excerpt
         severity, provenance = Severity(finding.severity).value, Provenance(finding.provenance).value
-        return AuditFinding(finding.rule, severity, provenance, format_path(finding.path), finding.excerpt)
+        return AuditFinding(finding.rule, severity, provenance, format_path(finding.path), excerpt)
 
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,13 +65,16 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `rules` counts every finding, (rule id, count); `findings` may be fewer. `shadow_rules` counts those of rules in
     shadow, and `would_action` is what would have happened had they been enforced. `coverage` and `direction` are those
-    of the decision. `features` counts what was noticed in the request beside the rules. `cause` is the type and place
+    of the decision. `features` counts what was noticed beside the rules. `cause` is the type and place
     of the exception behind a failure, never its text. `timings_us` knows `total`, `guard_request`,
     `upstream_first_byte` and `guard_response`. Fields stay None or empty where the exchange did not get that far.
     `uninspected`: the policy lets this surface pass without a look.
 
     `charged` is what the exchange is charged where a budget counts it: from these lines a lost account is made again.
     `would_refuse` are the ids of quotas in shadow mode that would have refused it.
+
+    Only counted, in no log: `tokens_read` and `tokens_written`, the parts of `tokens`; `admitted`, how its quotas
+    admitted it (`admitted` or `degraded`; None without quotas); `refused_by`, the id of the quota that refused it.
     """
 
     time_ms: int
@@ -103,6 +108,10 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     team: str | None = None
     charged: Mapping[str, int] = {}
     would_refuse: tuple[str, ...] = ()
+    tokens_read: int = 0
+    tokens_written: int = 0
+    admitted: str | None = None
+    refused_by: str | None = None
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,12 +150,13 @@ def count_rules(findings: Collection[Finding]) -> tuple[tuple[str, int], ...]:
 
 def to_log_fields(record: AuditRecord) -> dict[str, Plain]:
     """What a log line says about the exchange, `event` aside. Never text. What the exchange never had is left out."""
+    request_id, method, route = _names(record.request_id, record.method, record.route)
     fields: dict[str, Plain] = {
         "time_ms": record.time_ms,
-        "request_id": _name(record.request_id),
+        "request_id": request_id,
         "status": record.status,
-        "method": _name(record.method),
-        "route": _name(record.route),
+        "method": method,
+        "route": route,
         "stream": record.stream,
         "bytes_in": record.bytes_in,
         "bytes_out": record.bytes_out,
@@ -241,6 +251,13 @@ def _coverage(coverage: Coverage) -> dict[str, dict[str, int]]:
 
 def _plain(counts: Mapping[str, int]) -> dict[str, int]:
     return counts if isinstance(counts, dict) else dict(counts)
+
+
+def _names(*texts: str) -> Sequence[str]:
+    together = "".join(texts)
+    if len(together) <= NAME_LIMIT and together.isascii() and together.isprintable():  # most are
+        return texts
+    return [printable(text, NAME_LIMIT) for text in texts]
 
 
 def _name(text: str | None) -> str | None:

@@ -25,6 +25,7 @@ from guardproxy.audit.console_log import console_line
 from guardproxy.audit.events import Event
 from guardproxy.audit.incidents import RANDOM_BYTES, IncidentFile, new_incident_id
 from guardproxy.audit.json_line import Plain, json_line
+from guardproxy.audit.metrics import Metrics
 from guardproxy.audit.record import AuditRecord, Incident, iso_time, to_incident, to_log_fields
 
 LogFormat = Literal["auto", "json", "console"]
@@ -115,6 +116,12 @@ class EventLog(structlog.BoundLoggerBase):
         else:
             self._logger.later(line)
 
+    @property
+    def lost(self) -> int:
+        """Lines that could not be written."""
+        count: int = self._logger.lost
+        return count
+
     def flush(self) -> None:
         self._logger.flush()
 
@@ -159,7 +166,7 @@ def byte_writer(stream: TextIO) -> Write:
 class Recorder:
     """Tells what happened: every record becomes a log line, those of `kept` events also an incident. Never raises.
 
-    So does every record that was given an incident's id.
+    So does every record that was given an incident's id. And each is counted in `metrics`.
     """
 
     def __init__(
@@ -169,10 +176,15 @@ class Recorder:
         self._incidents = incidents
         self._kept = kept
         self._losses = Losses("the incident file")
+        self.metrics = Metrics()
 
     @property
     def lost_incidents(self) -> int:
         return self._losses.count
+
+    @property
+    def lost_lines(self) -> int:
+        return self._log.lost
 
     def record(self, record: AuditRecord) -> None:
         if self._incidents is not None and (record.event in self._kept or record.incident_id is not None):
@@ -180,6 +192,7 @@ class Recorder:
                 record = replace(record, incident_id=new_incident_id(record.time_ms, os.urandom(RANDOM_BYTES)))
             self._keep(self._incidents, to_incident(record))
         self._log.emit_fields(record.event, to_log_fields(record))
+        self.metrics.observe(record)
 
     def close(self) -> None:
         self._log.flush()

@@ -7,64 +7,88 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
+from guardproxy.admin.plane import AdminPlane
 from guardproxy.audit.comparisons import ComparisonFile
 from guardproxy.audit.events import Event
 from guardproxy.audit.incidents import IncidentFile
 from guardproxy.audit.sinks import EventLog, Recorder
 from guardproxy.cli.cases.reloaded import failing_cases
+from guardproxy.cli.compose_admin import make_admin_plane, open_authority
+from guardproxy.cli.compose_keys import OpenKeys, load_keyring, make_entrance, open_live_keys
 from guardproxy.cli.compose_quota import check_prices, make_ledger, make_planner, make_tokenizer
+from guardproxy.cli.compose_tokens import make_verifier, telling, with_tokens
 from guardproxy.core.memo import Memo
 from guardproxy.credentials import upstream_key
 from guardproxy.errors import ConfigurationError
 from guardproxy.gateway.app import Listeners
 from guardproxy.gateway.candidate import Candidate
 from guardproxy.gateway.gateway import Bounds, Gateway, epoch_ms
-from guardproxy.gateway.keyring import Keyring
-from guardproxy.gateway.keys import new_key
 from guardproxy.gateway.lifecycle import Lifecycle
 from guardproxy.gateway.policies import Policies
 from guardproxy.gateway.reloading import Reloader, tell_not_kept
 from guardproxy.gateway.upstream import HttpUpstream, UpstreamTimeouts
+from guardproxy.identity.keyring import Keyring
 from guardproxy.policyfile.catalogue import Wanted
 from guardproxy.policyfile.history import History
-from guardproxy.policyfile.schema import suggestion
 from guardproxy.policyfile.store import PolicyStore
-from guardproxy.settings import DEFAULT_BASE_URL, Settings, is_loopback, wanted_policies
+from guardproxy.settings import DEFAULT_BASE_URL, Settings, UpstreamSettings, is_loopback, wanted_policies
 from guardproxy.surfaces.conventions import KeyForm
+
+if TYPE_CHECKING:
+    from guardproxy.oidc.verifier import TokenVerifier
 
 
 @dataclass(frozen=True, slots=True)
 class RunningProxy:
-    """An open proxy. `new_key` is the key that was made for this run, if one was."""
+    """An open proxy."""
 
     gateway: Gateway
     listeners: Listeners
     reloaders: tuple[Reloader, ...]
     drain_timeout_s: float
-    new_key: str | None
+    keys: OpenKeys
+    verifier: TokenVerifier | None = None
+    admin: AdminPlane | None = None
+
+    @property
+    def new_key(self) -> str | None:
+        """The key that was made for this run, if one was."""
+        return self.keys.made
 
     async def close(self) -> bool:
         """Let running exchanges end, close everything; whether all of them ended in time."""
         for reloader in self.reloaders:
             await reloader.stop()
         drained = await self.listeners.close(self.drain_timeout_s)
+        if self.admin is not None:
+            await self.admin.close()
+            for reloader in self.reloaders:  # an admin may have asked for a reload meanwhile
+                await reloader.stop()
+        await self.keys.stop()
         if self.gateway.candidate is not None:
             await self.gateway.candidate.stop()
+        if self.verifier is not None:
+            await self.verifier.close()
         self.gateway.recorder.close()
         return drained
 
     def look_at_policies(self) -> None:
-        """Take over changed policies now: what SIGHUP asks for."""
+        """Take over changed policies and keys now: what SIGHUP asks for."""
+        if self.keys.watcher is not None:
+            self.keys.watcher.ask()
         for reloader in self.reloaders:
             reloader.ask()
 
 
 async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -> RunningProxy:
     """Build a proxy from settings and open its listeners. Raises `ConfigurationError`."""
-    secret, keyring, made = open_keys(settings, environ)
+    secret = _upstream_secret(settings, environ)
+    authority = open_authority(settings, environ)
+    opened = open_live_keys(settings, environ, log)
     store = policy_store(settings)
     loaded = store.load()
     policies = loaded.policies
@@ -73,12 +97,15 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         log.emit(Event.POLICY_LOADED, policy=policy.name, revision=policy.revision, rules=len(policy.rules))
     tell_not_kept(log, loaded)
     candidate = _candidate(settings)
-    if made:
+    if opened.made:
         log.emit(Event.SESSION_KEY_GENERATED)
     upstream = settings.upstream
+    passthrough = upstream.credentials == "passthrough"
+    verifier = make_verifier(settings, telling(log))
     gateway = Gateway(
-        policies=Policies(policies),
-        keyring=keyring,
+        policies=Policies(policies, epoch_ms(), pinned=loaded.pinned),
+        keyring=opened.keys if verifier is None else with_tokens(opened.keys, verifier),
+        entrance=make_entrance(settings, log),
         planner=make_planner(settings),
         tokenizer=make_tokenizer(settings),
         ledger=make_ledger(settings, log, environ),
@@ -88,6 +115,7 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
             UpstreamTimeouts(upstream.connect_timeout, upstream.read_timeout),
             max_connections=upstream.max_connections,
             key_form=None if upstream.auth == "auto" else KeyForm(upstream.auth),
+            passthrough=passthrough,
         ),
         recorder=Recorder(log, IncidentFile(Path(settings.log.incidents)) if settings.log.incidents else None),
         lifecycle=Lifecycle(),
@@ -95,25 +123,32 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
             settings.body_timeout, settings.exchange_timeout, upstream.max_response_bytes, settings.head_timeout
         ),
         memo=Memo(policies.revision, secrets.token_bytes(32)),
+        passthrough=passthrough,
         upstream_secret=secret,
-        separation_secret=keyring.derived("separation"),
+        separation_secret=opened.keys.keyring.derived("separation"),
         candidate=Candidate(candidate[1], ComparisonFile(Path(settings.policies.candidate_log)), epoch_ms)
         if candidate
         else None,
     )
-    listeners = Listeners(gateway, log)
+    present = Reloader(store, gateway.policies, log, settings.policies.poll)
+    admin = make_admin_plane(settings, log, environ, authority, gateway, opened, store, present) if authority else None
+    listeners = Listeners(gateway, log, admin.answer if admin else None, open_metrics=settings.admin.metrics == "open")
     try:
+        await opened.start()
         await listeners.open(settings.listen.host, settings.listen.port, settings.admin.host, settings.admin.port)
     except ConfigurationError:
+        await opened.stop()
         await listeners.close(0)
         raise
-    reloaders = [Reloader(store, gateway.policies, log, settings.policies.poll)]
+    reloaders = [present]
     if candidate is not None and gateway.candidate is not None:
         reloaders.append(Reloader(*candidate, log, settings.policies.poll, role="candidate"))
         gateway.candidate.start()
     for reloader in reloaders:
         reloader.start()
-    return RunningProxy(gateway, listeners, tuple(reloaders), settings.drain_timeout, made)
+    if verifier is not None:
+        verifier.start()
+    return RunningProxy(gateway, listeners, tuple(reloaders), settings.drain_timeout, opened, verifier, admin)
 
 
 def policy_store(settings: Settings) -> PolicyStore:
@@ -148,12 +183,13 @@ def tell_address(settings: Settings, running: RunningProxy) -> None:
 def open_keys(settings: Settings, environ: Mapping[str, str]) -> tuple[str | None, Keyring, str | None]:
     """The upstream's key, the keys of callers, and the one that was made for this run. Raises `ConfigurationError`."""
     secret = _upstream_secret(settings, environ)
-    keyring, made = _keyring(settings, environ)
-    _check_assigned_keys(settings, keyring)
-    return secret, keyring, made
+    return secret, *load_keyring(settings, environ)
 
 
 def _upstream_secret(settings: Settings, environ: Mapping[str, str]) -> str | None:
+    if settings.upstream.credentials == "passthrough":
+        _check_passthrough(settings)
+        return None
     secret = upstream_key(settings, environ)
     if secret is None and settings.upstream.base_url == DEFAULT_BASE_URL:
         raise ConfigurationError(
@@ -163,23 +199,12 @@ def _upstream_secret(settings: Settings, environ: Mapping[str, str]) -> str | No
     return secret
 
 
-def _check_assigned_keys(settings: Settings, keyring: Keyring) -> None:
-    """A key that is given a policy of its own has to exist: a mistyped name would leave the key with the default."""
-    for name in settings.policies.keys:
-        if name not in keyring.names:
-            hint = suggestion(name, keyring.names)
-            raise ConfigurationError(f"policies.keys.{name}: there is no key of this name{hint}")
-
-
-def _keyring(settings: Settings, environ: Mapping[str, str]) -> tuple[Keyring, str | None]:
-    """The keys of the file and of the environment; without either a new one, which is returned too."""
-    keyring = Keyring.load(Path(settings.keys.file), environ) if settings.keys.file else Keyring.empty()
-    session = environ.get("GUARDPROXY_KEY", "")
-    if session:
-        return keyring.with_session_key(session), None
-    if settings.keys.file:
-        if len(keyring) == 0:
-            raise ConfigurationError(f"{settings.keys.file} holds no key: make one with `guardproxy keys create NAME`")
-        return keyring, None
-    made = new_key(secrets.token_bytes).token
-    return keyring.with_session_key(made), made
+def _check_passthrough(settings: Settings) -> None:
+    """Settings of a key that nobody would use are a mistake, and so is saying how it is presented."""
+    usual = UpstreamSettings()
+    for name in ("api_key_file", "api_key_env", "auth"):
+        if getattr(settings.upstream, name) != getattr(usual, name):
+            raise ConfigurationError(
+                f"upstream.{name}: with credentials: passthrough each caller brings its own provider key, which "
+                "travels as it came"
+            )

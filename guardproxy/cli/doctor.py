@@ -42,7 +42,8 @@ def doctor(
         typer.Option(help="Settings file. Default: guardproxy.yaml if there is one.", envvar="GUARDPROXY_CONFIG"),
     ] = None,
 ) -> None:
-    """Check settings, policy, keys, and the store of the quotas: version, memory, clock, speed, permissions.
+    """Check settings, policy, keys, admins, identity providers, and the store of the quotas: version, memory, clock,
+    speed, permissions.
 
     Exit code 1 where something does not work.
     """
@@ -50,6 +51,7 @@ def doctor(
     import os
 
     from guardproxy.cli.compose_quota import check_prices, make_tokenizer
+    from guardproxy.cli.examine_issuers import examine_issuers
     from guardproxy.policyfile.catalogue import load_policies
     from guardproxy.settings import load_settings, wanted_policies
 
@@ -70,8 +72,35 @@ def doctor(
     else:
         asyncio.run(_check_store(settings, found))
     check_keys(settings, os.environ, found)
+    if settings.keys.store == "redis":
+        asyncio.run(check_shared_keys(settings, os.environ, found))
+    asyncio.run(examine_issuers(settings, found))
+    check_admins(settings, os.environ, found)
     if found.failed:
         raise typer.Exit(1)
+
+
+def check_admins(settings: Settings, environ: Mapping[str, str], found: Findings) -> None:
+    """Whether the admin API would start, and could record what is done with it."""
+    import os
+
+    from guardproxy.cli.compose_admin import open_authority
+    from guardproxy.errors import ConfigurationError
+
+    try:
+        authority = open_authority(settings, environ)
+    except ConfigurationError as error:
+        found.bad(error.message)
+        return
+    if authority is None:
+        found.good("there is no admin API: admin.tokens_file names no file of admins")
+        return
+    record = Path(settings.admin.log_file)
+    place = record if record.exists() else next(folder for folder in record.absolute().parents if folder.exists())
+    if record.is_dir() or not os.access(place, os.W_OK):
+        found.bad(f"{record}: the record of admin actions cannot be written, so nothing could be changed")
+        return
+    found.good(f"the admin API knows {len(authority)} admins, and records what they do in {record}")
 
 
 def check_speed(found: Findings) -> None:
@@ -94,11 +123,39 @@ def check_keys(settings: Settings, environ: Mapping[str, str], found: Findings) 
     except ConfigurationError as error:
         found.bad(error.message)
         return
-    found.good("the upstream's key is there" if secret else f"{settings.upstream.base_url} is asked without a key")
+    if settings.upstream.credentials == "passthrough":
+        found.good("each caller brings its own provider key")
+    else:
+        found.good("the upstream's key is there" if secret else f"{settings.upstream.base_url} is asked without a key")
     if made:
         found.doubt("no keys of callers: name their file in keys.file, or each start makes a new key and prints it")
     else:
         found.good("the keys of callers are there")
+
+
+async def check_shared_keys(settings: Settings, environ: Mapping[str, str], found: Findings) -> None:
+    """Whether the keys of the shared store can be read, and were made under this pepper."""
+    from guardproxy.cli.compose_keys import make_redis_key_store, shared_pepper
+    from guardproxy.errors import ConfigurationError
+    from guardproxy.identity.redis_store import OTHER_PEPPER
+    from guardproxy.identity.store import KeyStoreError
+
+    try:
+        store = make_redis_key_store(settings, environ, shared_pepper(settings, environ))
+    except ConfigurationError as error:
+        found.bad(error.message)
+        return
+    store.open()
+    try:
+        _, same_pepper = await store.state()
+        if same_pepper:
+            found.good(f"the shared store holds {len(await store.list())} keys of callers")
+        else:
+            found.bad(OTHER_PEPPER)
+    except KeyStoreError as error:
+        found.bad(error.message)
+    finally:
+        await store.close()
 
 
 async def _check_store(settings: Settings, found: Findings) -> None:

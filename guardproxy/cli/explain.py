@@ -105,14 +105,11 @@ def explanation(catalogue: Catalogue, facts: Facts, use_policy: str | None, rule
 
 
 def _team_of(key: str, settings: Settings) -> str:
-    """The team of a key, where there is a file of keys that knows it."""
-    from guardproxy.gateway.keyfile import read_keys
+    """The team of a key, where there is a file or a store of keys that knows it."""
+    from guardproxy.cli.keys_place import known_keys
 
-    if not key or not settings.keys.file:
-        return ""
-    return next(
-        (stored.team or "" for stored in reversed(read_keys(Path(settings.keys.file))) if stored.name == key), ""
-    )
+    keys = reversed(known_keys(settings)) if key else ()
+    return next((stored.team or "" for stored in keys if stored.name == key), "")
 
 
 def _members(pairs: list[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from guardproxy import __version__
+from guardproxy.cli.admins import admins_app
 from guardproxy.cli.candidate import candidate_app
 from guardproxy.cli.cases import test
 from guardproxy.cli.check import check
@@ -49,6 +50,7 @@ app.command()(rollback)
 app.command()(schema)
 app.add_typer(keys_app, name="keys")
 app.add_typer(quota_app, name="quota")
+app.add_typer(admins_app, name="admins")
 app.add_typer(candidate_app, name="candidate")
 app.add_typer(incidents_app, name="incidents")
 

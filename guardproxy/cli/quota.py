@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from guardproxy.core.choice import PolicySet
-    from guardproxy.core.policy import Policy
     from guardproxy.core.principal import Principal
     from guardproxy.quota.model import Account
     from guardproxy.quota.redis_ledger import RedisLedger
@@ -31,7 +30,13 @@ ConfigOption = Annotated[
     typer.Option(help="Settings file. Default: guardproxy.yaml if there is one.", envvar="GUARDPROXY_CONFIG"),
 ]
 PolicyOption = Annotated[Path | None, typer.Option(help="Policy file. Default: that of the settings.")]
-KeyOption = Annotated[str | None, typer.Option(metavar="ID|NAME", help="The accounts of this key, and of its team.")]
+KeyOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ID|NAME",
+        help="The accounts of this key, and of its team; of a caller with a token: its id in the log (oidc_...).",
+    ),
+]
 TeamOption = Annotated[str | None, typer.Option(help="The accounts of this team.")]
 ModelOption = Annotated[str | None, typer.Option(help="The accounts of this model.")]
 
@@ -159,65 +164,37 @@ def _with_ledger(settings: Settings, work: Callable[[RedisLedger], Awaitable[Any
 def _accounts(
     settings: Settings, policies: PolicySet, key: str | None, team: str | None, model: str | None, *, every: bool
 ) -> tuple[Account, ...]:
-    """The accounts that key, team and model choose; without any only those of everybody.
+    from guardproxy.oidc.mapping import is_caller_id
+    from guardproxy.quota.choosing import NoSuchAccount, choose_accounts
 
-    Of the policy that a caller of these is given, or, with `every`, of all that it can come to be given.
-    """
-    import dataclasses
-
-    from guardproxy.core.principal import Principal
-    from guardproxy.core.quota import Share
-    from guardproxy.quota.plan import Planner
-
-    if not any(policy.quotas for policy in policies.every):
-        names = sorted(choice.policy.name for choice in policies.named.values())
-        typer.echo(f"There are no quotas in {', '.join(names)}.", err=True)
-        raise typer.Exit(1)
-    principal = _principal(settings, key) if key else Principal("-", "-")
-    if team:
-        principal = dataclasses.replace(principal, team=team)
-    unknown = {Share.KEY} if key is None else set()
-    if principal.team is None and key is None:
-        unknown.add(Share.TEAM)
-    anybody = key is None and team is None
-    planner = Planner()
-    accounts: dict[Any, Account] = {}
-    for policy in policies.every if every else _given(policies, None if anybody else principal, model):
-        quotas = tuple(quota for quota in policy.quotas if not unknown & set(quota.shares))
-        chosen = dataclasses.replace(policy, quotas=quotas)
-        for account in planner.plan(chosen, principal, model, True).accounts:
-            accounts.setdefault((account.scope, account.quotas), account)
-    if not accounts:
-        typer.echo("The policy has no quota of such an account: name a --key, a --team or a --model.", err=True)
-        raise typer.Exit(1)
-    return tuple(accounts.values())
-
-
-def _given(policies: PolicySet, principal: Principal | None, model: str | None) -> list[Policy]:
-    """The policy of this caller, in the form for this model; without a caller all policies in that form."""
-    from guardproxy.core.conditions import Facts
-
-    choices = list(policies.named.values()) if principal is None else [policies.assigned(principal)]
-    name, team = ("", "") if principal is None else (principal.name, principal.team or "")
-    return [choice.among(Facts(key=name, team=team, surface="", model=model or "", metadata={})) for choice in choices]
+    principal, knows_team = (_principal(settings, key), not is_caller_id(key)) if key else (None, True)
+    try:
+        return choose_accounts(policies, principal, team, model, every=every, knows_team=knows_team)
+    except NoSuchAccount as error:
+        typer.echo(error.message.replace("a key, a team or a model", "a --key, a --team or a --model"), err=True)
+        raise typer.Exit(1) from error
 
 
 def _principal(settings: Settings, which: str) -> Principal:
+    from guardproxy.cli.keys_place import known_keys
     from guardproxy.core.principal import Principal
-    from guardproxy.gateway.keyfile import read_keys
-    from guardproxy.gateway.keyring import SESSION
+    from guardproxy.identity.keyring import SESSION
+    from guardproxy.oidc.mapping import is_caller_id
 
     if which == SESSION.key_id:
         return SESSION
-    file = settings.keys.file
-    if not file:
+    if is_caller_id(which):
+        return Principal(which, which)
+    if not settings.keys.file and settings.keys.store == "file":
         typer.echo(
             "The settings name no file of keys: write it under keys.file in guardproxy.yaml, or in GUARDPROXY_KEYS.",
             err=True,
         )
         raise typer.Exit(1)
-    found = [key for key in read_keys(Path(file)) if which in (key.id, key.name)]
+    found = [key for key in known_keys(settings) if which in (key.id, key.name)]
     if not found:
-        typer.echo(f"No key in {file} has this id or name; `guardproxy keys list --file {file}` shows them.", err=True)
+        shared = settings.keys.store == "redis"
+        place, option = ("the shared store", "") if shared else (settings.keys.file, f" --file {settings.keys.file}")
+        typer.echo(f"No key in {place} has this id or name; `guardproxy keys list{option}` shows them.", err=True)
         raise typer.Exit(1)
-    return Principal(found[-1].id, found[-1].name, team=found[-1].team)
+    return found[-1].principal

@@ -41,11 +41,10 @@ def rollback(
     """
     import os
 
-    from guardproxy.cli.compose_quota import check_prices
+    from guardproxy.cli.compose import policy_store
     from guardproxy.errors import ConfigurationError
-    from guardproxy.policyfile.catalogue import load_policies
     from guardproxy.policyfile.history import History
-    from guardproxy.settings import Overrides, load_settings, wanted_policies
+    from guardproxy.settings import Overrides, load_settings
 
     if config is None and _DEFAULT_CONFIG.exists():
         config = _DEFAULT_CONFIG
@@ -59,22 +58,8 @@ def rollback(
         history.release()
         typer.echo("the policy files decide again")
     else:
-        target = revision or _before(history)
-        check_prices(settings, load_policies(wanted_policies(settings), history.sources_of(target)).policies)
-        history.pin(target)
+        target = policy_store(settings).pin(revision)
         typer.echo(f"{target} is pinned; undo it with `guardproxy rollback --undo`")
-
-
-def _before(history: History) -> str:
-    """The revision that was in force before the present one."""
-    from guardproxy.errors import ConfigurationError
-
-    kept = [one.revision for one in history.revisions()]
-    pinned = history.pinned()
-    older = kept[kept.index(pinned) + 1 :] if pinned in kept else kept[1:]
-    if not older:
-        raise ConfigurationError(f"no earlier revision is kept in {history.directory}")
-    return older[0]
 
 
 def _table(history: History) -> list[str]:

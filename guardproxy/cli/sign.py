@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from guardproxy.cli.keys import DEFAULT_FILE, FileOption
+from guardproxy.cli.keys_place import DEFAULT_FILE, ConfigOption, KeysFileOption, known_keys
 from guardproxy.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from guardproxy.core.exchange import RequestReading
     from guardproxy.core.separation.speech import Speaking
-    from guardproxy.gateway.keyring import Keyring
+    from guardproxy.identity.keyring import Keyring
 
 # Members that only requests to Anthropic's API have.
 _OF_MESSAGES: Final = ("system", "output_config", "mcp_servers")
@@ -63,7 +63,8 @@ def signing_secret(
     which: Annotated[
         str, typer.Argument(metavar="ID|NAME", help="The id or the name, as `guardproxy keys list` shows.")
     ],
-    file: FileOption = DEFAULT_FILE,
+    file: KeysFileOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Print the secret that the back end behind a key signs its system messages with.
 
@@ -73,9 +74,17 @@ def signing_secret(
     """
     import os
 
-    from guardproxy.gateway.keyring import Keyring
+    from guardproxy.cli.compose_keys import shared_pepper
+    from guardproxy.cli.serve import settings_file
+    from guardproxy.identity.keyring import Keyring
+    from guardproxy.settings import load_settings
 
-    keyring = Keyring.load(file, os.environ)
+    settings = load_settings(settings_file(config), os.environ)
+    if settings.keys.store == "file" or (file is not None and str(file) != settings.keys.file):
+        named = str(file or settings.keys.file or DEFAULT_FILE)
+        of_file = settings.keys.model_copy(update={"file": named, "store": "file"})
+        settings = settings.model_copy(update={"keys": of_file})
+    keyring = Keyring(known_keys(settings), shared_pepper(settings, os.environ))
     typer.echo(keyring.signing_secret(_id_of(keyring, which)))
 
 

@@ -21,6 +21,7 @@ CUT: Final = "…"
 _SHOWN_ENDS: Final = 2
 _LONG: Final = 12
 _RECOGNISABLE: Final = 5
+_PART: Final = 8
 
 _SHORT_ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # Characters that `str.isprintable` accepts and that nobody can see: Unicode's Default_Ignorable_Code_Point outside
@@ -58,6 +59,22 @@ def mask_excerpt(text: str, start: int, end: int, hide: Sequence[Range], context
     hidden.extend(_repeats(text, start, end, first, last))
     before, after = _with_masks(text, first, start, hidden), _with_masks(text, end, last, hidden)
     return f"{CUT if first else ''}{before}«{match}»{after}{CUT if last < len(text) else ''}"
+
+
+def without_parts(text: str, secret: str) -> str:
+    """The text with each stretch of 8 or more characters that stands in `secret` as a mask: a secret may be cut off.
+
+    What is shorter than that is no secret, and nothing is hidden.
+    """
+    parts = {secret[at : at + _PART] for at in range(len(secret) - _PART + 1)}
+    shown: list[str] = []
+    end = 0  # of the last masked stretch
+    for at in range(len(text) - _PART + 1):
+        if text[at : at + _PART] in parts:
+            if at > end or not shown:
+                shown += (text[end:at], MASK)
+            end = at + _PART
+    return "".join((*shown, text[end:]))
 
 
 def _masked_match(text: str, start: int, end: int, hidden: Iterable[Range]) -> str:

@@ -6,7 +6,6 @@ same rules of the same policy against the same provenance, so both decide the sa
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 
@@ -15,9 +14,10 @@ from guardproxy.core.context import refuse_opaque
 from guardproxy.core.exchange import NO_RULE, Coverage, Opaque, OpaqueKind, Provenance, Segment
 from guardproxy.core.masking import masked, masks_of_runs
 from guardproxy.core.memo import Memo
-from guardproxy.core.policy import Policy, Rule
+from guardproxy.core.policy import Policy, Rule, Unknown
 from guardproxy.core.rewrite import hides, redact
 from guardproxy.core.scanning import Hits, may_hold, scan_group
+from guardproxy.core.shown_name import shown_name
 from guardproxy.core.stream import Hit, StreamGuard
 from guardproxy.core.tools.conversation import ToolCall, ToolResult
 from guardproxy.core.tools.judge import ToolFinding, ToolGuard
@@ -29,14 +29,11 @@ from guardproxy.wire.path import Path
 # action only: a log line has to stay a line.
 MAX_FINDINGS = 100
 
-# A model's name, such as `org/model-4.1:latest`.
-_NAME = re.compile(r"[\w.:@/+-]{1,120}", re.ASCII)
-
+# What is told of events of a stream that no API documents: the count of them, and the finding of one that is refused.
+UNKNOWN_EVENTS = "unknown_events"
+UNKNOWN_EVENT = "answers.unknown_events"
 
 _MODEL_ONLY = frozenset({Provenance.MODEL})
-
-# By policy: what was found to be a name. A proxy sees the same few over and over.
-_shown_names: set[tuple[str, str]] = set()
 
 
 def inspect(policy: Policy, segments: Sequence[Segment], skipped: Collection[str] = ()) -> Verdict:
@@ -53,7 +50,7 @@ def inspect_at_once(
         detectors = policy.detectors.get(provenance)
         if detectors and may_hold(detectors, group, memo):
             return None
-    return Verdict(Action.ALLOW, coverage=_coverage(policy, groups, skipped))
+    return Verdict(Action.ALLOW, coverage=Coverage.of(groups, skipped, policy.watched))
 
 
 def inspect_in_steps(
@@ -61,7 +58,7 @@ def inspect_in_steps(
 ) -> Generator[None, None, Verdict]:
     """`inspect` that stops now and then, so that a long text holds nobody else up. Texts the `memo` knows are clean."""
     groups = _groups(segments)
-    coverage = _coverage(policy, groups, skipped)
+    coverage = Coverage.of(groups, skipped, policy.watched)
     hits: Hits = {}
     allowance = Allowance(policy.limits.matching_work, shadow=policy.shadow)
     known = None if memo is None else memo.under(policy.revision)
@@ -81,33 +78,14 @@ def inspect_in_steps(
     return (yield from _judge(policy, hits, masks, coverage, allowance))
 
 
-def _groups(segments: Sequence[Segment]) -> Mapping[Provenance, list[Segment]]:
+def _groups(segments: Sequence[Segment]) -> Mapping[Provenance, Sequence[Segment]]:
+    kinds = {provenance for _, provenance, _, _ in segments}
+    if len(kinds) == 1:  # every answer
+        return {kinds.pop(): segments}
     groups: dict[Provenance, list[Segment]] = {}
     for segment in segments:
-        group = groups.get(segment.provenance)
-        if group is None:
-            groups[segment.provenance] = [segment]
-        else:
-            group.append(segment)
+        groups.setdefault(segment.provenance, []).append(segment)
     return groups
-
-
-def _coverage(policy: Policy, groups: Mapping[Provenance, Sequence[Segment]], skipped: Collection[str]) -> Coverage:
-    counts = {provenance: len(group) for provenance, group in groups.items()}
-    return Coverage.of(counts, skipped, policy.watched)
-
-
-def shown_name(policy: Policy, name: str) -> str:
-    """A name of the caller's choosing as a log may show it: only if it looks like one, and like no secret."""
-    if (policy.revision, name) in _shown_names:
-        return name
-    plain = _NAME.fullmatch(name) and "gpk_" not in name
-    if not plain or any(detector.may_match(name) and detector.scan(name) for detector in policy.masking):
-        return "(withheld)"
-    if len(_shown_names) >= 1000:
-        _shown_names.clear()
-    _shown_names.add((policy.revision, name))
-    return name
 
 
 def _judge(
@@ -187,7 +165,7 @@ class OutputGuard:
         self.inspected = 0
         self.opened: list[StreamGuard] = []
         self._unread: dict[Opaque, None] = {}
-        self._too_dear = 0
+        self._too_dear = self._unknown_events = 0
         self.redacts = policy.redacts_answers
         self.on_block = policy.on_block
 
@@ -245,12 +223,24 @@ class OutputGuard:
             return True
         if len(self._unread) < MAX_FINDINGS:
             self._unread[item] = None
-        refused, shadow = refuse_opaque(self._policy, (item,)), self._policy.shadow
-        does, would = (Action.ALLOW, Action.BLOCK) if shadow else (Action.BLOCK, Action.ALLOW)
+        refused = refuse_opaque(self._policy, (item,))
         for finding in refused:
-            rule = Rule(finding.rule, finding.rule, Severity.MEDIUM, does, _MODEL_ONLY, "", would)
-            self._found(rule, path, 0, 0, "")
-        return shadow or not refused
+            self._refused(finding.rule, path)
+        return self._policy.shadow or not refused
+
+    def lets_unknown(self, path: Path) -> bool:
+        """Note an event whose type, at `path`, no API documents; whether it may go on. If it is refused, the answer
+        ends.
+        """
+        self._unknown_events += 1
+        if self._policy.unknown_events is Unknown.REJECT:
+            self._refused(UNKNOWN_EVENT, path)
+        return self._policy.shadow or self._policy.unknown_events is Unknown.PASS
+
+    def _refused(self, rule: str, path: Path) -> None:
+        """Something may not go out whatever it says; a policy in shadow only tells."""
+        does, would = (Action.ALLOW, Action.BLOCK) if self._policy.shadow else (Action.BLOCK, Action.ALLOW)
+        self._found(Rule(rule, rule, Severity.MEDIUM, does, _MODEL_ONLY, "", would), path, 0, 0, "")
 
     @property
     def judges_calls(self) -> bool:
@@ -291,4 +281,6 @@ class OutputGuard:
         coverage = Coverage(counts) if self._detectors else Coverage(skipped=counts)
         if unread := [*(item.kind.value for item in self._unread), *[MATCHING_WORK] * self._too_dear]:
             coverage = coverage.plus(Coverage(skipped=Counter(unread)))
-        return Verdict(self.action, tuple(self.findings), {}, coverage, shadow=tuple(self.shadow), would=self.would)
+        features = {UNKNOWN_EVENTS: self._unknown_events} if self._unknown_events else {}
+        findings, shadow = tuple(self.findings), tuple(self.shadow)
+        return Verdict(self.action, findings, {}, coverage, features, shadow, self.would)

@@ -9,12 +9,11 @@ from collections.abc import Generator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from fnmatch import fnmatchcase
-from functools import cache
 from typing import Final, NamedTuple, Protocol
 
 from guardproxy.core.exchange import OpaqueKind, Provenance
 from guardproxy.core.quota import Charging, Quota
+from guardproxy.core.scope import allows_name
 from guardproxy.core.separation.terms import Separation
 from guardproxy.core.tools.rules import ToolRules
 from guardproxy.core.verdict import Action, Severity
@@ -107,8 +106,8 @@ class OnBlock(StrEnum):
     ERROR = "error"
 
 
-class UnknownParameters(StrEnum):
-    """What becomes of a member of a request that nobody here has heard of."""
+class Unknown(StrEnum):
+    """What becomes of a member of a request, or an event of a stream, that nobody here has heard of."""
 
     PASS = "pass"  # noqa: S105 - no password
     STRIP = "strip"
@@ -121,7 +120,7 @@ class ParameterRules(NamedTuple):
     A name allows or denies all that stands below it, too.
     """
 
-    unknown: UnknownParameters = UnknownParameters.PASS
+    unknown: Unknown = Unknown.PASS
     allow: frozenset[str] = frozenset()
     deny: frozenset[str] = frozenset()
 
@@ -181,13 +180,7 @@ class RequestLimits:
 
     def allows_model(self, name: str) -> bool:
         """Whether a request may ask for this model; `*` in `models` is any text, and none there is any model."""
-        return not self.models or any(fnmatchcase(name.lower(), _literal(model)) for model in self.models)
-
-
-@cache
-def _literal(model: str) -> str:
-    """The name with nothing but `*` standing for something else."""
-    return model.lower().replace("[", "[[]").replace("?", "[?]")
+        return not self.models or allows_name(self.models, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +212,7 @@ class Policy:
     other_surfaces: SurfaceRules = _OPEN
     tools: ToolRules | None = None
     on_limit: OnBlock = OnBlock.FINISH
+    unknown_events: Unknown = Unknown.PASS
     shadow: bool = False
     charging: Charging = field(default_factory=Charging)
     redacts_answers: bool = field(init=False)

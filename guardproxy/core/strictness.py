@@ -14,7 +14,7 @@ from math import inf
 from typing import Any, Final
 
 from guardproxy.core.exchange import OpaqueKind
-from guardproxy.core.policy import Context, OperatorMessages, Policy, RequestLimits, Rule, ServerState
+from guardproxy.core.policy import Context, OperatorMessages, Policy, RequestLimits, Rule, ServerState, Unknown
 from guardproxy.core.quota import OnStoreError, Quota, Share
 from guardproxy.core.tools.rules import ToolRules
 from guardproxy.core.verdict import Action
@@ -22,6 +22,7 @@ from guardproxy.core.verdict import Action
 _OPERATOR_ORDER: Final = (OperatorMessages.ANY_KEY, OperatorMessages.OPERATOR_KEYS, OperatorMessages.NOBODY)
 _STORE_ORDER: Final = (OnStoreError.OPEN, OnStoreError.DEGRADED, OnStoreError.CLOSED)
 _STATE_ORDER: Final = (ServerState.ALLOW, ServerState.OWN, ServerState.DENY)
+_UNKNOWN_ORDER: Final = (Unknown.PASS, Unknown.STRIP, Unknown.REJECT)
 
 # What follows from the other parts, or names the policy; and the quotas, for which the names count, too.
 _NOT_COMPARED: Final = frozenset({"name", "revision", "detectors", "masking", "quotas"})
@@ -119,6 +120,11 @@ def _server_state(ours: ServerState, theirs: ServerState) -> Iterator[str]:
         yield "server_state is looser"
 
 
+def _unknown_events(ours: Unknown, theirs: Unknown) -> Iterator[str]:
+    if _UNKNOWN_ORDER.index(theirs) < _UNKNOWN_ORDER.index(ours):
+        yield "answers.unknown_events is looser"
+
+
 def _tools(ours: ToolRules | None, theirs: ToolRules | None) -> Iterator[str]:
     """Rules about tools only forbid, so having some is stricter than having none; two sets of them have no order."""
     if ours is not None and ours != theirs:
@@ -133,4 +139,5 @@ _COMPARED: Final[Mapping[str, Callable[[Any, Any], Iterator[str]]]] = {
     "shadow": _shadow,
     "server_state": _server_state,
     "tools": _tools,
+    "unknown_events": _unknown_events,
 }

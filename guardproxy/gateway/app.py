@@ -1,4 +1,4 @@
-"""Two listeners: the data plane, and the admin plane with the health checks on a port of its own.
+"""Two listeners: the data plane, and the admin plane with health checks and metrics on a port of its own.
 
 The data plane uses aiohttp's low-level server: there is one handler and a closed list of routes, so a router,
 middlewares and an access log would only cost time. A handler is cancelled when its caller disconnects.
@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from guardproxy.audit.events import Event
+from guardproxy.audit.registry import CONTENT_TYPE
 from guardproxy.audit.sinks import EventLog
 from guardproxy.errors import ConfigurationError, InternalError, InvalidRequest, RequestError, RequestTooLarge
 from guardproxy.gateway.answers import error_answer
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
+from guardproxy.gateway.gauges import metrics_page
 from guardproxy.gateway.handler import answer, new_request_id
 
 _KEEP_ALIVE_S = 75.0
+METRICS: Final = "/metrics"
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
@@ -82,11 +85,18 @@ class _Server(web.Server):
 
 
 class Listeners:
-    """The open sockets of one gateway. `port` and `admin_port` are what was really taken."""
+    """The open sockets of one gateway. `port` and `admin_port` are what was really taken.
 
-    def __init__(self, gateway: Gateway, log: EventLog) -> None:
+    `admin` answers on the admin listener what is neither a health check nor, with `open_metrics`, the metrics.
+    """
+
+    def __init__(
+        self, gateway: Gateway, log: EventLog, admin: Answer | None = None, *, open_metrics: bool = True
+    ) -> None:
         self._gateway = gateway
         self._log = log
+        self._admin = admin
+        self._open_metrics = open_metrics
         self._servers: list[tuple[_Server, asyncio.Server]] = []
         self.port = 0
         self.admin_port = 0
@@ -100,7 +110,12 @@ class Listeners:
 
         async def check(request: web.BaseRequest) -> web.StreamResponse:
             cast("_Protocol", request.protocol).head_arrived()
-            return health(self._gateway, request)
+            told = health(self._gateway, request)
+            if told is None and self._open_metrics and request.raw_path.partition("?")[0] == METRICS:
+                told = metrics(self._gateway, request)
+            if told is not None:
+                return told
+            return await self._admin(request) if self._admin else _not_found()
 
         self.admin_port = await self._listen(check, admin_host, admin_port)
         self.port = await self._listen(serve, host, port)
@@ -109,6 +124,7 @@ class Listeners:
         policy = policies.default.policy
         self._log.emit(
             Event.PROXY_STARTED, host=host, port=self.port, admin_port=self.admin_port,
+            admin_api="on" if self._admin else "off: admin.tokens_file names no file of admins",
             policy=policy.name, revision=policies.revision,
         )  # fmt: skip
 
@@ -149,8 +165,15 @@ class Listeners:
         return int(listener.sockets[0].getsockname()[1])
 
 
-def health(gateway: Gateway, request: web.BaseRequest) -> web.Response:
-    """`/health/live`: the loop answers. `/health/ready`: new exchanges are welcome."""
+def metrics(gateway: Gateway, request: web.BaseRequest) -> web.Response | None:
+    """`/metrics`, for Prometheus."""
+    if request.method not in ("GET", "HEAD"):
+        return None
+    return web.Response(body=metrics_page(gateway).encode(), headers={"content-type": CONTENT_TYPE})
+
+
+def health(gateway: Gateway, request: web.BaseRequest) -> web.Response | None:
+    """`/health/live`: the loop answers. `/health/ready`: new exchanges are welcome. None for any other path."""
     match request.method, request.path:
         case (("GET" | "HEAD"), "/health/live"):
             return web.json_response({"status": "live"})
@@ -166,4 +189,8 @@ def health(gateway: Gateway, request: web.BaseRequest) -> web.Response:
             }
             return web.json_response(body, status=200 if ready else 503)
         case _:
-            return web.json_response({"error": "not found"}, status=404)
+            return None
+
+
+def _not_found() -> web.Response:
+    return web.json_response({"error": "not found"}, status=404)

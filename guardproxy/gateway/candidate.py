@@ -19,7 +19,7 @@ from guardproxy.core.choice import PolicySet
 from guardproxy.core.policy import Policy
 from guardproxy.errors import RequestError
 from guardproxy.gateway.comparing import Difference, NotComparable, Sample, compare_in_steps
-from guardproxy.gateway.draft import Draft, place_of
+from guardproxy.gateway.draft import Draft, place
 from guardproxy.gateway.policies import Policies
 from guardproxy.gateway.upstream import UpstreamReply
 from guardproxy.surfaces import Surface
@@ -152,7 +152,7 @@ class Candidate:
         answer = None if watched.answer is None else tuple(watched.answer)
         sample = Sample(
             draft.principal, watched.surface, draft.policy, watched.raw, answer, watched.streamed,
-            draft.request, draft.response, watched.labels,
+            draft.request, draft.response, draft.provider_key, watched.labels,
         )  # fmt: skip
         self._waiting.append((draft.request_id, sample))
         self._more.set()
@@ -186,7 +186,7 @@ class Candidate:
             self._left_out += 1
         except Exception as cause:  # a mistake of ours: counted as one and told, and the next exchange is compared
             self._failed += 1
-            self._cause = place_of(cause)
+            self._cause = place(cause)
         else:
             return True
         return False

@@ -43,7 +43,7 @@ Steps = Generator[None, None, Verdict]
 class Sample(NamedTuple):
     """An exchange that is over. `answer` are the upstream's bytes, None if no good answer came.
 
-    `labels` are the values of the header that labels documents.
+    `hidden` is a secret no part of which may show, `labels` are the values of the header that labels documents.
     """
 
     principal: Principal
@@ -54,6 +54,7 @@ class Sample(NamedTuple):
     streamed: bool
     request: Verdict | None
     response: Verdict | None
+    hidden: str | None = None
     labels: tuple[str, ...] = ()
 
 
@@ -97,6 +98,8 @@ def compare_in_steps(sample: Sample, choice: Choice) -> Generator[None, None, tu
     before = _strictest(happened, sample.response)
     after = _strictest(request, response)
     different = before is not after or bool(changes)
+    if sample.hidden is not None:
+        changes = [change.without(sample.hidden) for change in changes]
     return form, Difference(before, after, tuple(changes[:MOST_CHANGES])) if different else None
 
 

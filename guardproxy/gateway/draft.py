@@ -19,7 +19,9 @@ from guardproxy.core.principal import Principal
 from guardproxy.core.verdict import Action, Finding, Verdict
 from guardproxy.errors import (
     GuardUnavailable,
+    IdentityUnavailable,
     InternalError,
+    KeyStoreLost,
     PolicyBlocked,
     QuotaExceeded,
     QuotaStoreUnavailable,
@@ -46,59 +48,36 @@ _NO_FINDINGS: Mapping[str, Any] = MappingProxyType({})
 class Draft:
     """One exchange's record in the making. Times are `perf_counter` nanoseconds, told in microseconds."""
 
-    __slots__ = (
-        "_cause",
-        "_ended_by",
-        "_passed_over",
-        "_started",
-        "_timings",
-        "bytes_in",
-        "bytes_out",
-        "charged",
-        "conventions",
-        "error_code",
-        "incident_id",
-        "method",
-        "model",
-        "policy",
-        "principal",
-        "request",
-        "request_id",
-        "response",
-        "route",
-        "status",
-        "stream",
-        "tokens",
-        "uninspected",
-        "watched",
-        "would_refuse",
-    )
+    # Until it is known to be one of ours, the request line is text of the caller's choosing.
+    method = "-"
+    route = "-"
+    principal: Principal | None = None
+    provider_key: str | None = None  # of a caller that brings its own: never shown, hidden in what is
+    policy: Policy | None = None
+    model: str | None = None
+    stream = False
+    uninspected = False
+    conventions: Conventions = OPENAI  # until it is known which API was called
+    request: Verdict | None = None
+    response: Verdict | None = None
+    status = 0
+    error_code: str | None = None
+    incident_id: str | None = None
+    tokens: Mapping[str, int] = MappingProxyType({})
+    tokens_read = tokens_written = 0
+    admitted: str | None = None
+    refused_by: str | None = None
+    charged: Mapping[str, int] = MappingProxyType({})
+    would_refuse: tuple[str, ...] = ()
+    bytes_in = 0
+    bytes_out = 0
+    watched: Watched | None = None
+    _ended_by: Event | None = None
+    _cause: str | None = None
+    _passed_over: tuple[Finding, ...] = ()
 
     def __init__(self, request_id: str) -> None:
         self.request_id = request_id
-        # Until it is known to be one of ours, the request line is text of the caller's choosing.
-        self.method = "-"
-        self.route = "-"
-        self.principal: Principal | None = None
-        self.policy: Policy | None = None
-        self.model: str | None = None
-        self.stream = False
-        self.uninspected = False
-        self.conventions: Conventions = OPENAI  # until it is known which API was called
-        self.request: Verdict | None = None
-        self.response: Verdict | None = None
-        self.status = 0
-        self.error_code: str | None = None
-        self.incident_id: str | None = None
-        self.tokens: dict[str, int] = {}
-        self.charged: dict[str, int] = {}
-        self.would_refuse: tuple[str, ...] = ()
-        self.bytes_in = 0
-        self.bytes_out = 0
-        self.watched: Watched | None = None
-        self._ended_by: Event | None = None
-        self._cause: str | None = None
-        self._passed_over: tuple[Finding, ...] = ()
         self._timings: dict[str, int] = {}
         self._started = time.perf_counter_ns()
 
@@ -118,16 +97,18 @@ class Draft:
         """The exchange ends with this error, as its whole answer or inside its stream."""
         self.error_code = error.code
         self._ended_by = _event_of(error)
+        if isinstance(error, QuotaExceeded):
+            self.refused_by = error.quota
         if self._cause is None and error.__cause__ is not None:
-            self._cause = place_of(error.__cause__)
+            self._cause = place(error.__cause__)
 
     def failed_upstream(self, status: int) -> None:
         """The upstream answered with an error of its own, which was passed on."""
         self.error_code = f"upstream_{status}"
         self._ended_by = Event.UPSTREAM_FAILED if status >= 500 or status == 429 else Event.EXCHANGE_REFUSED
 
-    def failed_in_stream(self) -> None:
-        """The upstream ended its stream with an error object, which was passed on."""
+    def failed_within(self) -> None:
+        """The upstream said with status 200 that it failed, in a stream or a whole answer; that was passed on."""
         self.error_code = "upstream_error"
         self._ended_by = Event.UPSTREAM_FAILED
 
@@ -169,7 +150,7 @@ class Draft:
             revision=policy.revision if policy else None,
             action=action.word if action is not None else None,
             coverage=request.coverage.plus(response.coverage),
-            features=request.features,
+            features={**request.features, **response.features},
             uninspected=self.uninspected,
             error_code=self.error_code,
             cause=self._cause,
@@ -181,6 +162,10 @@ class Draft:
             team=principal.team if principal else None,
             charged=self.charged,
             would_refuse=self.would_refuse,
+            tokens_read=self.tokens_read,
+            tokens_written=self.tokens_written,
+            admitted=self.admitted,
+            refused_by=self.refused_by,
             **self._found(request, response, action),
         )
 
@@ -194,7 +179,7 @@ class Draft:
         return {
             "direction": self._direction(action) if findings else None,
             "rules": count_rules(findings),
-            "findings": tuple(map(AuditFinding.of, findings)),
+            "findings": tuple(AuditFinding.of(finding, self.provider_key) for finding in findings),
             "would_action": Action(would).word if shadow else None,
             "shadow_rules": count_rules(shadow),
         }
@@ -210,6 +195,10 @@ def _event_of(error: RequestError) -> Event:
             return Event.EXCHANGE_BLOCKED
         case QuotaExceeded():
             return Event.QUOTA_REFUSED
+        case IdentityUnavailable():
+            return Event.ISSUER_UNAVAILABLE
+        case KeyStoreLost():
+            return Event.KEY_STORE_UNAVAILABLE
         case QuotaStoreUnavailable():
             return Event.QUOTA_STORE_UNAVAILABLE
         case UpstreamUnavailable():
@@ -220,7 +209,7 @@ def _event_of(error: RequestError) -> Event:
             return Event.EXCHANGE_REFUSED
 
 
-def place_of(cause: BaseException) -> str:
+def place(cause: BaseException) -> str:
     """`TypeError at stream.py:88`: where it came from. Its message is left out, since it may quote an exchange."""
     frames = traceback.extract_tb(cause.__traceback__)
     where = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""

@@ -29,13 +29,14 @@ def exceeded(admission: Admission, amounts: Charge, now_ms: int) -> QuotaExceede
     limit = f"the limit of {quota.shown(quota.limit)} {quota.span} (of the {whose})"
     if admission.wait_ms is None:
         message = f"the request is too large for {limit}: it may use {quota.shown(amount)}; {_smaller(quota)}"
-        return QuotaExceeded(message, metric=_type(quota), retry=NEVER)
+        return QuotaExceeded(message, metric=_type(quota), retry=NEVER, quota=quota.id)
     if quota.metric is Metric.CONCURRENCY:
         return QuotaExceeded(
             f"{limit} is reached; try again when a running request has ended",
             metric=_type(quota),
             code="concurrency_limit_exceeded",
             retry=Retry(after_ms=random.randint(*_CONCURRENCY_WAIT_MS)),  # noqa: S311 - spreads clients
+            quota=quota.id,
         )
     if quota.is_budget:
         return _budget(state, amount, limit, now_ms + admission.wait_ms)
@@ -44,7 +45,7 @@ def exceeded(admission: Admission, amounts: Charge, now_ms: int) -> QuotaExceede
         f"try again in {admission.wait_ms / 1000:.3f} s"
     )
     spread = admission.wait_ms * (1 + _JITTER * random.random())  # noqa: S311
-    return QuotaExceeded(message, metric=_type(quota), retry=Retry(after_ms=-int(-spread // 1)))
+    return QuotaExceeded(message, metric=_type(quota), retry=Retry(after_ms=-int(-spread // 1)), quota=quota.id)
 
 
 def over_limit() -> QuotaExceeded:
@@ -64,7 +65,8 @@ def _budget(state: QuotaState, amount: int, limit: str, room_at_ms: int) -> Quot
         f"{limit} is used up (used {quota.shown(state.used)}, requested {quota.shown(amount)}); "
         f"there is room again at {room_at}"
     )
-    return QuotaExceeded(message, metric=_BUDGET, code=_BUDGET, retry=NEVER, detail={"resets_at": room_at})
+    detail = {"resets_at": room_at}
+    return QuotaExceeded(message, metric=_BUDGET, code=_BUDGET, retry=NEVER, detail=detail, quota=quota.id)
 
 
 def _type(quota: Quota) -> str:
@@ -74,4 +76,4 @@ def _type(quota: Quota) -> str:
 def _smaller(quota: Quota) -> str:
     if quota.metric in (Metric.REQUESTS, Metric.CONCURRENCY, Metric.UNITS):
         return "no request fits"
-    return "send less, or lower max_completion_tokens"
+    return "send less, or ask for fewer output tokens"

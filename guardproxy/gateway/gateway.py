@@ -14,11 +14,12 @@ from guardproxy.core.policy import Policy
 from guardproxy.core.quota import OnStoreError
 from guardproxy.core.separation.history import SeenAnswers
 from guardproxy.gateway.asking import Asking
-from guardproxy.gateway.keyring import Keyring
+from guardproxy.gateway.entrance import Entrance
 from guardproxy.gateway.lifecycle import Lifecycle
 from guardproxy.gateway.ownership import MemoryOwnership, Ownership
 from guardproxy.gateway.policies import Policies
 from guardproxy.gateway.upstream import Upstream
+from guardproxy.identity.lookup import KeyLookup
 from guardproxy.quota.expectations import Expectations
 from guardproxy.quota.model import Ledger
 from guardproxy.quota.plan import Planner
@@ -53,7 +54,7 @@ class Bounds:
 @dataclass(frozen=True, slots=True)
 class Gateway:
     policies: Policies
-    keyring: Keyring
+    keyring: KeyLookup
     ledger: Ledger
     upstream: Upstream
     recorder: Recorder
@@ -65,7 +66,9 @@ class Gateway:
     candidate: Candidate | None = None
     tokenizer: Tokenizer = field(default_factory=EstimatingTokenizer)
     expectations: Expectations = field(default_factory=Expectations)
+    entrance: Entrance = field(default_factory=Entrance)
     asking: Asking = field(default_factory=Asking)
+    passthrough: bool = False
     upstream_secret: str | None = field(default=None, repr=False)
     now_ms: Callable[[], int] = epoch_ms
     separation_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)

@@ -17,11 +17,11 @@ from aiohttp import web
 
 from guardproxy.core.choice import Choice
 from guardproxy.core.context import refuse_opaque, refuse_state, separate, speaks_as_operator
-from guardproxy.core.exchange import Coverage, Provenance, Reference, RequestReading, Segment
-from guardproxy.core.inspection import shown_name
+from guardproxy.core.exchange import Coverage, Provenance, Reference, RequestReading, Segment, kinds_of
 from guardproxy.core.policy import Policy, ServerState
 from guardproxy.core.principal import Principal
 from guardproxy.core.separation.documents import Labels, with_documents
+from guardproxy.core.shown_name import shown_name
 from guardproxy.core.tools.judge import ToolGuard
 from guardproxy.core.verdict import Action, Finding, Verdict
 from guardproxy.errors import (
@@ -34,8 +34,8 @@ from guardproxy.errors import (
     UpstreamUnavailable,
 )
 from guardproxy.gateway.answers import error_answer
-from guardproxy.gateway.auth import authenticate
 from guardproxy.gateway.body import read_body
+from guardproxy.gateway.callers import check_models, check_use, known_caller
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
 from guardproxy.gateway.inspecting import inspected
@@ -47,13 +47,12 @@ from guardproxy.gateway.reservation import Reservation
 from guardproxy.gateway.routes import PREFIX, Passage, Route, find_route
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.separating import check_speakers, labels_of, labels_sent, set_apart
-from guardproxy.gateway.shadowing import refused_parameters, what_would_be_refused, would_cap
+from guardproxy.gateway.shadowing import check_parameters, what_would_be_refused, would_cap
 from guardproxy.gateway.tools import judge_request, tool_guard
 from guardproxy.gateway.uninspected import pass_uninspected
 from guardproxy.gateway.usage import USAGE, tell_usage
 from guardproxy.surfaces import Surface
 from guardproxy.surfaces.conventions import BETAS, callers_conventions
-from guardproxy.surfaces.parameters import judge_parameters, strip_parameters
 from guardproxy.wire.document import encode
 from guardproxy.wire.strict_json import parse_strict
 
@@ -72,7 +71,8 @@ async def answer(gateway: Gateway, request: web.BaseRequest) -> web.StreamRespon
     """Answer one HTTP request of the data plane. Raises nothing but cancellation (the caller has left)."""
     draft = Draft(new_request_id())
     reservation = Reservation(gateway.ledger, draft.request_id, gateway.now_ms, gateway.tokenizer)
-    deadline = asyncio.get_running_loop().time() + gateway.bounds.exchange_s
+    # The clock of event loops; asking for the loop first would be a system call.
+    deadline = time.monotonic() + gateway.bounds.exchange_s
     running = Running(gateway, request, draft, reservation, deadline)
     gateway.lifecycle.begin()
     try:
@@ -105,8 +105,11 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
         return await tell_usage(running)
     route = find_route(request.method, request.raw_path, request.headers)
     draft.method, draft.route = request.method, route.template
-    principal = authenticate(request.headers, gateway.keyring, gateway.now_ms() // 1000, draft.conventions.key_header)
+    principal = known_caller(running)
+    if not isinstance(principal, Principal):
+        principal = await principal
     draft.principal = principal
+    check_use(running, principal, route)
     choice = choose(gateway.policies.current, principal, request.headers)
     draft.policy = choice.policy
     if isinstance(route, Passage):
@@ -149,12 +152,13 @@ async def _understand(running: Running, surface: Surface, document: Any) -> tupl
     """What the request says, and which of its texts its caller labelled. Raises what this caller may not send."""
     gateway, draft, policy = running.gateway, running.draft, running.policy
     started = time.perf_counter_ns()
-    _judge_parameters(draft, policy, surface, document)
+    check_parameters(draft, policy, surface, document)
     assert surface.read_request is not None  # noqa: S101 - what is read from its path has no document
     reading = surface.read_request(document, operator=speaks_as_operator(policy.context, running.principal))
     draft.stream = reading.stream
     with guarding():
         draft.model = shown_name(policy, reading.model)
+    check_models(running.principal, reading)
     stored = await _not_own(gateway, policy, running.principal, reading.state) if reading.state else []
     if policy.shadow:
         draft.pass_over([*what_would_be_refused(policy, running.principal, reading, surface.members), *stored])
@@ -203,7 +207,7 @@ async def _guard(
 async def _inspect(running: Running, watching: Policy, reading: RequestReading, labels: Labels) -> Verdict:
     """Every text of the request, and what its headers say, held against the rules."""
     draft = running.draft
-    skipped = [item.kind.value for item in reading.opaque]
+    skipped = kinds_of(reading.opaque)
     segments = with_documents(reading.segments, labels) if labels else reading.segments
     features = draft.conventions.features_in(running.request.headers)
     if features:
@@ -231,8 +235,7 @@ async def _relay_target(running: Running, route: Route, watching: Policy) -> web
         _separate(running, policy, principal, reading, stored)
     await reservation.admit(gateway.planner.plan(policy, principal, None, False), None)
     with guarding():
-        skipped = [item.kind.value for item in reading.opaque]
-        verdict = draft.request = await inspected(watching, reading.segments, skipped)
+        verdict = draft.request = await inspected(watching, reading.segments, kinds_of(reading.opaque))
     if verdict.action >= Action.REDACT:
         draft.request = verdict._replace(action=Action.BLOCK, edits={})
         raise refusal(gateway, draft, draft.request)
@@ -246,18 +249,6 @@ def _watching(policy: Policy, surface: Surface) -> Policy:
         raise RouteNotFound(f"the policy does not open this surface: surfaces: {{{surface.name}: {{open: false}}}}")
     blocks = surface.blocks_requests if rules.block is None else rules.block
     return policy if blocks else policy.recording
-
-
-def _judge_parameters(draft: Draft, policy: Policy, surface: Surface, document: object) -> None:
-    """Take out of the request what the policy strips. Raises `InvalidRequest` for what may not go on."""
-    verdict = judge_parameters(document, surface.name, policy.parameters)
-    error = verdict.error()
-    if policy.shadow:
-        draft.pass_over(refused_parameters(error))
-    elif error is not None:
-        raise error
-    else:
-        strip_parameters(document, verdict)
 
 
 async def _not_own(gateway: Gateway, policy: Policy, principal: Principal, state: Sequence[Reference]) -> list[Finding]:
@@ -276,11 +267,11 @@ def _separate(
     running: Running, policy: Policy, principal: Principal, reading: RequestReading, refused: Iterable[Finding]
 ) -> None:
     """Refuse what this caller may not say, what it may not refer to (`refused`), and content nobody could look at."""
-    findings = separate(policy.context, principal, reading.turns)
-    findings += refused
-    findings += refuse_opaque(policy, reading.opaque)
+    findings = [*separate(policy.context, principal, reading.turns), *refused]
+    if reading.opaque:
+        findings += refuse_opaque(policy, reading.opaque)
     if findings:
-        coverage = Coverage.of({}, [item.kind.value for item in reading.opaque])
+        coverage = Coverage.of({}, kinds_of(reading.opaque))
         verdict = running.draft.request = Verdict(Action.BLOCK, tuple(findings), coverage=coverage)
         raise refusal(running.gateway, running.draft, verdict)
 

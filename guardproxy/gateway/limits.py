@@ -17,14 +17,21 @@ LEAST_THINKING: Final = 1024
 
 def check_limits(limits: RequestLimits, reading: RequestReading, names: MemberNames) -> None:
     """Raises `InvalidRequest` that names the member, what was sent and what is allowed."""
-    _check(names.messages, "messages", len(reading.turns), limits.messages)
-    _check(names.tools, "tools", reading.tools, limits.tools)
-    _check(names.inputs, "inputs", reading.inputs, limits.inputs)
-    if limits.excess is Excess.REFUSE:
-        _check(names.choices, "choices", reading.choices, limits.choices)
-        _check(names.output_tokens, "output tokens", reading.output_tokens or 0, limits.output_tokens)
-    if limits.text_characters is not None:
-        _check(names.text, "characters of text", reading.characters, limits.text_characters)
+    turns = len(reading.turns)
+    if limits.messages is not None and turns > limits.messages:
+        raise _exceeded(names.messages, "messages", turns, limits.messages)
+    if limits.tools is not None and reading.tools > limits.tools:
+        raise _exceeded(names.tools, "tools", reading.tools, limits.tools)
+    if limits.inputs is not None and reading.inputs > limits.inputs:
+        raise _exceeded(names.inputs, "inputs", reading.inputs, limits.inputs)
+    refused = limits.excess is Excess.REFUSE
+    if refused and limits.choices is not None and reading.choices > limits.choices:
+        raise _exceeded(names.choices, "choices", reading.choices, limits.choices)
+    asked = reading.output_tokens
+    if refused and asked is not None and limits.output_tokens is not None and asked > limits.output_tokens:
+        raise _exceeded(names.output_tokens, "output tokens", asked, limits.output_tokens)
+    if limits.text_characters is not None and reading.characters > limits.text_characters:
+        raise _exceeded(names.text, "characters of text", reading.characters, limits.text_characters)
 
 
 def check_content(limits: RequestLimits, reading: RequestReading, names: MemberNames) -> None:
@@ -86,6 +93,9 @@ def _write_within(document: Any, cap: int, path: Path) -> None:
 
 def _check(param: str, what: str, sent: int, allowed: int | None) -> None:
     if allowed is not None and sent > allowed:
-        raise InvalidRequest(
-            f"the request has {sent:,} {what}; the policy allows {allowed:,}", param=param, code="limit_exceeded"
-        )
+        raise _exceeded(param, what, sent, allowed)
+
+
+def _exceeded(param: str, what: str, sent: int, allowed: int) -> InvalidRequest:
+    message = f"the request has {sent:,} {what}; the policy allows {allowed:,}"
+    return InvalidRequest(message, param=param, code="limit_exceeded")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
@@ -190,11 +191,10 @@ class ConnectionPool:
     # Growing old.
 
     def _keep(self, connection: Connection) -> None:
-        loop = asyncio.get_running_loop()
-        connection.idle_since = loop.time()
+        connection.idle_since = time.monotonic()  # the clock of event loops
         self._idle.append(connection)
         if self._sweeper is None:
-            self._sweeper = loop.call_later(self._limits.idle_s, self._sweep)
+            self._sweeper = asyncio.get_running_loop().call_later(self._limits.idle_s, self._sweep)
 
     def _sweep(self) -> None:
         """Close what nobody used for `idle_s`: the oldest lie at the bottom."""

@@ -8,6 +8,7 @@ from types import TracebackType
 from guardproxy.audit.incidents import RANDOM_BYTES, new_incident_id
 from guardproxy.core.allowance import MATCHING_WORK
 from guardproxy.core.context import OPAQUE, OPERATOR_MESSAGE, SERVER_STATE, UNKNOWN_ROLE
+from guardproxy.core.inspection import UNKNOWN_EVENT
 from guardproxy.core.policy import Policy, ServerState
 from guardproxy.core.separation.apart import CONTROL_TOKEN, FAKE_TURN, HIDDEN_CHARACTERS, UNFENCED
 from guardproxy.core.separation.history import UNSEEN
@@ -39,6 +40,8 @@ _TOLD = {
     UNFENCED: "beside the content of this message only names, ids and links may stand: put the text into its content",
     CONTROL_TOKEN: "the text holds control tokens of a chat template, which the policy does not let through",
     HIDDEN_CHARACTERS: "the text holds invisible characters, which the policy does not let through",
+    UNKNOWN_EVENT: "the upstream's stream holds an event that no API documents, which the policy does not let through "
+    "(answers: {unknown_events: reject})",
     FAKE_TURN: "the text imitates turns of a conversation, which the policy does not let through",
 }
 

@@ -10,12 +10,14 @@ a thread too: traffic never waits for that.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from guardproxy.audit.events import Event
 from guardproxy.audit.sinks import EventLog
 from guardproxy.core.choice import PolicySet
 from guardproxy.errors import ConfigurationError
+from guardproxy.gateway.gateway import epoch_ms
 from guardproxy.gateway.policies import Policies
 from guardproxy.policyfile.store import Loaded, PolicyStore
 
@@ -43,6 +45,7 @@ class Reloader:
         settle_s: float = SETTLE_S,
         accelerate_s: float = ACCELERATE_S,
         role: str = "present",
+        now_ms: Callable[[], int] = epoch_ms,
     ) -> None:
         self._store = store
         self._policies = policies
@@ -51,6 +54,8 @@ class Reloader:
         self._settle_s = settle_s
         self._accelerate_s = accelerate_s
         self._role = role
+        self._now_ms = now_ms
+        self._checking = asyncio.Lock()
         self._asked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._accelerating: asyncio.Task[None] | None = None
@@ -72,6 +77,10 @@ class Reloader:
 
     async def check(self) -> bool:
         """Take over what changed; whether anything did. A mistake in it is told and changes nothing."""
+        async with self._checking:  # whoever asks over the admin API, and the regular look
+            return await self._check()
+
+    async def _check(self) -> bool:
         if not await asyncio.to_thread(self._store.changed):
             return False
         await self._come_to_rest()
@@ -88,13 +97,15 @@ class Reloader:
 
     def _rejected(self, problems: list[str]) -> bool:
         revision, more = self._policies.current.revision, max(0, len(problems) - MOST_PROBLEMS)
+        self._policies.reject(problems[:MOST_PROBLEMS], self._now_ms())
         self._log.emit(
             Event.POLICY_REJECTED, role=self._role, revision=revision, problems=problems[:MOST_PROBLEMS], more=more
         )
         return False
 
     def _take_over(self, loaded: Loaded) -> None:
-        before, self._policies.current = self._policies.current, loaded.policies
+        before = self._policies.current
+        self._policies.take(loaded.policies, self._now_ms(), pinned=loaded.pinned)
         self._accelerate()
         self._log.emit(
             Event.POLICY_RELOADED,

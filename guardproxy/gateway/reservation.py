@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, assert_never
 
 from guardproxy.core.exchange import RequestReading
@@ -36,11 +37,22 @@ class Reservation:
     usage, which the client did not. `running`: it went to the upstream. `sample`: text of the answer, as far as known.
     """
 
-    __slots__ = (
-        "_answers", "_expected", "_free", "_ledger", "_model", "_now_ms", "_plan", "_request_id", "_reserved",
-        "_tokenizer", "_told", "asks_usage", "headers", "input_tokens", "metered", "most_characters", "output_cap",
-        "running", "sample", "shadowed", "used",
-    )  # fmt: skip
+    asks_usage = running = False
+    metered = True
+    input_tokens = 0
+    used = _NOTHING
+    headers: Mapping[str, str] = MappingProxyType({})
+    output_cap: int | None = None
+    most_characters: int | None = None
+    shadowed: tuple[Quota, ...] = ()
+    sample: Callable[[], str] = str
+    _reserved = _free = _degraded = False
+    _plan = NO_PLAN
+    _expected = _NOTHING
+    _model = ""
+    _answers = 1
+    _told: int | None = None
+    _uncounted: RequestReading | None = None
 
     def __init__(
         self, ledger: Ledger, request_id: str, now_ms: Callable[[], int], tokenizer: Tokenizer = _ESTIMATING
@@ -48,33 +60,19 @@ class Reservation:
         self._ledger = ledger
         self._request_id = request_id
         self._now_ms = now_ms
-        self._reserved = False
-        self._plan = NO_PLAN
-        self._expected = _NOTHING
-        self._free = False
         self._tokenizer = tokenizer
-        self._model = ""
-        self._answers = 1
-        self._told: int | None = None
-        self.asks_usage = self.running = False
-        self.sample: Callable[[], str] = str
-        self.metered = True
-        self.input_tokens = 0
-        self.used = _NOTHING
-        self.headers: dict[str, str] = {}
-        self.output_cap: int | None = None
-        self.most_characters: int | None = None
-        self.shadowed: tuple[Quota, ...] = ()
 
     async def admit(self, plan: Plan, reading: RequestReading | None, usual: int | None = None) -> None:
         """Reserve one request and its probable tokens. `usual`: how long the key's answers are, where that is known.
 
         Raises `QuotaExceeded` with the exact time to wait, and `QuotaStoreUnavailable`.
         """
+        self._uncounted = reading
         if not plan.accounts:
             return
         self._plan = plan
         if reading is not None and plan.of_text:
+            self._uncounted = None
             texts = [segment.text for segment in reading.segments]
             count = self._tokenizer.count
             if self._tokenizer.is_long(reading.model, texts):
@@ -85,12 +83,12 @@ class Reservation:
         else:
             amounts, orphan = plan.charge(0, 0), None
         admission = await self._ledger.admit(self._request_id, plan.accounts, amounts, orphan)
-        self.headers = rate_limit_headers(admission.states)
+        headers = rate_limit_headers(admission.states)
+        self.headers = {**headers, **DEGRADED} if admission.degraded and admission.admitted else headers
         if not admission.admitted:
             raise exceeded(admission, amounts, self._now_ms())
         self._reserved = True
-        if admission.degraded:
-            self.headers.update(DEGRADED)
+        self._degraded = admission.degraded
         self.shadowed = admission.shadowed
 
     def begun(self) -> None:
@@ -126,6 +124,15 @@ class Reservation:
         """The request was blocked, and the policy does not count such."""
         self._free = True
 
+    def read_tokens(self) -> int:
+        """Tokens of the request: as a quota had them counted, or else now. A long text is only estimated then."""
+        reading, self._uncounted = self._uncounted, None
+        if reading is not None:
+            texts = [segment.text for segment in reading.segments]
+            tokenizer = _ESTIMATING if self._tokenizer.is_long(reading.model, texts) else self._tokenizer
+            self.input_tokens = tokenizer.count(reading.model, texts)
+        return self.input_tokens
+
     def written_tokens(self, characters: int) -> int:
         """Tokens of so many characters of the answer, told from the `sample` of it: once, for caller and account."""
         if self._told is None:
@@ -143,6 +150,7 @@ class Reservation:
         if not self._reserved:
             return
         self._reserved = False
+        draft.admitted = "degraded" if self._degraded else "admitted"
         if self._free:
             self._ledger.cancel(self._request_id)
             return

@@ -50,6 +50,11 @@ class Running(NamedTuple):
         prompt, completion = self.reservation.input_tokens, self.reservation.written_tokens(characters)
         return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
+    def told_usage(self, characters: int) -> dict[str, int]:
+        """The same for a caller who asked for it, also where no quota counts tokens."""
+        self.reservation.read_tokens()
+        return self.estimated_usage(characters)
+
     def charge(self, usage: Any, characters: int) -> None:
         """Tokens as the upstream reports them; without a report, from the text that went out.
 
@@ -67,6 +72,7 @@ class Running(NamedTuple):
             self.gateway.expectations.learn(self.draft.principal.key_id, self.draft.model, length)
         self.reservation.used = used
         self.draft.tokens = {source: used.total}
+        self.draft.tokens_read, self.draft.tokens_written = used.input, used.output
 
     def own(self, ids: Iterable[str]) -> None:
         """The upstream has stored something for this key."""

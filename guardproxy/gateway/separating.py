@@ -10,7 +10,7 @@ from typing import Any, Final
 from multidict import MultiMapping
 
 from guardproxy.core.context import speaks_as_operator
-from guardproxy.core.exchange import Coverage, Provenance, RequestReading
+from guardproxy.core.exchange import Coverage, Provenance, RequestReading, kinds_of
 from guardproxy.core.inspection import MAX_FINDINGS
 from guardproxy.core.policy import Policy
 from guardproxy.core.principal import Principal
@@ -25,8 +25,8 @@ from guardproxy.core.verdict import Action, Finding, Severity, Verdict
 from guardproxy.errors import InvalidRequest
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
-from guardproxy.gateway.keyring import Keyring
 from guardproxy.gateway.refusals import guarding, refusal
+from guardproxy.identity.lookup import KeyLookup
 from guardproxy.surfaces import Surface
 
 # Cleaning and fencing more text than this must not hold up everybody else.
@@ -75,7 +75,7 @@ def check_speakers(
     if policy.shadow:
         draft.pass_over(findings[:MAX_FINDINGS])
     elif findings:
-        coverage = Coverage.of({}, [item.kind.value for item in reading.opaque])
+        coverage = Coverage.of({}, kinds_of(reading.opaque))
         draft.request = Verdict(Action.BLOCK, tuple(findings[:MAX_FINDINGS]), coverage=coverage)
         raise refusal(gateway, draft, draft.request)
 
@@ -144,7 +144,7 @@ def _check_surface(terms: Separation, surface: Surface) -> None:
 
 
 def _unsigned(
-    terms: Separation, keyring: Keyring, principal: Principal, surface: Surface, document: Any, header: str
+    terms: Separation, keyring: KeyLookup, principal: Principal, surface: Surface, document: Any, header: str
 ) -> list[Finding]:
     """Operator text that has to be signed and is not."""
     if surface.speaking is None or not terms.signs(principal.key_id, principal.name):

@@ -12,8 +12,10 @@ from guardproxy.core.policy import Excess, Policy, RequestLimits
 from guardproxy.core.principal import Principal
 from guardproxy.core.verdict import Finding, Severity
 from guardproxy.errors import InvalidRequest, NotAllowed
+from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.limits import check_content, check_limits
-from guardproxy.surfaces import MemberNames
+from guardproxy.surfaces import MemberNames, Surface
+from guardproxy.surfaces.parameters import judge_parameters, strip_parameters
 
 LIMIT = "limits."
 PARAMETER = "parameters."
@@ -28,6 +30,20 @@ def what_would_be_refused(
         *separate(policy.context, principal, reading.turns),
         *refuse_opaque(policy, reading.opaque),
     ]
+
+
+def check_parameters(draft: Draft, policy: Policy, surface: Surface, document: object) -> None:
+    """Take out of the request what the policy strips; in shadow only tell. Raises `InvalidRequest` for what may not go on."""
+    verdict = judge_parameters(document, surface.name, policy.parameters)
+    if not (verdict.refused or verdict.strip):
+        return
+    error = verdict.error()
+    if policy.shadow:
+        draft.pass_over(refused_parameters(error))
+    elif error is not None:
+        raise error
+    else:
+        strip_parameters(document, verdict)
 
 
 def refused_parameters(error: InvalidRequest | None) -> list[Finding]:

@@ -60,7 +60,7 @@ async def relay_stream(
             await response.write([*frames, editor.error_event(error, running.draft.request_id)])
     else:
         if editor.failed and not guard.blocked:
-            running.draft.failed_in_stream()
+            running.draft.failed_within()
     finally:
         running.draft.status = 200
         running.draft.response = guard.verdict()
@@ -76,7 +76,7 @@ def _open_editor(running: Running, surface: Surface, reading: RequestReading, gu
         raise UpstreamUnavailable("the upstream streams an answer that is not a stream", reason="bad_answer")
 
     def usage_for(characters: int) -> Mapping[str, int]:
-        return running.estimated_usage(characters + _held(guard))
+        return running.told_usage(characters + _held(guard))
 
     if reading.starting_after is not None and surface.resume_stream is not None:
         editor = surface.resume_stream(guard, starting_after=reading.starting_after)

@@ -11,9 +11,10 @@ from typing import Final
 
 from aiohttp import web
 
-from guardproxy.errors import RequestError, RouteNotFound, UpstreamUnavailable
+from guardproxy.errors import RequestError, RouteNotFound
 from guardproxy.gateway.answers import COVERAGE
 from guardproxy.gateway.body import read_body
+from guardproxy.gateway.passthrough import credentials_refused
 from guardproxy.gateway.routes import Passage
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.upstream import UpstreamReply
@@ -55,10 +56,7 @@ async def pass_uninspected(running: Running, passage: Passage) -> web.StreamResp
 
 async def _pass_on(running: Running, reply: UpstreamReply) -> web.StreamResponse:
     if reply.status in (401, 403):
-        raise UpstreamUnavailable(
-            "the upstream refused guardproxy's own credentials; its operator has to mend the upstream key",
-            reason="credentials",
-        )
+        raise credentials_refused(reply.status, running.gateway.passthrough)
     draft = running.draft
     draft.status = reply.status
     if reply.status >= 400:

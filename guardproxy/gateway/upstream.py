@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from guardproxy import __version__
 from guardproxy.errors import ConfigurationError, UpstreamUnavailable
 from guardproxy.gateway.http1 import Connection
+from guardproxy.gateway.passthrough import PROVIDER_HEADERS
 from guardproxy.gateway.pool import ConnectionPool, Origin, PoolLimits
 from guardproxy.surfaces.conventions import KeyForm, conventions_of
 
@@ -98,8 +99,8 @@ class HttpUpstream:
     """`Upstream` over a pool of HTTP/1.1 connections, for the life of the process.
 
     `ca_file` (PEM) replaces the system's certificate authorities. `key_form`: how the upstream takes its key, if not
-    as each API says. Raises `ConfigurationError` for a base URL, key or
-    file that cannot be used.
+    as each API says. `passthrough`: the header with the caller's own provider key travels. Raises
+    `ConfigurationError` for a base URL, key or file that cannot be used.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class HttpUpstream:
         max_connections: int = 1000,
         ca_file: str | None = None,
         key_form: KeyForm | None = None,
+        passthrough: bool = False,
     ) -> None:
         origin, authority, self._prefix = _parse_base(base_url, ca_file)
         self._pool = ConnectionPool(origin, PoolLimits(timeouts.connect, timeouts.read, max_connections))
@@ -119,6 +121,7 @@ class HttpUpstream:
         self._fixed = f"host: {authority}\r\n{_FIXED}"
         self._key = api_key
         self._key_form = key_form
+        self._forwarded = {**_FORWARDED, **PROVIDER_HEADERS} if passthrough else _FORWARDED
         self._heads: dict[tuple[str, str], _Start] = {}
 
     async def send(
@@ -171,7 +174,7 @@ class HttpUpstream:
         conventions = conventions_of(path)
         key = (self._key_form or conventions.upstream_key).lines(self._key) if self._key else ""
         head = f"{method} {self._prefix}{path} HTTP/1.1\r\n{self._fixed}{key}"
-        start = _Start(head, {**_FORWARDED, **conventions.forwarded})
+        start = _Start(head, {**self._forwarded, **conventions.forwarded})
         if len(self._heads) >= 64:  # the fixed routes are few; names of models and responses are many
             self._heads.clear()
         self._heads[method, path] = start

@@ -12,10 +12,11 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
+from guardproxy.core.principal import Principal
 from guardproxy.core.quota import Metric
 from guardproxy.errors import MethodNotAllowed, RouteNotFound
 from guardproxy.gateway.answers import base_headers, json_answer
-from guardproxy.gateway.auth import authenticate
+from guardproxy.gateway.callers import check_use, known_caller
 from guardproxy.gateway.policies import choose, facts_of
 from guardproxy.gateway.running import Running
 from guardproxy.quota.headers import DEGRADED
@@ -34,18 +35,23 @@ async def tell_usage(running: Running) -> web.Response:
     if request.method != "GET":
         raise MethodNotAllowed(f"{request.method} is not allowed on this path")
     draft.method, draft.route = request.method, USAGE
-    principal = draft.principal = authenticate(request.headers, gateway.keyring, gateway.now_ms() // 1000)
+    principal = known_caller(running)
+    if not isinstance(principal, Principal):
+        principal = await principal
+    draft.principal = principal
+    check_use(running, principal, None)
     model = parse_qs(query).get("model", [None])[0]
     choice = choose(gateway.policies.current, principal, request.headers)
     policy = draft.policy = choice.among(facts_of(principal, "", {"model": model}))
     plan = gateway.planner.plan(policy, principal, model, True)
     states = await gateway.ledger.look(plan.accounts)
-    document = {"object": "guardproxy.usage", "quotas": [_told(state) for state in states]}
+    document = {"object": "guardproxy.usage", "quotas": [told_state(state) for state in states]}
     headers = base_headers(draft, DEGRADED if gateway.ledger.degraded else {})
     return json_answer(draft, 200, document, headers)
 
 
-def _told(state: QuotaState) -> dict[str, Any]:
+def told_state(state: QuotaState) -> dict[str, Any]:
+    """How a quota stands, as it is told over HTTP."""
     quota = state.quota
     told: dict[str, Any] = {
         "id": quota.id,

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from guardproxy.core.context import refuse_opaque
-from guardproxy.core.exchange import RequestReading
+from guardproxy.core.exchange import RequestReading, kinds_of
 from guardproxy.core.inspection import with_tools
 from guardproxy.core.policy import ServerState
 from guardproxy.core.tools.judge import ToolGuard
@@ -16,6 +16,7 @@ from guardproxy.core.verdict import Action, Verdict
 from guardproxy.errors import UpstreamUnavailable
 from guardproxy.gateway.answers import COVERAGE, json_answer
 from guardproxy.gateway.inspecting import inspected
+from guardproxy.gateway.passthrough import credentials_refused
 from guardproxy.gateway.refusals import guarding, refusal
 from guardproxy.gateway.remembering import remember_answer
 from guardproxy.gateway.routes import Route
@@ -23,6 +24,7 @@ from guardproxy.gateway.running import Running
 from guardproxy.gateway.upstream import UpstreamReply
 from guardproxy.surfaces import Surface
 from guardproxy.surfaces.foreign_errors import is_about_content
+from guardproxy.surfaces.models import keep_models
 from guardproxy.wire.document import UndecodableJson, replace
 
 
@@ -38,7 +40,9 @@ async def relay_whole(
     document = _decoded(surface, raw)
     if not isinstance(document, dict):
         raise UpstreamUnavailable("the upstream's answer is not a JSON object", reason="bad_answer")
-    draft, policy = running.draft, running.policy
+    draft, policy, scope = running.draft, running.policy, running.principal.scope
+    if scope.models and surface.name == "models":
+        keep_models(document, scope.allows_model)
     started = time.perf_counter_ns()
     with guarding():
         if policy.redacts_answers:
@@ -48,27 +52,31 @@ async def relay_whole(
         if surface.drop_cut_calls is not None:
             surface.drop_cut_calls(document)
         answer = surface.read_response(document)
-        verdict = await inspected(policy, answer.segments, [item.kind.value for item in answer.opaque])
-        unread = refuse_opaque(policy, answer.opaque)
-        if policy.shadow:
-            draft.pass_over(unread)
-        elif unread:
-            verdict = Verdict(Action.BLOCK, tuple(unread), coverage=verdict.coverage)
-    verdict = with_tools(policy, verdict, found)
+        verdict = await inspected(policy, answer.segments, kinds_of(answer.opaque))
+        if answer.opaque and (unread := refuse_opaque(policy, answer.opaque)):
+            if policy.shadow:
+                draft.pass_over(unread)
+            else:
+                verdict = Verdict(Action.BLOCK, tuple(unread), coverage=verdict.coverage)
+    if found:
+        verdict = with_tools(policy, verdict, found)
     draft.response = verdict
     draft.lap("guard_response", started)
     if reading.background and answer.usage is None:
         running.reservation.keep()  # what it will use is not told here
     else:
         running.reservation.sample = lambda: "\n".join(segment.text for segment in answer.segments)
-        running.charge(answer.usage, sum(len(segment.text) for segment in answer.segments))
+        running.charge(answer.usage, sum([len(text) for text, *_ in answer.segments]))
     if surface.made is not None and policy.server_state is ServerState.OWN:
         running.own(surface.made(document))
     if verdict.action is Action.BLOCK:
         raise refusal(running.gateway, draft, verdict)
     if verdict.edits:
         surface.edit(document, verdict.edits)
-    remember_answer(running, surface, document)
+    if document.get("error") and surface.read_target is None:  # of a stored answer, that was told when it was made
+        draft.failed_within()
+    if policy.context.separation is not None:
+        remember_answer(running, surface, document)
     decision = max(verdict.action, draft.request.action if draft.request else Action.ALLOW)
     headers = running.headers(reply, {"x-guardproxy-decision": decision.word, COVERAGE: draft.extent})
     return json_answer(draft, reply.status, document, headers, running.gateway.scrub)
@@ -82,10 +90,7 @@ async def relay_failure(running: Running, route: Route, reply: UpstreamReply, ra
         running.reservation.failed(running.policy.charging.failed)
     said = None if reply.status == 401 else _decoded_error(route.surface, raw, reply.status)
     if reply.status == 401 or (reply.status == 403 and not is_about_content(said)):
-        raise UpstreamUnavailable(
-            "the upstream refused guardproxy's own credentials; its operator has to mend the upstream key",
-            reason="credentials",
-        )
+        raise credentials_refused(reply.status, running.gateway.passthrough)
     document = running.draft.conventions.errors.adopt(said, reply.status)
     if document is None:
         raise UpstreamUnavailable(f"the upstream answered {reply.status}, which is no answer of this API")

@@ -31,7 +31,7 @@ from guardproxy.core.policy import (
     Rule,
     ServerState,
     SurfaceRules,
-    UnknownParameters,
+    Unknown,
 )
 from guardproxy.core.quota import Charging, OnFailure
 from guardproxy.core.verdict import Action, Severity
@@ -124,7 +124,7 @@ def compile_form(document: PolicyDocument, sets: Sets, holding: frozenset[Condit
         quotas=quotas,
         on_block=OnBlock(written.answers.on_block),
         parameters=ParameterRules(
-            UnknownParameters(written.parameters.unknown),
+            Unknown(written.parameters.unknown),
             frozenset(written.parameters.allow),
             frozenset(written.parameters.deny),
         ),
@@ -133,6 +133,7 @@ def compile_form(document: PolicyDocument, sets: Sets, holding: frozenset[Condit
         other_surfaces=surfaces.get(OTHERS, SurfaceRules()),
         tools=tools,
         on_limit=OnBlock(written.answers.on_limit),
+        unknown_events=Unknown(written.answers.unknown_events),
         shadow=written.mode == "shadow",
         charging=Charging(written.charging.blocked == "request", OnFailure(written.charging.failed)),
     )

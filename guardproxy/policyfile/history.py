@@ -73,6 +73,15 @@ class History:
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"{self.pin_file}: cannot be read: {error}") from error
 
+    def before(self) -> str:
+        """The revision that was in force before the present one. Raises `ConfigurationError` where none is kept."""
+        kept = [one.revision for one in self.revisions()]
+        pinned = self.pinned()
+        older = kept[kept.index(pinned) + 1 :] if pinned in kept else kept[1:]
+        if not older:
+            raise ConfigurationError(f"no earlier revision is kept in {self.directory}")
+        return older[0]
+
     def pin(self, revision: str) -> None:
         """Put a kept revision in force. Raises `ConfigurationError` for one that is not kept."""
         self.sources_of(revision)

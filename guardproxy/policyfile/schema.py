@@ -112,6 +112,11 @@ class WrittenAnswers(Written):
         description="the same for an answer that a hard quota ends; `finish`: with `finish_reason: length` where the "
         "surface has such words",
     )
+    unknown_events: Literal["pass", "strip", "reject"] = Field(
+        "pass",
+        description="what becomes of an event of a stream whose type no API documents: `pass` (inspected like all "
+        "text), `strip`, or `reject` (the answer ends as `on_block` says)",
+    )
 
 
 class WrittenLimits(Written):
@@ -123,13 +128,9 @@ class WrittenLimits(Written):
     tools: Count | None = Field(None, description="tool definitions")
     inputs: Count | None = Field(None, description="inputs of one request to embeddings, completions or moderations")
     choices: Count | None = Field(None, description="answers asked for, the request's `n`")
-    output_tokens: Count | None = Field(
-        None, description="output tokens of each answer, written into requests that name no cap of their own"
-    )
+    output_tokens: Count | None = Field(None, description="of each answer; written where a request names no cap")
     excess: Literal["refuse", "cap"] = Field(
-        "refuse",
-        description="what becomes of a request that asks for more `output_tokens` or `choices`. `cap`: what the policy "
-        "allows is written in place of its own number",
+        "refuse", description="what follows where a request asks for more of these two; `cap`: it gets what is allowed"
     )
     matching_work: Count | None = Field(
         MATCHING_WORK_PER_CHARACTER,

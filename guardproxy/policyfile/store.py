@@ -19,7 +19,7 @@ from guardproxy.policyfile.cases import Case, cases_path, read_cases
 from guardproxy.policyfile.catalogue import Catalogue, Wanted, load_policies
 from guardproxy.policyfile.compile import CompiledRule, compile_rules
 from guardproxy.policyfile.examples import run_examples
-from guardproxy.policyfile.history import History
+from guardproxy.policyfile.history import History, Kept
 from guardproxy.policyfile.sources import KeptSources, Sources, Stamp, content_of, stamp_of
 
 ATTEMPTS: Final = 5
@@ -89,6 +89,33 @@ class PolicyStore:
             self._stamps = dict(before)
             return None
         return self.load()
+
+    def kept(self) -> Sequence[Kept]:
+        """The revisions that can be put in force again, the last in force first; none where nothing is kept."""
+        return self._history.revisions() if self._history is not None else ()
+
+    def pin(self, revision: str | None = None) -> str:
+        """Pin a kept revision, by default the one before the present; which one. It is in force after a reload.
+
+        Raises `ConfigurationError` where nothing is kept, for a revision that is not, and for one that cannot be used
+        here any more.
+        """
+        history = self._kept_history()
+        target = revision or history.before()
+        policies = load_policies(self._wanted, history.sources_of(target)).policies
+        if self._check is not None:
+            self._check(policies)
+        history.pin(target)
+        return target
+
+    def release(self) -> None:
+        """Let the files decide again. Raises `ConfigurationError` where nothing is kept."""
+        self._kept_history().release()
+
+    def _kept_history(self) -> History:
+        if self._history is None:
+            raise ConfigurationError("nothing is kept: name a directory under policies.state in guardproxy.yaml")
+        return self._history
 
     def look(self) -> Mapping[Path, Stamp | None]:
         """The stamps of everything that was read or asked for, as they are now: equal as long as nothing changes."""

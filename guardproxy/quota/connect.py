@@ -6,6 +6,7 @@ request up for longer than it takes to do without it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -67,6 +68,11 @@ def make_client(address: StoreAddress, patience: float = 1.0) -> Client:
         raise ConfigurationError(f"the URL of the quota store cannot be used: {error}") from None
 
 
+def subscription_to(client: Client) -> Callable[[], Any] | None:
+    """Makes subscriptions as redis-py has them; None for a cluster, where a channel has no one place to be heard at."""
+    return None if isinstance(client, RedisCluster) else getattr(client, "pubsub", None)
+
+
 class _Master:
     """The client of a master, which closes those of its Sentinels too."""
 
@@ -80,6 +86,9 @@ class _Master:
 
     def pipeline(self, transaction: bool = True) -> Any:
         return self._client.pipeline(transaction=transaction)
+
+    def pubsub(self) -> Any:
+        return self._client.pubsub()
 
     async def aclose(self) -> None:
         await self._client.aclose()

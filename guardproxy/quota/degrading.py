@@ -19,7 +19,7 @@ from guardproxy.core.quota import Metric, OnStoreError, Quota
 from guardproxy.errors import QuotaStoreUnavailable, Retry
 from guardproxy.quota.breaker import Breaker
 from guardproxy.quota.ledger import MemoryLedger
-from guardproxy.quota.model import Account, Admission, Charge, QuotaState
+from guardproxy.quota.model import Account, Admission, Charge, QuotaState, StoreHealth
 from guardproxy.quota.redis_ledger import RedisLedger
 from guardproxy.quota.store import StoreUnreachable
 
@@ -70,6 +70,9 @@ class DegradingLedger:
         self._shares: dict[Account, Account] = {}
         self._recovering: asyncio.Task[None] | None = None
         self._lost = 0
+        self._errors = 0
+        self._degraded_ms = 0
+        self._degraded_since = 0
 
     @property
     def degraded(self) -> bool:
@@ -82,6 +85,11 @@ class DegradingLedger:
     @property
     def lost(self) -> int:
         return self._lost + self._shared.settling.lost
+
+    @property
+    def store(self) -> StoreHealth:
+        since = self._now_ms() - self._degraded_since if self.degraded else 0
+        return StoreHealth(self._errors, self._degraded_ms + since, self.lost)
 
     def open(self) -> None:
         self._shared.open()
@@ -125,6 +133,23 @@ class DegradingLedger:
             self._failed(str(error))
             raise _unavailable() from error
 
+    async def forget(self, accounts: Sequence[Account]) -> None:
+        """See `Ledger.forget`. What this process counts by itself is forgotten with it."""
+        try:
+            await self._shared.forget(accounts)
+        except StoreUnreachable as error:
+            self._failed(str(error))
+            raise _unavailable() from error
+        await self._local.forget(accounts)
+
+    async def raise_to(self, account: Account, amounts: Charge) -> Sequence[int]:
+        """See `Ledger.raise_to`."""
+        try:
+            return await self._shared.raise_to(account, amounts)
+        except StoreUnreachable as error:
+            self._failed(str(error))
+            raise _unavailable() from error
+
     async def drain(self) -> None:
         """See `Ledger.drain`."""
         if self._recovering is not None:
@@ -159,7 +184,10 @@ class DegradingLedger:
         return known
 
     def _failed(self, kind: str) -> None:
-        if self._breaker.failed(self._now_ms()):
+        self._errors += 1
+        now = self._now_ms()
+        if self._breaker.failed(now):
+            self._degraded_since = now
             self._told(True, kind)
             self._recover()
 
@@ -185,6 +213,7 @@ class DegradingLedger:
                 continue
             if self._breaker.is_open:
                 self._breaker.close()
+                self._degraded_ms += self._now_ms() - self._degraded_since
                 self._told(False, "")
 
     async def _probe(self) -> None:

@@ -26,6 +26,7 @@ from guardproxy.quota.window import Window
 SWEEP: Final = 8
 SWEEP_EVERY_MS: Final = 1000
 DEFAULT_LEASE_MS: Final = 60 * 60 * 1000
+_RUNNING: Final = Metric.CONCURRENCY.value  # how the ids of quotas begin that count what runs
 PLANS_PER_SCOPE: Final = 64
 
 
@@ -100,6 +101,7 @@ class MemoryLedger:
     """
 
     degraded: Final = False
+    store: Final = None
 
     def __init__(self, now_ms: Callable[[], int], lease_ms: int = DEFAULT_LEASE_MS) -> None:
         self._now_ms = now_ms
@@ -201,10 +203,25 @@ class MemoryLedger:
                 limit.window.advance(now)
         return _states(limits, now)
 
-    def forget(self, accounts: Sequence[Account]) -> None:
-        """Nothing is used any more of these accounts' scopes. What runs is not settled there any more."""
+    async def forget(self, accounts: Sequence[Account]) -> None:
+        """See `Ledger.forget`."""
         for account in accounts:
-            self._scopes.pop(account.scope, None)
+            known = self._scopes.get(account.scope)
+            if known is not None:
+                # What runs settles into windows that nobody looks at any more.
+                known.windows = {name: window for name, window in known.windows.items() if name.startswith(_RUNNING)}
+                known.limits.clear()
+
+    async def raise_to(self, account: Account, amounts: Charge) -> Sequence[int]:
+        """See `Ledger.raise_to`."""
+        now = self._time()
+        short = []
+        for limit in self._limits_of(account, now):
+            if now >= limit.window.passes_at:
+                limit.window.advance(now)
+            short.append(max(0, amounts.get(limit.measure, 0) - limit.window.total))
+            limit.window.correct(limit.window.newest, short[-1])
+        return short
 
     async def drain(self) -> None:
         """See `Ledger.drain`: here every settlement is in place when `settle` returns."""

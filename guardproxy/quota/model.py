@@ -64,6 +64,18 @@ class Admission(NamedTuple):
     degraded: bool = False
 
 
+class StoreHealth(NamedTuple):
+    """What a store that several processes share did to this one, since it began.
+
+    `errors`: questions it did not answer. `degraded_ms`: how long this process was on its own. `lost`: charges that
+    will never reach the shared account.
+    """
+
+    errors: int
+    degraded_ms: int
+    lost: int
+
+
 class Ledger(Protocol):
     """Keeps account. A reservation ends exactly once: settled, cancelled, or orphaned when its lease runs out.
 
@@ -93,6 +105,18 @@ class Ledger(Protocol):
     async def look(self, accounts: Sequence[Account]) -> tuple[QuotaState, ...]:
         """How the accounts stand, changing nothing. Raises `QuotaStoreUnavailable`."""
 
+    async def forget(self, accounts: Sequence[Account]) -> None:
+        """Nothing is used any more of these accounts' scopes; what runs still holds its place among what runs.
+
+        Raises `QuotaStoreUnavailable`.
+        """
+
+    async def raise_to(self, account: Account, amounts: Charge) -> Sequence[int]:
+        """Let the current period of each quota hold at least its amount; how much each was short of.
+
+        Doing it again changes nothing. Raises `QuotaStoreUnavailable`.
+        """
+
     async def drain(self) -> None:
         """Return when every settlement so far has reached the store, or is given up; then close the store."""
 
@@ -103,6 +127,10 @@ class Ledger(Protocol):
     @property
     def degraded(self) -> bool:
         """Whether the store is out of reach."""
+
+    @property
+    def store(self) -> StoreHealth | None:
+        """How the store does; None where there is none."""
 
 
 def denial(states: tuple[QuotaState, ...], waits: Iterable[int | None]) -> Admission:

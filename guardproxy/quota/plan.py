@@ -72,6 +72,10 @@ class Planner:
         self._plans: dict[tuple[str, str, str, str | None, str | None, bool], Plan] = {}
         self._accounts: dict[tuple[str, tuple[Quota, ...]], Account] = {}
 
+    def again(self) -> Planner:
+        """Another one that plans the same, with nothing remembered."""
+        return Planner(self._prices, enforce=self._enforce)
+
     def plan(self, policy: Policy, principal: Principal, model: str | None, has_text: bool) -> Plan:
         """The plan of a request; without a model only quotas for all of them, without text none that counts tokens."""
         name = (policy.revision, principal.key_id, principal.name, principal.team, model, has_text)

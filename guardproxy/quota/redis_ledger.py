@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from guardproxy.quota.coded import Arg, CodedAccount, is_other_calendar, read_states, read_waits
-from guardproxy.quota.model import Account, Admission, Charge, QuotaState, denial, shadowed
+from guardproxy.quota.model import Account, Admission, Charge, QuotaState, StoreHealth, denial, shadowed
 from guardproxy.quota.scripts import Script, Scripts, load_scripts
 from guardproxy.quota.settling import Settling
 from guardproxy.quota.store import Reply, Store, StoreUnreachable
@@ -61,6 +61,11 @@ class RedisLedger:
     @property
     def unsettled(self) -> int:
         return len(self._running) + self._settling.waiting
+
+    @property
+    def store(self) -> StoreHealth:
+        """See `Ledger.store`. Who asks this ledger is told of each failure, so none is counted here."""
+        return StoreHealth(0, 0, self._settling.lost)
 
     @property
     def settling(self) -> Settling:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -81,6 +82,7 @@ ANTHROPIC: Final = Conventions(
 _MODELS: Final = OPENAI._replace(forwarded={_VERSION: ANTHROPIC.forwarded[_VERSION]})
 
 
+@lru_cache(256)
 def conventions_of(path: str) -> Conventions:
     """Those of a path below the base URL, whether it is served or not."""
     if path.startswith("/messages"):

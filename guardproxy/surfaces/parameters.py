@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from guardproxy.core.policy import ParameterRules, UnknownParameters
+from guardproxy.core.policy import ParameterRules, Unknown
 from guardproxy.errors import InvalidRequest
 from guardproxy.surfaces.member_names import find_renamed
 from guardproxy.surfaces.parameter_tables import DENIED, DIALECTS, OFFICIAL, Denied
@@ -174,12 +174,12 @@ class _Judge:
         if prefix and prefix[:-1] not in self._table.closed:
             return
         match self._rules.unknown:
-            case UnknownParameters.STRIP:
+            case Unknown.STRIP:
                 self.strip.append(path)
-            case UnknownParameters.REJECT:
+            case Unknown.REJECT:
                 message = f"the parameter '{format_path(path)}' is not known here, and the policy refuses such"
                 self.refused.append(RefusedParameter(path, message, UNKNOWN))
-            case UnknownParameters.PASS:
+            case Unknown.PASS:
                 pass
 
     def _refuse(self, path: Path, reason: str) -> None:

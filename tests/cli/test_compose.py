@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,8 +13,10 @@ import pytest
 
 from guardproxy.audit.sinks import configure_logging
 from guardproxy.cli.compose import RunningProxy, start, tell_address
+from guardproxy.core.principal import Principal
 from guardproxy.errors import ConfigurationError
-from guardproxy.gateway.keyring import SESSION
+from guardproxy.identity.keyring import SESSION
+from guardproxy.oidc.schema import AuthSettings
 from guardproxy.settings import Settings
 from tests.e2e.test_guarding import make_key
 from tests.support.proxy import Captured
@@ -73,7 +76,7 @@ async def test_keys_of_a_file_and_of_the_environment_open_both(tmp_path: Path) -
     async with started(settings, UPSTREAM) as (running, _):
         assert running.new_key is None
         found = running.gateway.keyring.find(token, NOW)
-        assert found is not None
+        assert isinstance(found, Principal)
         assert not found.operator
     async with started(settings, {**UPSTREAM, "GUARDPROXY_KEY": OWN_KEY}) as (running, _):
         assert running.gateway.keyring.find(token, NOW) == found
@@ -149,3 +152,37 @@ async def test_a_candidate_runs_beside_the_present_policy(tmp_path: Path) -> Non
         assert running.gateway.policies.current.default.policy.name == "tiny"
         running.look_at_policies()
         assert len(running.reloaders) == 2
+
+
+ISSUER = {"name": "corp", "issuer": "https://127.0.0.1:1", "audience": ["x"], "timeout": 0.05}
+
+
+def issuers(*written: dict[str, Any]) -> AuthSettings:
+    return AuthSettings.model_validate_json(json.dumps({"oidc": written}))
+
+
+async def test_with_an_identity_provider_no_key_has_to_be_made(tmp_path: Path) -> None:
+    async with started(made(tmp_path, auth=issuers(ISSUER)), UPSTREAM) as (running, captured):
+        assert running.new_key is None
+        assert "session_key_generated" not in captured.getvalue()
+        assert running.gateway.keyring.find("gpk_x", NOW) is None
+
+
+async def test_a_policy_may_be_given_to_a_caller_with_a_token(tmp_path: Path) -> None:
+    policies = {"files": (str(tmp_path / "policy.yaml"),), "keys": {"corp/ann": "tiny"}}
+    settings = made(tmp_path, auth=issuers(ISSUER), policies=policies, policy=None)
+    async with started(settings, UPSTREAM):
+        pass
+    assert "corp/ann" in await refused(settings.model_copy(update={"auth": issuers()}), UPSTREAM)
+
+
+@pytest.mark.parametrize("name", ["api_key_env", "api_key_file", "auth"])
+async def test_where_callers_bring_their_key_nothing_is_said_of_one(tmp_path: Path, name: str) -> None:
+    upstream = {"credentials": "passthrough", name: "both"}
+    assert f"upstream.{name}" in await refused(made(tmp_path, upstream=upstream), {})
+
+
+async def test_where_callers_bring_their_key_none_is_needed(tmp_path: Path) -> None:
+    async with started(made(tmp_path, upstream={"credentials": "passthrough"}), UPSTREAM) as (running, _):
+        assert running.gateway.passthrough
+        assert running.gateway.upstream_secret is None

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from guardproxy.cli.main import app
 from guardproxy.match import native
+from tests.admin.scene import make_admins
 from tests.support.stores import StoreServer, store_server
 
 
@@ -90,6 +91,24 @@ def test_what_would_stop_serve_for_its_keys_fails(tmp_path: Path) -> None:
     assert "FAIL" in missing.stdout and "keys.yaml" in missing.stdout
 
 
+def test_where_callers_bring_the_providers_key_none_has_to_be_there(tmp_path: Path) -> None:
+    (tmp_path / "guardproxy.yaml").write_text("upstream: {credentials: passthrough}\n", encoding="utf-8")
+    result = CliRunner().invoke(
+        app, ["doctor", "--config", str(tmp_path / "guardproxy.yaml")], env={"OPENAI_API_KEY": ""}
+    )
+    assert "ok    each caller brings its own provider key" in result.stdout
+
+
+def test_an_identity_provider_whose_keys_cannot_be_fetched_fails(tmp_path: Path) -> None:
+    issuer = "{name: corp, issuer: 'http://127.0.0.1:1', audience: [x]}"
+    (tmp_path / "guardproxy.yaml").write_text(f"auth: {{oidc: [{issuer}]}}\n", encoding="utf-8")
+    result = CliRunner().invoke(
+        app, ["doctor", "--config", str(tmp_path / "guardproxy.yaml")], env={"OPENAI_API_KEY": "x" * 20}
+    )
+    assert result.exit_code == 1
+    assert "FAIL  identity provider corp: its keys cannot be fetched" in result.stdout
+
+
 def test_keys_that_are_there_are_good_and_nothing_of_them_is_told(tmp_path: Path) -> None:
     own, upstream = secrets.token_urlsafe(40), secrets.token_urlsafe(40)
     result = examine(tmp_path, None, GUARDPROXY_KEY=own, OPENAI_API_KEY=upstream)
@@ -102,3 +121,49 @@ def test_keys_that_are_there_are_good_and_nothing_of_them_is_told(tmp_path: Path
     assert "http://127.0.0.1:9/v1 is asked without a key" in local.stdout
     assert "warn  no keys of callers" in local.stdout
     assert "gpk_" not in local.output
+
+
+def test_keys_of_the_shared_store_are_counted_and_a_wrong_pepper_or_a_lost_store_fails(
+    server: StoreServer, tmp_path: Path
+) -> None:
+    right, wrong = secrets.token_hex(32), secrets.token_hex(32)
+    examine(tmp_path, server.url)
+    config = tmp_path / "guardproxy.yaml"
+    settings = json.loads(config.read_text(encoding="utf-8")) | {"keys": {"store": "redis"}}
+    config.write_text(json.dumps(settings), encoding="utf-8")
+
+    def run(pepper: str, *command: str) -> Result:
+        return CliRunner().invoke(
+            app, [*command, "--config", str(config)], env=UPSTREAM | {"GUARDPROXY_PEPPER": pepper}
+        )
+
+    assert "holds 0 keys" in run(right, "doctor").stdout
+    assert run(right, "keys", "create", "alice").exit_code == 0
+    good = run(right, "doctor")
+    assert "ok    the shared store holds 1 keys of callers" in good.stdout
+    assert good.exit_code == 0
+    bad = run(wrong, "doctor")
+    assert "FAIL  the keys in the store were made under another pepper" in bad.stdout
+    assert bad.exit_code == 1
+    assert "at least 32" in run("short", "doctor").stdout
+    server.kill()
+    assert "FAIL  the store of the keys does not answer" in run(right, "doctor").stdout
+
+
+def test_admins_that_are_there_are_counted_and_a_record_that_cannot_be_written_fails(tmp_path: Path) -> None:
+    assert "there is no admin API" in examine(tmp_path, None).stdout
+    make_admins(tmp_path / "admins.yaml")
+    places = {
+        "GUARDPROXY_ADMINS": str(tmp_path / "admins.yaml"),
+        "GUARDPROXY_ADMIN_LOG": str(tmp_path / "a" / "b.jsonl"),
+    }
+    good = examine(tmp_path, None, **places)
+    assert good.exit_code == 0
+    assert "knows 4 admins" in good.stdout
+    assert not (tmp_path / "a").exists()
+    blocked = examine(tmp_path, None, **places | {"GUARDPROXY_ADMIN_LOG": str(tmp_path)})
+    assert blocked.exit_code == 1
+    assert "FAIL" in blocked.stdout
+    missing = examine(tmp_path, None, **places | {"GUARDPROXY_ADMINS": str(tmp_path / "none.yaml")})
+    assert missing.exit_code == 1
+    assert "admins create" in missing.stdout

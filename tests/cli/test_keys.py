@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -10,9 +11,9 @@ from typer.testing import CliRunner, Result
 
 from guardproxy.cli.keys import keys_app
 from guardproxy.errors import ConfigurationError
-from guardproxy.gateway.keyfile import read_keys, rewrite_keys
-from guardproxy.gateway.keyring import Keyring
-from guardproxy.gateway.keys import new_key, parse
+from guardproxy.identity.keyfile import read_keys, rewrite_keys
+from guardproxy.identity.keyring import Keyring
+from guardproxy.identity.keys import new_key, parse
 
 NOW = datetime.now(UTC)
 
@@ -180,6 +181,116 @@ def test_of_two_keys_with_one_name_neither_is_revoked_by_it(shell: Shell) -> Non
 
 
 def test_help_teaches_by_example(shell: Shell) -> None:
-    for command in ("create", "list", "revoke"):
+    for command in ("create", "list", "show", "rotate", "revoke"):
         assert f"guardproxy keys {command}" in shell.run(command, "--help").output
     assert "system prompt" in CliRunner().invoke(keys_app, ["create", "--help"]).output
+
+
+def test_a_key_is_made_with_its_terms(shell: Shell) -> None:
+    shell.create(
+        "batch", "--models", "gpt-5*, o3", "--routes", "chat_completions,embeddings", "--policies", "strict",
+        "--cidr", "10.20.0.0/16", "--cidr", "2001:db8::/32", "--tag", "night", "--tag", "eu",
+        "--not-before", "1h", "--expires", "2h",
+    )  # fmt: skip
+    key = read_keys(shell.file)[0]
+    assert (key.models, key.routes, key.policies) == (("gpt-5*", "o3"), ("chat_completions", "embeddings"), ("strict",))
+    assert (key.cidrs, key.tags) == (("10.20.0.0/16", "2001:db8::/32"), ("night", "eu"))
+    assert key.not_before == key.created + timedelta(hours=1)
+    assert [row[-1] for row in shell.listed()[1:]] == ["not yet valid"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (("--models", ""), "--models"),
+        (("--models", "a,,b"), "--models"),
+        (("--routes", "chat"), "--routes"),
+        (("--cidr", "10.0.0.1/8"), "--cidr"),
+        (("--tag", ""), "--tag"),
+        (("--not-before", "2d", "--expires", "1d"), "--not-before"),
+        (("--not-before", "2020-01-01"), "--not-before"),
+    ],
+)
+def test_terms_that_make_no_sense_make_no_key_and_name_their_option(
+    shell: Shell, arguments: tuple[str, ...], option: str
+) -> None:
+    result = shell.run("create", "alice", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert option in result.stderr
+    assert not shell.file.exists()
+
+
+def test_a_rotated_key_opens_with_both_secrets_and_stays_who_it_is(shell: Shell) -> None:
+    old = shell.create("alice", "--team", "red")
+    result = shell.run("rotate", "alice", "--overlap", "30m")
+    new = result.stdout.strip()
+    keyring = Keyring.load(shell.file, {})
+    former = read_keys(shell.file)[0].rotated_from
+    assert former is not None
+    soon, later = former.until.timestamp() - 1, former.until.timestamp()
+    assert timedelta(minutes=29) < former.until - NOW < timedelta(hours=2)
+    assert parse(new) == parse(old)
+    assert [keyring.find(token, now) is not None for token in (old, new) for now in (soon, later)] == [
+        True, False, True, True,
+    ]  # fmt: skip
+    assert "opens until" in result.stderr
+    assert new[17:60] not in shell.file.read_text() + result.stderr
+
+
+def test_a_leaked_secret_ends_at_once(shell: Shell) -> None:
+    old = shell.create("alice")
+    result = shell.run("rotate", "alice", "--overlap", "0")
+    assert "opens nothing any more" in result.stderr
+    assert Keyring.load(shell.file, {}).find(old, NOW.timestamp()) is None
+
+
+@pytest.mark.parametrize("overlap", ["", "-1h", "24", "1y", "00"])
+def test_an_overlap_that_makes_no_sense_changes_nothing(shell: Shell, overlap: str) -> None:
+    shell.create("alice")
+    before = shell.file.read_bytes()
+    assert shell.run("rotate", "alice", "--overlap", overlap).exit_code == 2
+    assert shell.file.read_bytes() == before
+
+
+def test_a_revoked_key_is_not_rotated_and_an_expired_one_says_so(shell: Shell) -> None:
+    shell.create("alice")
+    shell.run("revoke", "alice", "--reason", "left")
+    result = shell.run("rotate", "alice")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "for ever" in result.stderr
+    shell.create("bob", "--expires", "1d")
+    rewrite_keys(shell.file, lambda keys: (keys[0], keys[1].model_copy(update={"expires": NOW - timedelta(days=1)})))
+    assert "is expired all the same" in shell.run("rotate", "bob").stderr
+
+
+def test_a_reason_is_kept_with_the_key_and_shown(shell: Shell) -> None:
+    shell.create("alice")
+    assert shell.run("revoke", "alice", "--reason", "a\nb").exit_code == 2
+    shell.run("revoke", "alice", "--reason", "found in a public repository")
+    assert "revoked reason: found in a public repository" in shell.run("show", "alice").stdout
+
+
+def test_show_tells_all_but_the_digests(shell: Shell) -> None:
+    token = shell.create("alice", "--models", "gpt-5*,o3", "--expires", "1d")
+    shell.run("rotate", "alice")
+    key = read_keys(shell.file)[0]
+    said = shell.run("show", "alice").stdout
+    assert "models: gpt-5*, o3" in said
+    assert "former secret valid until: " in said
+    assert "status: active" in said
+    assert key.rotated_from is not None
+    assert not any(secret in said for secret in (key.digest, key.rotated_from.digest, token[17:]))
+    assert shell.run("show", "nobody").exit_code == 1
+
+
+def test_other_programs_get_json(shell: Shell) -> None:
+    made = json.loads(shell.run("create", "alice", "--models", "m", "--json").stdout)
+    assert parse(made["token"]) == made["key"]["id"]
+    assert (made["key"]["models"], made["key"]["status"]) == (["m"], "active")
+    assert [key["id"] for key in json.loads(shell.run("list", "--json").stdout)] == [made["key"]["id"]]
+    assert json.loads(shell.run("show", "alice", "--json").stdout)["name"] == "alice"
+    rotated = json.loads(shell.run("rotate", "alice", "--json").stdout)
+    assert rotated["token"] != made["token"]
+    assert set(rotated["key"]["rotated_from"]) == {"until"}
+    assert json.loads(shell.run("revoke", "alice", "--json").stdout)["status"] == "revoked"
+    assert "digest" not in shell.run("list", "--json").stdout

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from guardproxy.cli.quota import quota_app
 from guardproxy.core.principal import Principal
 from guardproxy.errors import ConfigurationError
+from guardproxy.oidc.mapping import caller_id
 from guardproxy.policyfile.compile import load_policy
 from guardproxy.quota.plan import Planner
 from tests.quota.ledgers import on_real_time
@@ -54,12 +55,12 @@ def shell(tmp_path: Path, server: StoreServer) -> Shell:
     return Shell(tmp_path, server)
 
 
-def spend(shell: Shell, server: StoreServer, tokens: int) -> None:
-    """One settled request of the session's key, in the team red."""
+def spend(shell: Shell, server: StoreServer, tokens: int, who: Principal = ADA) -> None:
+    """One settled request, of the session's key in the team red if not of somebody else."""
 
     async def run() -> None:
         ledger = on_real_time(server, lambda: time.time_ns() // 1_000_000)
-        plan = Planner().plan(load_policy(shell.policy), ADA, "m", True)
+        plan = Planner().plan(load_policy(shell.policy), who, "m", True)
         await ledger.admit("r", plan.accounts, {"requests": 1, "tokens": tokens})
         ledger.settle("r", None)
         await ledger.drain()
@@ -77,6 +78,15 @@ def test_show_tells_how_accounts_stand(shell: Shell, server: StoreServer) -> Non
     assert "tokens/86400s" in everybody
     assert "requests/60s" not in everybody
     assert "0 tokens of 1,000" in shell.run("show", "--team", "blue").stdout
+
+
+def test_a_caller_with_a_token_is_named_by_its_id_and_its_team_apart(shell: Shell, server: StoreServer) -> None:
+    key_id = caller_id("https://idp", "ann")
+    spend(shell, server, 300, Principal(key_id, "corp/ann", team="red"))
+    shown = shell.run("show", "--key", key_id).stdout
+    assert "requests/60s: 1 requests of 10 requests used" in shown
+    assert "tokens/month" not in shown
+    assert "tokens/month@UTC: 300 tokens" in shell.run("show", "--key", key_id, "--team", "red").stdout
 
 
 def test_reset_asks_first_and_then_forgets(shell: Shell, server: StoreServer) -> None:

@@ -12,8 +12,8 @@ from guardproxy.cli.main import app
 from guardproxy.core.separation.signature import is_signed
 from guardproxy.core.separation.speakers import pin_of
 from guardproxy.errors import ConfigurationError
-from guardproxy.gateway.keyfile import read_keys
-from guardproxy.gateway.keyring import Keyring
+from guardproxy.identity.keyfile import read_keys
+from guardproxy.identity.keyring import Keyring
 from guardproxy.surfaces.chat_completions import SPEAKING
 
 BODY = {"model": "m", "messages": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "hi"}]}

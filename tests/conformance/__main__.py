@@ -12,21 +12,25 @@ import typer
 from tests.conformance import expectations as names
 from tests.conformance.exchanges import exchanges
 from tests.conformance.install import Installed, InstallFailed, install
-from tests.conformance.runner import ROOT, Client, conform, python_clients, report
+from tests.conformance.runner import PLAIN, ROOT, Client, conform, python_clients, report
 
 
 def clients(at: Installed) -> list[Client]:
     def node(script: str) -> list[str]:
         return [str(at.node), script]
 
+    sdk = node("ai_sdk.mjs")
     langchain = [str(at.python), "-m", "tests.conformance.clients.langchain"]
     return [
         *python_clients(),
-        Client(names.NODE_RAW, "raw", node("openai_node.mjs"), at.scripts),
+        Client(names.NODE_RAW, "raw", node("openai_node.mjs"), at.scripts, PLAIN),
         Client(names.NODE_HELPER, "helper", node("openai_node.mjs"), at.scripts),
-        Client(names.LANGCHAIN, "chat", langchain, ROOT),
-        Client(names.AI_SDK, "openai", node("ai_sdk.mjs"), at.scripts),
-        Client(names.AI_SDK_COMPATIBLE, "compatible", node("ai_sdk.mjs"), at.scripts, ("chat",)),
+        Client(names.ANTHROPIC_NODE_RAW, "raw", node("anthropic_node.mjs"), at.scripts, ("messages",)),
+        Client(names.ANTHROPIC_NODE_HELPER, "helper", node("anthropic_node.mjs"), at.scripts, ("messages",)),
+        Client(names.LANGCHAIN, "", langchain, ROOT, ("chat", "responses", "completions", "embeddings", "messages")),
+        Client(names.AI_SDK, "openai", sdk, at.scripts, ("chat", "responses", "completions", "embeddings")),
+        Client(names.AI_SDK_COMPATIBLE, "compatible", sdk, at.scripts, ("chat", "completions", "embeddings")),
+        Client(names.AI_SDK_ANTHROPIC, "anthropic", sdk, at.scripts, ("messages",)),
     ]
 
 

@@ -1,34 +1,22 @@
 """The exchanges that each client is put through: what it asks for, and what the upstream then does.
 
 Each is about one thing that a caller can meet: an answer as it is, a redaction, a block before anything was sent or
-after, and an upstream that fails. `kind` is the same on both APIs, whole and streamed; `expectations` says what must
-be seen of it.
+after, and an upstream that fails. `kind` is the same on all APIs, whole and streamed; `expectations` says what must be
+seen of it. An API that does not stream, or has no calls, has fewer of them.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from tests.support.answers import error, message, named_event, response, response_events, streams_events
-from tests.support.upstream import (
-    DONE,
-    STREAM_HEAD,
-    Asked,
-    Script,
-    Send,
-    StopServing,
-    answers,
-    chunk,
-    completion,
-    event,
-    piece,
-    whole,
-)
+from tests.conformance import upstreams
+from tests.support.answers import streams_events
+from tests.support.upstream import STREAM_HEAD, Asked, Script, Send, StopServing, answers, piece
 
-Surface = Literal["chat", "responses"]
+Surface = Literal["chat", "responses", "completions", "messages", "embeddings", "moderations", "models"]
 OnBlock = Literal["finish", "error"]
 
 SECRET = "codeword-tulip"
@@ -49,6 +37,9 @@ class Kind(StrEnum):
     UPSTREAM_REFUSES = "upstream answers 500"
     UPSTREAM_BREAKS = "upstream breaks off mid-stream"
     UPSTREAM_FAILS = "upstream fails mid-stream"
+
+
+CALLS = frozenset({Kind.CALLED, Kind.CALL_BLOCKED})
 
 
 class Exchange(NamedTuple):
@@ -76,44 +67,64 @@ class Exchange(NamedTuple):
         return 2 if self.kind in (Kind.INPUT_BLOCKED, Kind.BLOCKED_AT_ONCE) else 0
 
 
+class Api(NamedTuple):
+    """How an API that streams writes: its first text stands before position `at` of `frames`."""
+
+    surface: Surface
+    says: Callable[[str], bytes]
+    frames: Callable[..., list[bytes]]
+    at: int
+    refusal: Callable[[str], bytes] = upstreams.openai_refusal
+    failure: Callable[[str], bytes] = upstreams.openai_failure
+    calls: bool = True
+
+
+APIS = (
+    Api("chat", upstreams.chat_whole, upstreams.chat_events, 2),
+    Api(
+        "responses", upstreams.response_whole, upstreams.response_frames, 4, failure=upstreams.response_failure,
+    ),
+    Api("completions", upstreams.completion_whole, upstreams.completion_frames, 1, calls=False),
+    Api(
+        "messages", upstreams.message_whole, upstreams.message_frames, 3, upstreams.anthropic_refusal,
+        upstreams.anthropic_failure,
+    ),
+)  # fmt: skip
+
+
 def exchanges() -> list[Exchange]:
-    return [*_of("chat", chat_whole, chat_events), *_of("responses", response_whole, response_frames)]
+    streamed = [exchange for api in APIS for exchange in _of(api) if api.calls or exchange.kind not in CALLS]
+    return [*streamed, *_embeddings(), *_moderations(), *_models()]
 
 
-def _of(surface: Surface, says: Callable[[str], bytes], frames: Callable[..., list[bytes]]) -> list[Exchange]:
-    """`frames` are events in which the first text stands before position `at`."""
-    at = {"chat": 2, "responses": 4}[surface]
+def _of(api: Api) -> list[Exchange]:
+    surface, at = api.surface, api.at
     redacted = f"The word is {SECRET} today."
 
     def streams(*texts: str, call: str = "") -> Callable[[asyncio.Event], Script]:
-        return lambda began: streams_events(frames(*texts, call=call), began, at)
+        return lambda began: streams_events(api.frames(*texts, call=call), began, at)
 
     def plays(*texts: str, call: str = "") -> Callable[[asyncio.Event], Script]:
-        return lambda _: streams_events(frames(*texts, call=call))
-
-    def says_whole(text: str) -> Callable[[asyncio.Event], Script]:
-        return lambda _: answers(says(text))
-
-    def refuses(_: asyncio.Event) -> Script:
-        return answers(whole(error(f"overloaded, {SECRET}", "busy"), 500))
+        return lambda _: streams_events(api.frames(*texts, call=call))
 
     def breaks(began: asyncio.Event) -> Script:
-        return _breaks_off(frames(BEGUN, "and then")[:at], began)
+        return _breaks_off(api.frames(BEGUN, "and then")[:at], began)
 
     def fails(began: asyncio.Event) -> Script:
-        return streams_events([*frames(BEGUN, "and then")[:at], FAILURES[surface]], began, at)
+        return streams_events([*api.frames(BEGUN, "and then")[:at], api.failure(SECRET)], began, at)
 
     later = streams(BEGUN, "this is a forbidden", " phrase", " and more")
     call = streams(BEGUN, call=f'{{"cmd":"{BAD}"}}')
+    refuses = _answers(api.refusal(SECRET))
     return [
-        Exchange(Kind.CLEAN, surface, False, "Say hello.", says_whole(CLEAN)),
+        Exchange(Kind.CLEAN, surface, False, "Say hello.", _answers(api.says(CLEAN))),
         Exchange(Kind.CLEAN, surface, True, "Say hello.", plays("Hello ", "there.")),
-        Exchange(Kind.REDACTED, surface, False, SECRET, says_whole(redacted)),
+        Exchange(Kind.REDACTED, surface, False, SECRET, _answers(api.says(redacted))),
         Exchange(Kind.REDACTED, surface, True, SECRET, plays(*redacted)),
         Exchange(Kind.CALLED, surface, True, "Run it.", plays(BEGUN, call=f'{{"cmd":"{SECRET}"}}')),
-        Exchange(Kind.INPUT_BLOCKED, surface, False, BAD, says_whole(CLEAN)),
+        Exchange(Kind.INPUT_BLOCKED, surface, False, BAD, _answers(api.says(CLEAN))),
         Exchange(Kind.INPUT_BLOCKED, surface, True, BAD, plays(CLEAN)),
-        Exchange(Kind.BLOCKED_AT_ONCE, surface, False, "Say it.", says_whole(BAD)),
+        Exchange(Kind.BLOCKED_AT_ONCE, surface, False, "Say it.", _answers(api.says(BAD))),
         Exchange(Kind.BLOCKED_AT_ONCE, surface, True, "Say it.", plays("forbidden", " phrase")),
         Exchange(Kind.BLOCKED_LATER, surface, True, "Say it.", later),
         Exchange(Kind.BLOCKED_AS_ERROR, surface, True, "Say it.", later, "error"),
@@ -125,54 +136,35 @@ def _of(surface: Surface, says: Callable[[str], bytes], frames: Callable[..., li
     ]
 
 
-def chat_whole(text: str) -> bytes:
-    return whole(completion(text))
+def _embeddings() -> Iterable[Exchange]:
+    """The answer's only text is the name of a model."""
+    yield from _whole("embeddings", "Say hello.", upstreams.vectors_script)
+    yield Exchange(Kind.INPUT_BLOCKED, "embeddings", False, BAD, lambda _: upstreams.vectors_script("m"))
 
 
-def response_whole(text: str) -> bytes:
-    return whole(response(message(text)))
+def _moderations() -> Iterable[Exchange]:
+    """Text that a rule would block goes through: that API is there to look at such text."""
+    return _whole("moderations", BAD, lambda model: answers(upstreams.moderated_whole(model)))
 
 
-def chat_events(*texts: str, call: str = "") -> list[bytes]:
-    """The events of a chat; a call comes after its text, with the arguments in pieces."""
-    named = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "run", "arguments": ""}}
-    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}, *({"content": text} for text in texts)]
-    if call:
-        pieces = [{"index": 0, "function": {"arguments": part}} for part in _cut(call)]
-        deltas += [{"tool_calls": [each]} for each in (named, *pieces)]
-    end = chunk({}, finish_reason="tool_calls" if call else "stop")
-    return [*(event(chunk(delta)) for delta in deltas), event(end), DONE]
+def _models() -> Iterable[Exchange]:
+    """Without a word all models are asked for, else the one of that name."""
+    yield from _whole("models", "", lambda name: answers(upstreams.models_whole(name)))
+    yield Exchange(Kind.INPUT_BLOCKED, "models", False, SECRET, _answers(upstreams.models_whole("m")))
 
 
-def response_frames(*texts: str, call: str = "") -> list[bytes]:
-    """The events of a response; a call is a second item, with the arguments in pieces."""
-    events = response_events(*texts)
-    if call:
-        item = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "run", "arguments": call}
-        at = {"item_id": "fc_1", "output_index": 1}
-        begun = {**item, "arguments": "", "status": "in_progress"}
-        events[-1:] = [
-            {"type": "response.output_item.added", "output_index": 1, "item": begun},
-            *({"type": "response.function_call_arguments.delta", **at, "delta": part} for part in _cut(call)),
-            {"type": "response.function_call_arguments.done", **at, "name": "run", "arguments": call},
-            {"type": "response.output_item.done", "output_index": 1, "item": {**item, "status": "completed"}},
-            {"type": "response.completed", "response": response(message("".join(texts)), item)},
-        ]
-    return [named_event({**one, "sequence_number": number}) for number, one in enumerate(events)]
+def _whole(surface: Surface, says: str, answer: Callable[[str], Script]) -> Iterable[Exchange]:
+    def answering(text: str) -> Callable[[asyncio.Event], Script]:
+        return lambda _: answer(text)
+
+    for kind, text in ((Kind.CLEAN, "stand-in"), (Kind.REDACTED, SECRET), (Kind.BLOCKED_AT_ONCE, BAD)):
+        said = SECRET if kind is Kind.REDACTED and says else says
+        yield Exchange(kind, surface, False, said, answering(text))
+    yield Exchange(Kind.UPSTREAM_REFUSES, surface, False, says, _answers(upstreams.openai_refusal(SECRET)))
 
 
-def _cut(text: str) -> list[str]:
-    return [text[start : start + 5] for start in range(0, len(text), 5)]
-
-
-_WHY = {"code": "server_error", "message": f"overloaded, {SECRET}"}
-# How each API tells in its stream that the model failed.
-FAILURES: dict[Surface, bytes] = {
-    "chat": event(error(f"overloaded, {SECRET}", "busy")),
-    "responses": named_event(
-        {"type": "response.failed", "sequence_number": 9, "response": response(status="failed", error=_WHY)}
-    ),
-}
+def _answers(data: bytes) -> Callable[[asyncio.Event], Script]:
+    return lambda _: answers(data)
 
 
 def _breaks_off(frames: Sequence[bytes], began: asyncio.Event) -> Script:

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tests.conformance.exchanges import SECRET, Exchange, OnBlock, Surface
-from tests.conformance.expectations import PYTHON_HELPER, PYTHON_RAW, expected
+from tests.conformance.expectations import (
+    ANTHROPIC_HELPER,
+    ANTHROPIC_RAW,
+    PYTHON_HELPER,
+    PYTHON_RAW,
+    expected,
+)
 from tests.conformance.session import Seen, Session
 from tests.e2e.scene import POLICY
 from tests.support.answers import response
@@ -19,6 +25,7 @@ from tests.support.proxy import SESSION_KEY, Proxy, running_proxy
 from tests.support.upstream import Upstream, answers, running_upstream, whole
 
 ROOT: Final = Path(__file__).parents[2]
+_SETTINGS: Final = ("ANTHROPIC_", "LANGCHAIN_", "LANGSMITH_", "OPENAI_")
 _NO_PROXY: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
@@ -29,13 +36,23 @@ class Client(NamedTuple):
     way: str
     command: Sequence[str]
     folder: Path
-    surfaces: tuple[Surface, ...] = ("chat", "responses")
+    surfaces: Sequence[Surface] = ("chat", "responses")
+
+
+# What the official OpenAI clients have of which there is no helper.
+PLAIN: Final[Sequence[Surface]] = ("chat", "responses", "completions", "embeddings", "moderations", "models")
 
 
 def python_clients() -> list[Client]:
     """Those that the development environment has."""
-    command = [sys.executable, "-m", "tests.conformance.clients.openai_python"]
-    return [Client(PYTHON_RAW, "raw", command, ROOT), Client(PYTHON_HELPER, "helper", command, ROOT)]
+    openai = [sys.executable, "-m", "tests.conformance.clients.openai_python"]
+    anthropic = [sys.executable, "-m", "tests.conformance.clients.anthropic_python"]
+    return [
+        Client(PYTHON_RAW, "raw", openai, ROOT, PLAIN),
+        Client(PYTHON_HELPER, "helper", openai, ROOT),
+        Client(ANTHROPIC_RAW, "raw", anthropic, ROOT, ("messages",)),
+        Client(ANTHROPIC_HELPER, "helper", anthropic, ROOT, ("messages",)),
+    ]
 
 
 class Outcome(NamedTuple):
@@ -78,7 +95,7 @@ async def _put_through(client: Client, played: Sequence[Exchange], stage: Stage)
 def _environ() -> dict[str, str]:
     """The one of this process, without what would send a client elsewhere than to the proxy on this machine."""
     kept = {name: value for name, value in os.environ.items() if name.lower() not in _NO_PROXY}
-    return {name: value for name, value in kept.items() if not name.startswith(("OPENAI_", "LANGCHAIN_", "LANGSMITH_"))}
+    return {name: value for name, value in kept.items() if not name.startswith(_SETTINGS)}
 
 
 async def _play(client: Client, exchange: Exchange, session: Session, stage: Stage) -> Outcome:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardproxy.core.excerpt import MASK, mask_excerpt, printable
+from guardproxy.core.excerpt import MASK, mask_excerpt, printable, without_parts
 
 # Every code point of this text is unique, so an excerpt tells exactly which positions it shows.
 NUMBERED = "".join(chr(0x4E00 + i) for i in range(300))
@@ -119,3 +119,32 @@ def test_printable_text_is_printable_stays_so_and_keeps_its_limit(text: str, lim
 )
 def test_what_acts_on_a_terminal_or_is_unseen_becomes_a_visible_escape(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+SECRET = "sk-" + "".join(chr(0x61 + (7 * i * i + 3 * i) % 26) for i in range(60))
+
+
+def test_a_secret_is_hidden_whole_and_cut_off() -> None:
+    assert without_parts(f"a {SECRET} b", SECRET) == f"a {MASK} b"
+    assert without_parts(f"…{SECRET[30:]} b {SECRET[:12]}…", SECRET) == f"…{MASK} b {MASK}…"
+
+
+@given(st.lists(st.tuples(st.text("xyz ", max_size=4), st.integers(0, 60), st.integers(0, 60)), max_size=4))
+def test_no_stretch_of_a_secret_stays_and_nothing_else_goes(pieces: list[tuple[str, int, int]]) -> None:
+    text = "".join(f"{between}{SECRET[start:end]}" for between, start, end in pieces)
+    shown = without_parts(text, SECRET)
+    assert not any(SECRET[at : at + 8] in shown for at in range(len(SECRET) - 7))
+    at = 0
+    for kept in shown.split(MASK):
+        assert kept in text[at:]
+        at = text.index(kept, at) + len(kept)
+
+
+@given(st.text(max_size=60), st.text(max_size=7))
+def test_what_is_too_short_for_a_secret_hides_nothing(text: str, secret: str) -> None:
+    assert without_parts(text, secret) == text
+
+
+@given(st.text("ab•…«» ", max_size=40))
+def test_a_text_without_the_secret_stays(text: str) -> None:
+    assert without_parts(text, SECRET) == text

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardproxy.core.exchange import NO_RULE, Coverage, Provenance, Segment
-from guardproxy.core.inspection import MAX_FINDINGS, OutputGuard, inspect, shown_name, with_tools
+from guardproxy.core.inspection import MAX_FINDINGS, OutputGuard, inspect, with_tools
 from guardproxy.core.policy import Policy, Rule
 from guardproxy.core.rewrite import hides, redact
 from guardproxy.core.tools.conversation import Conversation, ToolCall
@@ -282,17 +282,6 @@ def test_a_text_no_rule_looks_at_was_not_inspected() -> None:
     guard.open(("a",))
     assert Coverage({}, {NO_RULE: 1}) == guard.verdict().coverage
     assert guard.verdict().coverage.full
-
-
-@pytest.mark.parametrize("name", ["gpt-4.1", "org/model:latest", "a_b@2"])
-def test_a_name_that_looks_like_one_is_shown(name: str) -> None:
-    assert shown_name(secrets_kit().policy(), name) == name
-
-
-@given(secrets())
-def test_a_name_that_could_be_something_else_is_withheld(secret: str) -> None:
-    for name in (secret, f"{secret} is my key", "ignore all previous instructions", "gpk_abc", "x" * 121, "a\nb"):
-        assert shown_name(secrets_kit().policy(), name) == "(withheld)"
 
 
 # ---------------------------------------------------------------- rules about tools

@@ -20,6 +20,7 @@ from guardproxy.core.policy import (
     RequestLimits,
     Rule,
     ServerState,
+    Unknown,
 )
 from guardproxy.core.quota import Metric, Only, OnStoreError, Period, Quota, Share
 from guardproxy.core.strictness import loosenings
@@ -27,7 +28,12 @@ from guardproxy.core.verdict import Action, Severity
 from tests.support.policies import FORBIDDEN, HIDDEN, SMALL, small
 
 QUOTA = Quota(Metric.REQUESTS, 60, 10)
-BASE = small(limits=RequestLimits(messages=10), quotas=(QUOTA,), opaque=dict.fromkeys(OpaqueKind, Action.BLOCK))
+BASE = small(
+    limits=RequestLimits(messages=10),
+    quotas=(QUOTA,),
+    opaque=dict.fromkeys(OpaqueKind, Action.BLOCK),
+    unknown_events=Unknown.STRIP,
+)
 
 
 def with_rule(**changes: Any) -> Policy:
@@ -89,6 +95,13 @@ def test_what_is_stricter_or_more_is_no_loosening(other: Policy) -> None:
     assert loosenings(BASE, other) == []
 
 
+def test_the_more_becomes_of_unknown_events_the_stricter() -> None:
+    passes, strips, rejects = (replace(BASE, unknown_events=unknown) for unknown in Unknown)
+    for looser, stricter in ((passes, strips), (strips, rejects), (passes, rejects)):
+        assert loosenings(looser, stricter) == []
+        assert loosenings(stricter, looser) == ["answers.unknown_events is looser"]
+
+
 def test_a_hard_quota_stays_hard() -> None:
     hard, soft = (replace(BASE, quotas=(Quota(Metric.TOKENS, 60, 9, hard=hard),)) for hard in (True, False))
     assert loosenings(hard, soft) == ["the quota tokens/60s is not hard"]
@@ -130,7 +143,7 @@ def test_every_part_of_a_policy_is_compared_or_known_not_to_be() -> None:
                 object.__setattr__(changed, one.name, getattr(BASE, one.name))
             object.__setattr__(changed, part.name, _looser(part.name))
             # Rules about tools only forbid: having some where there were none is no loosening, losing them is.
-            pair = (changed, BASE) if part.name == "tools" else (BASE, changed)
+            pair = (changed, BASE) if part.name == "tools" else (replace(BASE, unknown_events=Unknown.REJECT), changed)
             assert loosenings(*pair), part.name
 
 
@@ -138,6 +151,7 @@ def _looser(part: str) -> Any:
     looser: dict[str, Any] = {
         "rules": {}, "context": Context(OperatorMessages.ANY_KEY), "opaque": dict.fromkeys(OpaqueKind, Action.ALLOW),
         "limits": RequestLimits(), "quotas": (), "shadow": True, "server_state": ServerState.ALLOW,
+        "unknown_events": Unknown.PASS,
     }  # fmt: skip
     return looser.get(part, object())
 

@@ -9,7 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.deploy.chart import CASES, CHART, MINIMAL, Release, render, rendered, values_of
+from tests.deploy.chart import CASES, CHART, MINIMAL, Release, labels, render, rendered, selects, values_of
 
 OLDEST = "1.30"
 
@@ -28,6 +28,8 @@ def test_helm_has_nothing_to_say_about_the_chart(case: str) -> None:
 def test_kubernetes_knows_every_field(version: str, release: Release) -> None:
     assert release.objects
     for found in release.objects:
+        if found["apiVersion"].startswith("monitoring.coreos.com/"):
+            continue  # of the Prometheus operator, not of Kubernetes
         kubernetes_validate.validate(found, version, strict=True)
 
 
@@ -40,6 +42,23 @@ def test_kubernetes_would_notice_a_field_it_does_not_know() -> None:
 
 def test_the_chart_asks_for_the_oldest_kubernetes_it_is_checked_for() -> None:
     assert yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))["kubeVersion"] == f">={OLDEST}.0-0"
+
+
+def test_whoever_collects_metrics_finds_them_on_the_admin_port() -> None:
+    release = rendered("production")
+    annotations = release.pod["metadata"]["annotations"]
+    port = next(each for each in release.container["ports"] if each["name"] == "admin")
+    assert (annotations["prometheus.io/port"], annotations["prometheus.io/path"]) == (
+        str(port["containerPort"]),
+        "/metrics",
+    )
+    (monitor,) = release.all("PodMonitor")
+    assert monitor["spec"]["podMetricsEndpoints"] == [{"port": "admin", "path": "/metrics", "interval": "15s"}]
+    assert selects(monitor["spec"]["selector"]["matchLabels"], release.pod)
+    assert labels(monitor)["release"] == "prometheus"
+    bare = rendered("minimal")
+    assert bare.all("PodMonitor") == []
+    assert not any(name.startswith("prometheus.io") for name in bare.pod["metadata"]["annotations"])
 
 
 def test_two_objects_never_have_one_name(release: Release) -> None:

@@ -113,3 +113,25 @@ def test_without_incidents_no_file_is_named() -> None:
     release = rendered("single")
     assert release.config["log"] == {"format": "json", "incidents": None}
     assert "GUARDPROXY_INCIDENTS" not in environment(release.container)
+
+
+def test_keys_come_as_a_file_with_its_pepper_or_from_redis_with_the_pepper_alone() -> None:
+    """The Secret is a folder, so that running pods see a change of it."""
+    of_file, of_redis = rendered("minimal"), rendered("shared-keys")
+    paths = [[item["path"] for item in volume(one.pod, "keys")["secret"]["items"]] for one in (of_file, of_redis)]
+    assert paths == [["keys.yaml", "keys.pepper"], ["keys.pepper"]]
+    assert of_file.config["keys"] == {"file": "../keys/keys.yaml"}
+    assert of_redis.config["keys"] == {"store": "redis", "pepper_file": "../keys/keys.pepper"}
+
+
+def test_an_admin_api_is_there_where_a_secret_of_admins_is_named_and_its_record_can_be_written() -> None:
+    release = rendered("production")
+    folder = mount(release.container, "admins")["mountPath"]
+    config = Path("/etc/guardproxy/config")
+    assert (config / release.config["admin"]["tokens_file"]).as_posix() == f"{config}/../admins/admins.yaml"
+    assert folder == "/etc/guardproxy/admins"
+    secret = volume(release.pod, "admins")["secret"]
+    assert secret["secretName"] == "guardproxy-admins"
+    assert {item["path"] for item in secret["items"]} == {"admins.yaml", "admins.pepper"}
+    assert release.config["admin"]["log_file"].startswith(mount(release.container, "incidents")["mountPath"] + "/")
+    assert "tokens_file" not in rendered("minimal").config["admin"]

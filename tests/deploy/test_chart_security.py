@@ -93,7 +93,7 @@ def test_only_the_proxies_reach_their_redis() -> None:
     assert (policy["policyTypes"], policy["egress"]) == (["Ingress", "Egress"], [])
 
 
-def test_a_closed_network_lets_callers_reach_the_data_plane_only() -> None:
+def test_a_closed_network_lets_callers_reach_the_data_plane_and_monitoring_the_metrics() -> None:
     release = rendered("production")
     spec = release.one("NetworkPolicy")["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
@@ -101,7 +101,11 @@ def test_a_closed_network_lets_callers_reach_the_data_plane_only() -> None:
         {
             "ports": [{"port": "http", "protocol": "TCP"}],
             "from": [{"namespaceSelector": {"matchLabels": {"team": "applications"}}}],
-        }
+        },
+        {
+            "ports": [{"port": "admin", "protocol": "TCP"}],
+            "from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
+        },
     ]
     assert {port["port"] for rule in spec["egress"] for port in rule["ports"]} == {53, 443, 6379}
 

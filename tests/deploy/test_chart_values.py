@@ -49,6 +49,7 @@ def test_every_value_is_described_by_the_schema() -> None:
         {"redis": {"bundled": {"maxmemory": "1gb"}}},
         {"upstream": {"apiKey": "sk-1"}},
         {"keys": {"existingSecret": "Upper Case"}},
+        {"keys": {"store": "database"}},
         {"image": {"digest": "0123"}},
         {"config": {"drain_timeout": -1}},
         {"config": {"listen": {"port": 0}}},
@@ -59,6 +60,7 @@ def test_every_value_is_described_by_the_schema() -> None:
         {"policies": {"files": {"policy.yaml": {}}}},
         {"ingress": {"enabled": True}},
         {"preStopSeconds": 1.5},
+        {"metrics": {"podMonitor": {"interval": "often"}}},
         {"service": {"type": "ExternalName"}},
         {"extraEnv": [{"value": "x"}]},
     ],
@@ -90,6 +92,7 @@ def test_all_secrets_that_have_to_be_named_are_told_at_once(values: Values, miss
     [
         ({"upstream": {"needsKey": False}}, "config.upstream.base_url must name the endpoint"),
         ({"policies": {"files": {"other.yaml": ""}}}, "policies.main is policy.yaml, which is not among"),
+        ({"keys": {"store": "redis"}, "redis": {"mode": "none"}}, "there is no store to keep keys in"),
     ],
 )
 def test_values_that_contradict_each_other_are_refused(values: Values, told: str) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from guardproxy.gateway.keyfile import StoredKey, ensure_pepper, rewrite_keys
-from guardproxy.gateway.keys import digest, new_key
+from guardproxy.identity.keyfile import ensure_pepper, rewrite_keys
+from guardproxy.identity.keys import digest, new_key
+from guardproxy.identity.stored import StoredKey
 from guardproxy.quota.tokenizer import EstimatingTokenizer
 from tests.e2e.scene import CHAT, MARK, POLICY, Scene, chat, said, scene
 from tests.support.caller import Answer, ask, calling, request

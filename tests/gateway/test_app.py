@@ -15,9 +15,10 @@ from guardproxy.gateway.app import Listeners
 from guardproxy.gateway.gateway import Bounds
 from guardproxy.gateway.policies import Policies
 from guardproxy.quota.ledger import MemoryLedger
-from tests.support.caller import Answer, calling, request
-from tests.support.gateway import KEY, DataPlane, Reply, data_plane, make_gateway
+from tests.support.caller import Answer, ask, calling, request
+from tests.support.gateway import CHAT, KEY, DataPlane, Reply, data_plane, make_gateway
 from tests.support.policies import SMALL
+from tests.support.prometheus import read_page
 from tests.support.rest import until
 
 
@@ -94,6 +95,34 @@ async def test_before_it_serves_it_is_not_ready() -> None:
 async def test_the_admin_listener_knows_nothing_else(method: str, path: str) -> None:
     async with data_plane() as on:
         assert (await look(on, path, method)).status == 404
+
+
+async def test_the_metrics_tell_what_happened_here() -> None:
+    async with data_plane(policy=SMALL) as on:
+        assert (await on.chat()).status == 200
+        assert (await on.chat(model=7)).status == 400
+        answer = await look(on, "/metrics")
+        assert (answer.status, answer.headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+        page = read_page(answer.body.decode())
+        labels = {"route": CHAT, "status": "200", "outcome": "exchange_completed"}
+        assert page.value("guardproxy_requests_total", labels) == 1
+        assert sum(page.of("guardproxy_requests_total").values()) == 2
+        assert page.value("guardproxy_in_flight") == 0
+        assert page.value("guardproxy_policy_info", {"policy": "small", "revision": "r1"}) == 1
+        assert KEY not in answer.body.decode()
+
+
+async def test_metrics_are_only_read_and_may_be_closed() -> None:
+    async with data_plane() as on:
+        assert (await look(on, "/metrics", "POST")).status == 404
+        assert (await on.get("/metrics")).status == 404
+    gateway, log, _ = make_gateway()
+    closed = Listeners(gateway, log, open_metrics=False)
+    await closed.open("127.0.0.1", 0, "127.0.0.1", 0)
+    try:
+        assert (await ask(closed.admin_port, "GET", "/metrics")).status == 404
+    finally:
+        await closed.close(0)
 
 
 async def test_what_is_no_http_is_answered_and_recorded_without_its_text() -> None:

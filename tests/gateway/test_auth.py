@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Awaitable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
+from guardproxy.core.principal import Principal
 from guardproxy.errors import NEVER, InvalidKey
 from guardproxy.gateway.auth import NO_KEY, SEVERAL_KEYS, WRONG_KEY, authenticate
-from guardproxy.gateway.keyring import SESSION, Keyring
+from guardproxy.identity.keyring import SESSION, Keyring
+from guardproxy.identity.lookup import Refused
 
 TOKEN = secrets.token_urlsafe(32)
 KEYRING = Keyring.empty().with_session_key(TOKEN)
@@ -77,3 +80,33 @@ def test_the_right_key_under_another_scheme_is_no_key() -> None:
 
 def test_a_key_in_a_query_or_another_header_is_not_read() -> None:
     assert refusal({"x-api-key": TOKEN, "Cookie": f"key={TOKEN}", "Referer": f"https://x/?key={TOKEN}"})
+
+
+class Asked:
+    """Keys of a store that has to be asked, which knows one key."""
+
+    def find(self, token: str, now: float) -> Awaitable[Principal | None]:
+        async def ask() -> Principal | None:
+            return SESSION if token == TOKEN else None
+
+        return ask()
+
+    def why_refused(self, token: str, now: float) -> Refused:
+        return Refused("unknown", None, "")
+
+    def signing_secret(self, key_id: str) -> str:
+        return key_id
+
+
+async def test_a_key_that_a_store_has_to_be_asked_for_tells_who_calls_later() -> None:
+    found = authenticate(CIMultiDict(authorization=f"Bearer {TOKEN}"), Asked(), NOW)
+    assert not isinstance(found, Principal)
+    assert await found == SESSION
+
+
+async def test_a_key_the_store_does_not_know_gets_the_same_words() -> None:
+    found = authenticate(CIMultiDict(authorization=f"Bearer {secrets.token_urlsafe(32)}"), Asked(), NOW)
+    assert not isinstance(found, Principal)
+    with pytest.raises(InvalidKey) as caught:
+        await found
+    assert caught.value.message == WRONG_KEY

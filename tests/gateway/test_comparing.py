@@ -106,6 +106,15 @@ def test_excerpts_hide_what_the_present_policy_hides_though_the_candidate_would_
     assert all(HIDDEN not in change.excerpt for change in difference.rules)
 
 
+def test_excerpts_hide_the_callers_own_provider_key() -> None:
+    key = "sk-" + "0123456789abcdef" * 3
+    sample = happened(NONE, f"{key} {FORBIDDEN} {key}", "fine")
+    shown = [compared(sample._replace(hidden=hidden), SMALL) for hidden in (None, key)]
+    excerpts = ["".join(rule.excerpt for rule in each.rules) if each else "" for each in shown]
+    assert key[:8] in excerpts[0] or key[-8:] in excerpts[0]
+    assert not any(key[at : at + 8] in excerpts[1] for at in range(len(key) - 7))
+
+
 def test_a_request_the_present_policy_refused_has_no_answer_to_compare() -> None:
     difference = compared(happened(SMALL, FORBIDDEN, "never said"), NONE)
     assert difference is not None

@@ -13,10 +13,12 @@ from guardproxy.core.verdict import Action, Finding, Severity, Verdict
 from guardproxy.errors import (
     NEVER,
     GuardUnavailable,
+    IdentityUnavailable,
     InternalError,
     InvalidJson,
     InvalidKey,
     PolicyBlocked,
+    ProviderKeyRefused,
     QuotaExceeded,
     RequestError,
     RouteNotFound,
@@ -93,6 +95,8 @@ def test_coverage_is_the_sum_of_both_halves() -> None:
         (ShuttingDown("x"), Event.EXCHANGE_REFUSED),
         (InvalidJson("x"), Event.EXCHANGE_REFUSED),
         (InvalidKey("x"), Event.EXCHANGE_REFUSED),
+        (IdentityUnavailable("x"), Event.ISSUER_UNAVAILABLE),
+        (ProviderKeyRefused("x"), Event.EXCHANGE_REFUSED),
         (RouteNotFound("x"), Event.EXCHANGE_REFUSED),
     ],
 )

@@ -37,6 +37,7 @@ def test_a_request_larger_than_the_limit_is_told_both_numbers_and_not_to_come_ba
     assert "too large" in error.message
     assert "1,000 tokens" in error.message
     assert "5,000 tokens" in error.message
+    assert error.message.endswith("send less, or ask for fewer output tokens")  # each API calls its cap otherwise
 
 
 def test_concurrency_comes_back_soon_at_no_exact_time() -> None:

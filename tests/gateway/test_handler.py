@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
+from guardproxy.audit.registry import exposition
 from guardproxy.core.exchange import Provenance
 from guardproxy.core.policy import (
     ParameterRules,
     RequestLimits,
     ServerState,
     SurfaceRules,
-    UnknownParameters,
+    Unknown,
 )
 from guardproxy.core.quota import Metric, Period, Quota
 from guardproxy.errors import QuotaStoreUnavailable, Retry
 from guardproxy.gateway.handler import new_request_id
-from guardproxy.gateway.keyring import SESSION
+from guardproxy.identity.keyring import SESSION
 from guardproxy.quota.ledger import MemoryLedger
 from guardproxy.quota.model import Admission
 from guardproxy.quota.plan import Planner
@@ -28,6 +29,7 @@ from guardproxy.quota.price import Price, PriceTable
 from tests.support.caller import Answer, ask, calling, request
 from tests.support.gateway import CHAT, KEY, BrokenDetector, DataPlane, Reply, data_plane, replies
 from tests.support.policies import FORBIDDEN, HIDDEN, PLACEHOLDER, SMALL, small
+from tests.support.prometheus import Page, read_page
 from tests.support.rest import until
 from tests.support.upstream import completion
 
@@ -165,9 +167,9 @@ async def test_a_large_body_is_read_like_a_small_one() -> None:
 
 async def test_what_becomes_of_unknown_parameters_is_the_policys_word() -> None:
     for unknown, status, forwarded in (
-        (UnknownParameters.PASS, 200, {"unheard_of": 1}),
-        (UnknownParameters.STRIP, 200, {}),
-        (UnknownParameters.REJECT, 400, None),
+        (Unknown.PASS, 200, {"unheard_of": 1}),
+        (Unknown.STRIP, 200, {}),
+        (Unknown.REJECT, 400, None),
     ):
         async with data_plane(policy=small(parameters=ParameterRules(unknown))) as on:
             answer = await on.chat(unheard_of=1)
@@ -310,6 +312,29 @@ async def test_an_admission_without_the_store_is_marked() -> None:
 
     async with data_plane(policy=small(quotas=QUOTAS), ledger=Alone(lambda: 0)) as on:
         assert (await on.chat()).headers["x-guardproxy-quota"] == "degraded"
+        assert quota_decisions(on) == {"degraded": 1}
+
+
+async def test_what_the_quotas_say_is_counted_by_result_and_quota_and_tokens_by_direction() -> None:
+    quota = Quota(Metric.REQUESTS, 3600, 2)
+    async with data_plane(policy=small(quotas=(quota,))) as on:
+        assert [(await on.chat()).status for _ in range(3)] == [200, 200, 429]
+        assert quota_decisions(on) == {"admitted": 2, "refused": 1}
+        page = metrics_of(on)
+        assert page.value("guardproxy_quota_refusals_total", {"quota": "requests/3600s", "mode": "enforce"}) == 1
+        used = {"source": "reported", "team": ""}
+        reported = completion()["usage"]
+        assert page.value("guardproxy_tokens_total", {"type": "input", **used}) == 2 * reported["prompt_tokens"]
+        assert page.value("guardproxy_tokens_total", {"type": "output", **used}) == 2 * reported["completion_tokens"]
+
+
+def metrics_of(on: DataPlane) -> Page:
+    return read_page(exposition(on.gateway.recorder.metrics.told()))
+
+
+def quota_decisions(on: DataPlane) -> dict[str, float]:
+    series = metrics_of(on).of("guardproxy_quota_decisions_total")
+    return {dict(labels)["result"]: count for labels, count in series.items()}
 
 
 # ---------------------------------------------------------------- Anthropic's API

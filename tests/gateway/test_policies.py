@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from guardproxy.core.choice import Choice, PolicySet
 from guardproxy.core.conditions import Condition, OneOf
-from guardproxy.core.policy import RequestLimits
+from guardproxy.core.policy import Policy, RequestLimits
 from guardproxy.core.principal import Principal
 from guardproxy.core.verdict import Action
 from guardproxy.gateway.policies import ASKING_HEADER, Policies, facts_of
@@ -66,3 +66,12 @@ def test_facts_are_read_as_they_are_and_nothing_is_made_up() -> None:
     facts = facts_of(who, "chat_completions", {"model": 5, "metadata": {"tier": "gold", "n": 1}})
     assert facts == ("widget", "research", "chat_completions", "", {"tier": "gold"})
     assert facts_of(Principal("id", "w"), "models", ["x"]) == ("w", "", "models", "", {})
+
+
+def test_what_came_of_changes_is_kept() -> None:
+    policies = Policies.of(Policy("one", "r1"))
+    policies.reject(["my.yaml:3: a mistake"], 7)
+    assert (policies.current.revision, policies.rejections, policies.reloads) == ("r1", 1, 0)
+    assert policies.rejected == (7, ("my.yaml:3: a mistake",))
+    policies.take(PolicySet.of(Policy("two", "r2")), 9, pinned=True)
+    assert (policies.current.revision, policies.since_ms, policies.pinned, policies.reloads) == ("r2", 9, True, 1)

@@ -127,7 +127,7 @@ async def test_what_can_never_fit_is_told_not_to_come_back() -> None:
         await make(MemoryLedger(lambda: 0)).admit(planned(*BOTH), reading(30, 5000))
     assert caught.value.type == "tokens"
     assert not caught.value.retry.allowed
-    assert "max_completion_tokens" in caught.value.message
+    assert "fewer output tokens" in caught.value.message
 
 
 async def test_a_request_without_text_is_not_held_up_by_a_full_token_window() -> None:
@@ -260,3 +260,28 @@ def test_tokens_of_an_answer_follow_from_the_part_of_it_that_is_known_and_are_to
     assert reservation.written_tokens(900) == 300
     assert reservation.written_tokens(1200) == 300
     assert make(MemoryLedger(lambda: 0)).written_tokens(10) == 3
+
+
+async def test_tokens_of_a_request_that_no_quota_counts_are_counted_when_somebody_asks() -> None:
+    counting = Thirds()
+    one = make(MemoryLedger(lambda: 0), tokenizer=counting)
+    await one.admit(planned(REQUESTS), reading(30))
+    assert counting.threads == []
+    assert one.input_tokens == 0
+    assert [one.read_tokens(), one.read_tokens(), one.input_tokens] == [10, 10, 10]
+    assert len(counting.threads) == 1
+
+
+async def test_a_long_request_that_no_quota_counts_is_only_estimated() -> None:
+    counting = Thirds()
+    one = make(MemoryLedger(lambda: 0), tokenizer=counting)
+    await one.admit(planned(), reading(3000))
+    assert one.read_tokens() > 0
+    assert counting.threads == []
+
+
+async def test_tokens_that_a_quota_had_counted_are_not_counted_again() -> None:
+    counting = Thirds()
+    one = make(MemoryLedger(lambda: 0), tokenizer=counting)
+    await one.admit(planned(TOKENS), reading(30))
+    assert (one.read_tokens(), len(counting.threads)) == (10, 1)

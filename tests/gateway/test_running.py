@@ -6,14 +6,16 @@ from typing import cast
 
 from aiohttp import web
 
-from guardproxy.core.exchange import RequestReading
+from guardproxy.core.exchange import Provenance, RequestReading, Segment
 from guardproxy.core.policy import Policy
 from guardproxy.core.principal import Principal
 from guardproxy.core.quota import Metric, Quota
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.reservation import Reservation
 from guardproxy.gateway.running import Running
+from guardproxy.quota.characters import estimate_tokens
 from guardproxy.quota.ledger import MemoryLedger
+from guardproxy.quota.plan import NO_PLAN
 from tests.support.gateway import Reply, make_gateway
 
 
@@ -37,6 +39,16 @@ def test_without_a_believable_report_they_are_estimated_from_the_text_that_went_
         one = running()
         one.charge(usage, 300)
         assert (one.reservation.used.total, one.draft.tokens) == (85, {"estimated": 85})
+
+
+async def test_what_a_caller_is_told_counts_the_request_also_where_no_quota_does() -> None:
+    one = running()
+    one.reservation.input_tokens = 0
+    text = Segment("a word or two", Provenance.USER, ("text",))
+    await one.reservation.admit(NO_PLAN, RequestReading("m", False, (text,)))
+    told = one.told_usage(40)
+    assert told["prompt_tokens"] == estimate_tokens(text.text) > 0
+    assert (told["completion_tokens"], told["total_tokens"]) == (10, told["prompt_tokens"] + 10)
 
 
 def test_only_listed_headers_of_the_upstream_go_back() -> None:

@@ -18,8 +18,8 @@ from guardproxy.core.separation.speakers import pin_of
 from guardproxy.core.separation.terms import OperatorPrompt, RoleOrder, Separation, Treatment
 from guardproxy.errors import InvalidRequest
 from guardproxy.gateway.draft import Draft
-from guardproxy.gateway.keyring import Keyring
 from guardproxy.gateway.separating import check_speakers, set_apart
+from guardproxy.identity.keyring import SESSION, Keyring
 from guardproxy.surfaces.chat_completions import SPEAKING, read_request
 from tests.core.separation.requests import message
 from tests.support.caller import Answer, ask
@@ -190,7 +190,7 @@ async def test_an_api_without_a_place_for_operator_text_is_refused() -> None:
     terms = policy(prompt=OperatorPrompt("x"))
     gateway, _, _ = make_gateway(terms)
     draft = Draft("req")
-    draft.policy, draft.principal = terms, gateway.keyring.find(KEY, 0)
+    draft.policy, draft.principal = terms, SESSION
     document = {"model": "m", "messages": [message("user")]}
     reading = read_request(document, operator=True)
     with pytest.raises(InvalidRequest) as caught:

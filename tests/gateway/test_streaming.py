@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from guardproxy.core.exchange import Provenance
-from guardproxy.core.policy import OnBlock
+from guardproxy.core.policy import OnBlock, Unknown
 from guardproxy.core.quota import Charging, Metric, Quota
 from guardproxy.detectors import DETECTORS
 from guardproxy.errors import UpstreamTimeout, UpstreamUnavailable
@@ -275,3 +275,36 @@ async def test_an_answer_that_is_blocked_counts_all_the_same() -> None:
     async with data_plane(lambda: streamed(*said("a forbidden phrase"), END), policy) as on:
         assert (await on.chat("hi", stream=True)).status == 400
         assert (await on.chat("hi", stream=True)).headers["x-ratelimit-remaining-requests"] == "8"
+
+
+@pytest.mark.parametrize("on_block", OnBlock)
+async def test_an_unknown_event_that_the_policy_refuses_ends_the_stream_and_is_logged(on_block: OnBlock) -> None:
+    policy = small(unknown_events=Unknown.REJECT, on_block=on_block)
+    async with data_plane(lambda: streamed(*said("Well."), event({"object": "vendor.trace"}), END), policy) as on:
+        answer = await on.chat(stream=True)
+        assert text(answer) == "Well."
+        if on_block is OnBlock.FINISH:
+            assert answer.events[-2]["choices"][0]["finish_reason"] == "content_filter"
+        else:
+            assert "unknown_events" in answer.events[-1]["error"]["message"]
+        assert on.record["event"] == "exchange_blocked"
+        assert on.record["rules"] == {"answers.unknown_events": 1}
+        assert on.record["features"] == {"unknown_events": 1}
+
+
+async def test_an_unknown_event_that_is_refused_before_the_first_byte_is_a_400_that_says_why() -> None:
+    policy = small(unknown_events=Unknown.REJECT)
+    async with data_plane(lambda: streamed(event({"object": "vendor.trace"}), END), policy) as on:
+        answer = await on.chat(stream=True)
+        assert answer.status == 400
+        assert "unknown_events" in answer.error["message"]
+        assert answer.error["guardproxy"]["category"] == "answers"
+
+
+async def test_how_many_unknown_events_were_left_out_stands_in_the_log() -> None:
+    policy = small(unknown_events=Unknown.STRIP)
+    trace = event({"object": "vendor.trace"})
+    async with data_plane(lambda: streamed(trace, *said("Well."), trace, END), policy) as on:
+        answer = await on.chat(stream=True)
+        assert (text(answer), b"vendor" in answer.body) == ("Well.", False)
+        assert (on.record["event"], on.record["features"]) == ("exchange_completed", {"unknown_events": 2})

@@ -13,6 +13,7 @@ import pytest
 import trustme
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
 from guardproxy.errors import ConfigurationError, UpstreamUnavailable
 from guardproxy.gateway.upstream import HttpUpstream, UpstreamReply, UpstreamTimeouts
@@ -487,3 +488,29 @@ def test_a_cancelled_send_closes_its_connection(loop_name: str) -> None:
             assert server.here == 0
 
     run_on(LOOPS[loop_name], main())
+
+
+PROVIDER_KEY = "sk-" + "p" * 30
+
+
+@pytest.mark.parametrize(
+    ("headers", "sent"),
+    [
+        ({"Authorization": f"Bearer {PROVIDER_KEY}"}, {f"authorization: Bearer {PROVIDER_KEY}"}),
+        ({"X-Api-Key": PROVIDER_KEY}, {f"x-api-key: {PROVIDER_KEY}"}),
+        ({"Api-Key": PROVIDER_KEY}, {f"api-key: {PROVIDER_KEY}"}),
+        ({"Authorization": "Basic eDp5"}, set()),
+        ({"Authorization": f"Bearer {PROVIDER_KEY}\r\nx: y"}, set()),
+        ({"X-Api-Key": "a b"}, set()),
+        ({"x-guardproxy-key": "k", "Cookie": "c"}, set()),
+    ],
+)
+async def test_the_callers_own_provider_key_travels_only_where_that_is_said(
+    headers: dict[str, str], sent: set[str]
+) -> None:
+    names = ("authorization", "x-api-key", "api-key", "x-guardproxy-key", "cookie")
+    for passthrough, key, wanted in ((True, None, sent), (False, KEY, {f"authorization: Bearer {KEY}"})):
+        upstream = HttpUpstream("http://127.0.0.1:1/v1", key, TIMEOUTS, passthrough=passthrough)
+        head = upstream._head("POST", "/chat/completions", b"{}", CIMultiDict(headers)).decode()
+        assert {line for line in head.split("\r\n") if line.lower().startswith(names)} == wanted
+        await upstream.close()

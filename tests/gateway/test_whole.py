@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from guardproxy.core.exchange import Provenance
+from guardproxy.core.policy import ServerState
 from tests.support.gateway import BrokenDetector, Reply, data_plane, replies
 from tests.support.policies import FORBIDDEN, HIDDEN, PLACEHOLDER, SMALL, small
 from tests.support.upstream import completion
@@ -37,6 +38,21 @@ async def test_what_a_rule_hides_is_replaced_wherever_it_stands() -> None:
         assert answer.headers["x-guardproxy-decision"] == "redact"
         assert on.record["rules"] == {"own.codeword": 3}
         assert on.record["direction"] == "response"
+
+
+async def test_an_upstream_that_says_with_status_200_that_it_failed_is_logged_as_failed_and_looked_at() -> None:
+    failed = {"error": {"message": f"gone: {HIDDEN}", "code": 502}, "choices": []}
+    async with data_plane(lambda: replies(failed), SMALL) as on:
+        answer = await on.chat()
+        assert (answer.status, answer.json["error"]["message"]) == (200, f"gone: {PLACEHOLDER}")
+        assert (on.record["event"], on.record["error_code"]) == ("upstream_failed", "upstream_error")
+
+
+async def test_a_stored_answer_that_failed_when_it_was_made_is_no_failure_of_fetching_it() -> None:
+    failed = {"id": "resp_1", "object": "response", "output": [], "error": {"message": "gone", "code": "server_error"}}
+    async with data_plane(lambda: replies(failed), small(server_state=ServerState.ALLOW)) as on:
+        assert (await on.get("/v1/responses/resp_1")).status == 200
+        assert on.record["event"] == "exchange_completed"
 
 
 async def test_copies_in_another_encoding_go_when_text_can_be_replaced() -> None:

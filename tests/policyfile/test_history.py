@@ -56,6 +56,21 @@ def test_only_what_is_kept_can_be_pinned(tmp_path: Path) -> None:
     assert history.pinned() is None
 
 
+def test_the_revision_before_is_one_step_behind_the_one_in_force(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    keep(history, 1)
+    with pytest.raises(ConfigurationError, match="no earlier revision"):
+        history.before()
+    keep(history, 2)
+    keep(history, 3)
+    assert history.before() == revision(2)
+    history.pin(revision(2))
+    assert history.before() == revision(1)
+    history.pin(revision(1))
+    with pytest.raises(ConfigurationError, match="no earlier revision"):
+        history.before()
+
+
 def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     (tmp_path / f"{revision(1)}.json").write_text("{", encoding="utf-8")
     with pytest.raises(ConfigurationError, match="cannot be read"):

@@ -143,6 +143,37 @@ def test_a_pinned_revision_is_in_force_whatever_the_files_say(tmp_path: Path) ->
     assert messages(store) == 3
 
 
+def test_a_kept_revision_is_pinned_and_released_but_not_one_that_cannot_be_used_here(tmp_path: Path) -> None:
+    def check(policies: PolicySet) -> None:
+        if policies.default.policy.limits.messages in forbidden:
+            raise ConfigurationError("not here")
+
+    forbidden: set[int] = set()
+    path, history = write_policy(tmp_path, limits={"messages": 1}), History(tmp_path / "state")
+    ticks = iter(range(1000))
+    store = PolicyStore(Wanted((path,)), history, lambda: next(ticks), check)
+    first = store.load().policies.revision
+    write_policy(tmp_path, limits={"messages": 2})
+    assert messages(store) == 2
+    assert [kept.revision for kept in store.kept()][1] == first
+    assert store.pin() == first
+    assert messages(store) == 1
+    store.release()
+    assert messages(store) == 2
+    forbidden.add(1)
+    with pytest.raises(ConfigurationError, match="not here"):
+        store.pin(first)
+    assert history.pinned() is None
+
+
+def test_where_nothing_is_kept_nothing_is_pinned(tmp_path: Path) -> None:
+    store = store_of(write_policy(tmp_path))
+    assert list(store.kept()) == []
+    for refused in (store.pin, store.release):
+        with pytest.raises(ConfigurationError, match=r"policies\.state"):
+            refused()
+
+
 def test_a_pin_that_leads_nowhere_is_told_once(tmp_path: Path) -> None:
     history = History(tmp_path / "state")
     store = store_of(write_policy(tmp_path), history)

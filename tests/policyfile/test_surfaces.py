@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from guardproxy.core.policy import ParameterRules, Policy, ServerState, SurfaceRules, UnknownParameters
+from guardproxy.core.policy import ParameterRules, Policy, ServerState, SurfaceRules, Unknown
 from guardproxy.errors import ConfigurationError
 from guardproxy.policyfile.compile import load_policy
 from guardproxy.policyfile.surfaces import INSPECTED
@@ -53,10 +53,15 @@ def test_a_further_surface_may_be_named_to_say_that_it_is_closed(tmp_path: Path)
     assert not policy(tmp_path, "surfaces: {files: {open: false}}").surfaces["files"].open
 
 
+def test_what_becomes_of_unknown_events_is_read(tmp_path: Path) -> None:
+    assert policy(tmp_path).unknown_events is Unknown.PASS
+    assert policy(tmp_path, "answers: {unknown_events: reject}").unknown_events is Unknown.REJECT
+
+
 def test_parameters_are_read(tmp_path: Path) -> None:
     read = policy(
         tmp_path, "parameters: {unknown: strip, allow: [echo, chat_template_kwargs.*], deny: [stream_options.x]}"
     )
     assert read.parameters == ParameterRules(
-        UnknownParameters.STRIP, frozenset({"echo", "chat_template_kwargs.*"}), frozenset({"stream_options.x"})
+        Unknown.STRIP, frozenset({"echo", "chat_template_kwargs.*"}), frozenset({"stream_options.x"})
     )

@@ -14,7 +14,7 @@ from redis.asyncio import Redis, RedisCluster
 
 from guardproxy.core.quota import Metric, Quota
 from guardproxy.errors import ConfigurationError
-from guardproxy.quota.connect import StoreAddress, make_client
+from guardproxy.quota.connect import StoreAddress, make_client, subscription_to
 from guardproxy.quota.model import Account
 from guardproxy.quota.redis_ledger import RedisLedger
 from guardproxy.quota.store import Store, StoreUnreachable
@@ -73,6 +73,13 @@ async def test_what_is_no_address_is_told_without_repeating_it(url: str) -> None
         make_client(StoreAddress(url))
     assert "hunter2" not in raised.value.message
     assert "quota store" in raised.value.message
+
+
+async def test_one_place_can_be_listened_to_and_a_cluster_has_none() -> None:
+    for url, can in (("redis://one", True), ("redis+sentinel://one/main", True), ("redis+cluster://one", False)):
+        client = make_client(StoreAddress(url))
+        assert (subscription_to(client) is not None) is can
+        await client.aclose()
 
 
 async def test_it_reaches_a_real_server(server: StoreServer) -> None:

@@ -114,6 +114,8 @@ async def test_what_was_used_meanwhile_is_charged_once_the_store_is_back(
     assert [state.used for state in await ledger.look(KEY)] == [4, 148]
     assert [lost for lost, _ in told] == [True, False]
     assert ledger.lost == 0
+    assert ledger.store.errors >= IN_A_ROW
+    assert ledger.store.degraded_ms > 0
 
 
 async def test_a_quota_that_must_not_be_guessed_refuses_and_is_not_told_as_used_up(
@@ -202,3 +204,20 @@ async def test_a_dead_replica_frees_its_places_when_its_leases_end(mortal: Store
     states = await alive.look(accounts)
     assert [state.used for state in states] == [1, 21]
     await alive.drain()
+
+
+async def test_accounts_are_forgotten_and_raised_in_the_store_or_not_at_all(
+    mortal: StoreServer, ledger: DegradingLedger
+) -> None:
+    await ledger.admit("a", KEY, {"requests": 1, "cost": 5})
+    ledger.settle("a", None)
+    await until(lambda: ledger.unsettled == 0)
+    assert list(await ledger.raise_to(Account("key", [BUDGET]), {"cost": 700})) == [695]
+    await ledger.forget(KEY)
+    assert [state.used for state in await ledger.look(KEY)] == [0, 0]
+    mortal.kill()
+    with pytest.raises(QuotaStoreUnavailable):
+        await ledger.forget(KEY)
+    with pytest.raises(QuotaStoreUnavailable):
+        await ledger.raise_to(Account("key", [BUDGET]), {"cost": 1})
+    mortal.start()

@@ -325,3 +325,26 @@ def test_a_negative_charge_is_an_error_and_a_negative_settlement_counts_as_zero(
     at_once(ledger.admit("s", one(*QUOTAS[:1]), {Metric.REQUESTS: 2}))
     ledger.settle("s", {Metric.REQUESTS: -5})
     assert at_once(ledger.admit("t", one(*QUOTAS[:1]), {})).states[0].used == 0
+
+
+def test_what_is_forgotten_is_not_used_any_more_but_what_runs_keeps_its_place() -> None:
+    ledger = MemoryLedger(Clock())
+    quotas = (Quota(Metric.TOKENS, 60, 100), Quota(Metric.CONCURRENCY, 0, 2))
+    account = Account("ada", quotas)
+    at_once(ledger.admit("runs", [account], {Metric.TOKENS: 60}))
+    at_once(ledger.forget([account, Account("nobody", quotas)]))
+    assert [state.used for state in at_once(ledger.look([account]))] == [0, 1]
+    ledger.settle("runs", {Metric.TOKENS: 90})  # it was charged before
+    assert [state.used for state in at_once(ledger.look([account]))] == [0, 0]
+    assert ledger.unsettled == 0
+
+
+def test_an_account_is_raised_to_what_was_spent_and_never_lowered() -> None:
+    ledger = MemoryLedger(Clock())
+    account = Account("ada", (Quota(Metric.TOKENS, 3600, 1000),))
+    at_once(ledger.admit("r", [account], {Metric.TOKENS: 60}))
+    ledger.settle("r", None)
+    assert at_once(ledger.raise_to(account, {Metric.TOKENS: 900})) == [840]
+    for amount in (900, 10, 0):
+        assert at_once(ledger.raise_to(account, {Metric.TOKENS: amount})) == [0]
+    assert at_once(ledger.look([account]))[0].used == 900

@@ -99,3 +99,11 @@ def test_the_switch_turns_every_quota_into_a_shadow() -> None:
     plan = Planner(enforce=False).plan(policy(KEY, Quota(Metric.TOKENS, 60, 9, hard=True)), ADA, "m", True)
     assert all(quota.shadow for quota in plan.quotas)
     assert not plan.hard
+
+
+def test_another_planner_plans_the_same_and_remembers_nothing_of_the_first() -> None:
+    planner = Planner(PriceTable([Price(("m",), 2, 3)]), enforce=False)
+    plan, again = (each.plan(policy(KEY, ALL), ADA, "m", True) for each in (planner, planner.again()))
+    assert again is not plan
+    assert again.charge(5, 7) == plan.charge(5, 7)
+    assert [quota.shadow for quota in again.quotas] == [True, True]

@@ -14,10 +14,10 @@ from guardproxy.audit.sinks import EventLog, Recorder, configure_logging
 from guardproxy.core.policy import Policy
 from guardproxy.gateway.app import Listeners
 from guardproxy.gateway.gateway import Bounds, Gateway
-from guardproxy.gateway.keyring import Keyring
 from guardproxy.gateway.lifecycle import Lifecycle
 from guardproxy.gateway.policies import Policies
 from guardproxy.gateway.upstream import RETURNED
+from guardproxy.identity.keyring import Keyring
 from guardproxy.match.scanner import MeteredScanner, Span
 from guardproxy.quota.ledger import MemoryLedger
 from tests.support.caller import Answer, ask

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardproxy.core.policy import ParameterRules, UnknownParameters
+from guardproxy.core.policy import ParameterRules, Unknown
 from guardproxy.surfaces.parameter_tables import DENIED, DIALECTS, OFFICIAL
 from guardproxy.surfaces.parameters import NO_RULES, ParameterVerdict, judge_parameters, strip_parameters
 from tests.support.strategies import json_values
 
 CHAT = "chat_completions"
-STRIP = ParameterRules(UnknownParameters.STRIP)
-REJECT = ParameterRules(UnknownParameters.REJECT)
+STRIP = ParameterRules(Unknown.STRIP)
+REJECT = ParameterRules(Unknown.REJECT)
 
 
 def judged(surface: str = CHAT, rules: ParameterRules = NO_RULES, /, **members: Any) -> ParameterVerdict:
@@ -60,11 +60,9 @@ DEFEATING: list[tuple[str, str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("unknown", UnknownParameters)
+@pytest.mark.parametrize("unknown", Unknown)
 @pytest.mark.parametrize(("surface", "name", "value"), DEFEATING, ids=lambda value: str(value)[:30])
-def test_what_defeats_the_guard_is_refused_in_every_mode(
-    surface: str, name: str, value: Any, unknown: UnknownParameters
-) -> None:
+def test_what_defeats_the_guard_is_refused_in_every_mode(surface: str, name: str, value: Any, unknown: Unknown) -> None:
     verdict = judged(surface, ParameterRules(unknown), **{name: value})
     assert ([(name,)], ()) == (refused(verdict), verdict.strip)
     error = verdict.error()
@@ -119,8 +117,8 @@ def test_members_of_members_are_judged_too(members: dict[str, Any], path: tuple[
 @pytest.mark.parametrize(
     "name", ["Messages", "MODEL", "ſtream", "Chat_Template", "_DEBUG_RENDER_ONLY", "ſkip_special_toKens"]
 )
-@pytest.mark.parametrize("unknown", UnknownParameters)
-def test_a_name_that_a_careless_reader_takes_for_one_of_ours_is_refused(name: str, unknown: UnknownParameters) -> None:
+@pytest.mark.parametrize("unknown", Unknown)
+def test_a_name_that_a_careless_reader_takes_for_one_of_ours_is_refused(name: str, unknown: Unknown) -> None:
     rules = ParameterRules(unknown, allow=frozenset({"messages", "model", "chat_template"}))
     verdict = judged(CHAT, rules, **{name: "x"})
     assert refused(verdict) == [(name,)]
@@ -205,9 +203,9 @@ names = st.one_of(
 documents = st.dictionaries(names, st.one_of(json_values, st.dictionaries(names, json_values, max_size=3)), max_size=5)
 
 
-@given(documents, st.sampled_from(sorted(OFFICIAL)), st.sampled_from(UnknownParameters))
+@given(documents, st.sampled_from(sorted(OFFICIAL)), st.sampled_from(Unknown))
 def test_any_request_is_judged_and_changed_only_by_stripping(
-    document: dict[str, Any], surface: str, unknown: UnknownParameters
+    document: dict[str, Any], surface: str, unknown: Unknown
 ) -> None:
     rules = ParameterRules(unknown)
     before = json.dumps(document)
@@ -216,7 +214,7 @@ def test_any_request_is_judged_and_changed_only_by_stripping(
     strip_parameters(document, verdict)
     again = judge_parameters(document, surface, rules)
     assert (again.strip, again.refused) == ((), verdict.refused)
-    if unknown is not UnknownParameters.STRIP:
+    if unknown is not Unknown.STRIP:
         assert verdict.strip == ()
 
 
@@ -228,9 +226,9 @@ def test_without_unknown_and_denied_ones_a_request_is_left_alone(document: dict[
     assert kept.items() <= document.items() or any(len(path) > 1 for path in verdict.strip)
 
 
-@given(documents, st.sampled_from(sorted(OFFICIAL)), st.sampled_from(UnknownParameters))
+@given(documents, st.sampled_from(sorted(OFFICIAL)), st.sampled_from(Unknown))
 def test_what_names_alone_tell_is_what_a_closer_look_tells(
-    document: dict[str, Any], surface: str, unknown: UnknownParameters
+    document: dict[str, Any], surface: str, unknown: Unknown
 ) -> None:
     quick = judge_parameters(document, surface, ParameterRules(unknown))
     closer = judge_parameters(document, surface, ParameterRules(unknown, deny=frozenset({"nobody_says_this"})))

@@ -19,11 +19,11 @@ from guardproxy.cli.cases.standin import StandInModel, message_of
 from guardproxy.core.choice import Choice
 from guardproxy.gateway.app import Listeners
 from guardproxy.gateway.gateway import Gateway
-from guardproxy.gateway.keyfile import StoredKey
-from guardproxy.gateway.keyring import Keyring
-from guardproxy.gateway.keys import digest, new_key
 from guardproxy.gateway.lifecycle import Lifecycle
 from guardproxy.gateway.policies import Policies
+from guardproxy.identity.keyring import Keyring
+from guardproxy.identity.keys import digest, new_key
+from guardproxy.identity.stored import StoredKey
 from guardproxy.policyfile.cases import Case
 from guardproxy.quota.ledger import MemoryLedger
 

@@ -20,14 +20,17 @@ from typing import Any, Final, Literal
 
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
+from guardproxy.admin_settings import Admin
 from guardproxy.audit.sinks import EventLog, configure_logging
 from guardproxy.cli.compose import RunningProxy, start
 from guardproxy.cli.demo.script import PREFIX
 from guardproxy.cli.demo.standin import StandIn, stand_in
 from guardproxy.core.policy import Policy
-from guardproxy.gateway.keyfile import StoredKey, ensure_pepper, rewrite_keys
-from guardproxy.gateway.keys import digest, new_key
-from guardproxy.settings import Admin, KeySettings, Listen, LogSettings, Settings, UpstreamSettings
+from guardproxy.identity.key_settings import KeySettings
+from guardproxy.identity.keyfile import ensure_pepper, rewrite_keys
+from guardproxy.identity.keys import digest, new_key
+from guardproxy.identity.stored import StoredKey
+from guardproxy.settings import Listen, LogSettings, Settings, UpstreamSettings
 
 CALL_TIMEOUT_S: Final = 10.0
 _DRAIN_S: Final = 2.0

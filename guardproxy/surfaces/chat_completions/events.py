@@ -16,6 +16,16 @@ CHUNK_OBJECT: Final = "chat.completion.chunk"
 _SKELETON: Final = ("id", "object", "created", "model", "service_tier", "system_fingerprint")
 
 
+def is_documented(document: Mapping[str, Any], label: str = CHUNK_OBJECT) -> bool:
+    """Whether an event is one of the API's, whose `object` is this label, or an error in any of its forms.
+
+    Some servers write choices without a label, Azure its annotations with an empty one.
+    """
+    name = document.get("object")
+    choices = not name and isinstance(document.get("choices"), list)
+    return name == label or choices or name == "error" or bool(document.get("error"))
+
+
 def name_of(event: SseEvent) -> str:
     """The events of a chat have no names; some servers give them one all the same."""
     return event.event if not event.event or _NAME.fullmatch(event.event) else ""

@@ -9,7 +9,17 @@ from __future__ import annotations
 from typing import Any, Final
 
 from guardproxy.core.context import KNOWN_ROLES, is_operator_role
-from guardproxy.core.exchange import ALONE, Opaque, OpaqueKind, Provenance, Reference, RequestReading, Segment, Turn
+from guardproxy.core.exchange import (
+    ALONE,
+    Opaque,
+    OpaqueKind,
+    Provenance,
+    Reference,
+    RequestReading,
+    Segment,
+    Turn,
+    segment_of,
+)
 from guardproxy.core.separation.documents import is_document_name
 from guardproxy.errors import InvalidRequest
 from guardproxy.surfaces.chat_completions.opaque import (
@@ -30,6 +40,9 @@ from guardproxy.wire.path import Path, format_path
 # What the application sets up, as long as the caller may speak as the operator.
 _OPERATOR_MEMBERS: Final = frozenset({"tools", "functions", "tool_choice", "function_call", "response_format"})
 _PART_TEXT: Final = {"text": "text", "refusal": "refusal", "input_text": "text", "output_text": "text"}
+
+# A request that has no other members says nothing of tools, choices, caps and further models.
+_SIMPLE: Final = frozenset({"messages", "model", "stream", "temperature", "top_p", "seed", "stop", "user"})
 
 # Members of a request and of a message whose names are the API's own, so only their values are texts.
 _KNOWN_MEMBERS: Final = _OPERATOR_MEMBERS | {
@@ -54,18 +67,22 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
     reader = _RequestReader(operator)
     reader.read_messages(document.get("messages"))
     reader.read_rest(document)
-    return RequestReading(
+    read = RequestReading(
         model=text_fact(document, "model"),
         stream=flag_fact(document, "stream"),
         segments=tuple(reader.segments),
         turns=tuple(reader.turns),
         opaque=tuple(reader.opaque),
         state=tuple(reader.state),
+        documents=tuple(reader.documents),
+    )
+    if _SIMPLE.issuperset(document):
+        return read
+    return read._replace(
         tools=_length(document, "tools") + _length(document, "functions"),
         choices=count_fact(document, "n") or 1,
         output_tokens=_output_tokens(document),
         stream_usage=wants_usage(document),
-        documents=tuple(reader.documents),
         other_models=other_models(document),
     )
 
@@ -103,12 +120,15 @@ class _RequestReader:
             if name == "documents":  # what a server puts into the prompt for the model to answer from
                 self.segments += walk(value, (name,), Provenance.DOCUMENT)
             elif name in _KNOWN_MEMBERS:
-                if isinstance(value, (str, dict, list)):
+                if isinstance(value, str):
+                    self.segments.append(segment_of((value, provenance, (name,), ALONE)))
+                elif isinstance(value, (dict, list)):
                     self.segments += walk(value, (name,), provenance)
             elif name != "messages":
                 self.segments += walk({name: value}, (), provenance)
-        for kind in asked_for(document.get("modalities")):
-            self.opaque.append(Opaque(kind, Provenance.MODEL, ("modalities",)))
+        if "modalities" in document:
+            for kind in asked_for(document["modalities"]):
+                self.opaque.append(Opaque(kind, Provenance.MODEL, ("modalities",)))
 
     def _provenance(self, role: str) -> Provenance:
         if is_operator_role(role):
@@ -156,7 +176,7 @@ class _RequestReader:
 
     def _read_content(self, content: Any, path: Path, provenance: Provenance) -> None:
         if isinstance(content, str):
-            self.segments.append(Segment(content, provenance, path, self._run))
+            self.segments.append(segment_of((content, provenance, path, self._run)))
         elif isinstance(content, list):
             for index, part in enumerate(content):
                 self._read_part(part, (*path, index), provenance)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from guardproxy.core.exchange import Opaque, OpaqueKind, Provenance, ResponseReading, Segment
+from guardproxy.core.exchange import ALONE, Opaque, OpaqueKind, Provenance, ResponseReading, Segment, segment_of
 from guardproxy.surfaces.chat_completions.opaque import CARRIERS, beside, opaques, unread
 from guardproxy.surfaces.texts import read_call, walk
 from guardproxy.wire.path import Key, Path, is_word
@@ -19,6 +19,10 @@ _NAMES: Final = frozenset(
     }
 )  # fmt: skip
 
+_COUNTS: Final = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
+_INT: Final = frozenset({int})
+_MODEL: Final = Provenance.MODEL
+
 # The text again as tokens, with their bytes or numbers; on a choice, some servers also put them on the response.
 _COPIES: Final = ("logprobs", "token_ids", "prompt_logprobs", "prompt_token_ids")
 
@@ -29,24 +33,31 @@ def read_response(document: Any) -> ResponseReading:
         return ResponseReading(tuple(walk(document, (), Provenance.MODEL)))
     segments: list[Segment] = []
     opaque: list[Opaque] = []
+    if not _NAMES.issuperset(document):
+        segments += (segment for name in document if name not in _NAMES for segment in _name(name, ()))
     for name, value in document.items():
-        if name not in _NAMES:
-            segments += _name(name, ())
-        if name == "choices" and isinstance(value, list):
-            for index, choice in enumerate(value):
-                _read_choice(choice, ("choices", index), segments, opaque)
-        elif name == "usage" and isinstance(value, dict):
-            segments += _read_usage(value)
+        if isinstance(value, str):
+            if not (name == "object" and value == "chat.completion"):  # the API's own word, which no rule is about
+                segments.append(segment_of((value, _MODEL, (name,), ALONE)))
         elif isinstance(value, (dict, list)):
-            segments += walk(value, (name,), Provenance.MODEL)
-        elif isinstance(value, str) and not (name == "object" and value == "chat.completion"):
-            # That is the API's own word, which no rule is about.
-            segments.append(Segment(value, Provenance.MODEL, (name,)))
+            if name == "choices" and isinstance(value, list):
+                for index, choice in enumerate(value):
+                    _read_choice(choice, ("choices", index), segments, opaque)
+            elif name == "usage" and isinstance(value, dict):
+                segments += _read_usage(value)
+            else:
+                segments += walk(value, (name,), _MODEL)
     return ResponseReading(tuple(segments), tuple(opaque), document.get("usage"))
 
 
-def _read_usage(usage: dict[str, Any]) -> Iterator[Segment]:
+def _read_usage(usage: dict[str, Any]) -> Sequence[Segment]:
     """Counts, as a rule; nearly all names are words of an API, below the first level too."""
+    if _COUNTS.issuperset(usage) and _INT.issuperset(map(type, usage.values())):
+        return ()
+    return list(_read_more_usage(usage))
+
+
+def _read_more_usage(usage: dict[str, Any]) -> Iterator[Segment]:
     for name, value in usage.items():
         if name not in _NAMES:
             yield from _name(name, ("usage",))
@@ -93,28 +104,28 @@ def _read_choice(choice: Any, path: Path, segments: list[Segment], opaque: list[
     if not isinstance(choice, dict):
         segments += walk(choice, path, Provenance.MODEL)
         return
+    if not _NAMES.issuperset(choice):
+        segments += (segment for name in choice if name not in _NAMES for segment in _name(name, path))
     for name, value in choice.items():
-        if name not in _NAMES:
-            segments += _name(name, path)
-        if name == "message" and isinstance(value, dict):
+        if isinstance(value, str):
+            segments.append(segment_of((value, _MODEL, (*path, name), ALONE)))
+        elif name == "message" and isinstance(value, dict):
             _read_reply(value, (*path, name), segments, opaque)
-        elif isinstance(value, str):
-            segments.append(Segment(value, Provenance.MODEL, (*path, name)))
         elif isinstance(value, (dict, list)):
-            segments += walk(value, (*path, name), Provenance.MODEL)
+            segments += walk(value, (*path, name), _MODEL)
 
 
 def _read_reply(message: dict[str, Any], path: Path, segments: list[Segment], opaque: list[Opaque]) -> None:
+    if not _NAMES.issuperset(message):
+        segments += (segment for name in message if name not in _NAMES for segment in _name(name, path))
     for name, value in message.items():
         here = (*path, name)
-        if name not in _NAMES:
-            segments += _name(name, path)
         found = unread(name, value) if value and name in CARRIERS else ()
         if found:
             opaque += opaques(found, path, Provenance.MODEL)
             segments += beside(found, name, value, path, Provenance.MODEL)
         elif isinstance(value, str):
-            segments.append(Segment(value, Provenance.MODEL, here))
+            segments.append(segment_of((value, _MODEL, here, ALONE)))
         elif name == "tool_calls" and isinstance(value, list):
             for index, call in enumerate(value):
                 segments += (

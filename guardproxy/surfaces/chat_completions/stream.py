@@ -26,7 +26,14 @@ from guardproxy.surfaces.chat_completions.cleaning import Cleaner
 from guardproxy.surfaces.chat_completions.conversation import calls_of
 from guardproxy.surfaces.chat_completions.cut import CUT, says_ended
 from guardproxy.surfaces.chat_completions.delta import DeltaEditor
-from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT, forwarded, goes_on, own_event, usage_event
+from guardproxy.surfaces.chat_completions.events import (
+    CHUNK_OBJECT,
+    forwarded,
+    goes_on,
+    is_documented,
+    own_event,
+    usage_event,
+)
 from guardproxy.surfaces.chat_completions.items import nest
 from guardproxy.surfaces.chat_completions.plain import LABELS, REASONS, OpenChoice, PlainEvent, ShortWay
 from guardproxy.surfaces.chat_completions.response import strip_choice_copies, strip_tokens
@@ -83,6 +90,8 @@ class ChatStream:
         plain = self._short_way.edit(document, event, came)
         if plain is not None:
             return self._sent(plain)
+        if not is_documented(document) and not self._guard.lets_unknown(("object",)):
+            return self._blocked([]) if self._guard.blocked else []
         frames = [*self._edit(document), forwarded(document, event)]
         return self._blocked(frames) if self._guard.blocked else frames
 
@@ -130,14 +139,15 @@ class ChatStream:
         return [(index, choice) for index, choice in sorted(self._choices.items()) if not choice.finished]
 
     def _blocked(self, frames: list[bytes]) -> list[bytes]:
-        """End every open choice the one way all clients notice, with a refusal that cannot pass for model text.
+        """End every open choice, or the first where none began, the one way all clients notice, with a refusal that
+        cannot pass for model text.
 
         Where the policy wants an error instead, whoever writes the frames adds it: it names the exchange.
         """
         self._done = True
         if self._guard.on_block is OnBlock.ERROR:
             return frames
-        for index, _ in self._open():
+        for index in [index for index, _ in self._open()] or ([] if self._choices else [0]):
             frames.append(own_event(self._last, index, {"delta": {"refusal": _REFUSAL}}))
             frames.append(own_event(self._last, index, {}, "content_filter"))
         if self._usage_for is not None:

@@ -20,7 +20,7 @@ from guardproxy.core.stream import StreamGuard
 from guardproxy.errors import RequestError, UpstreamUnavailable
 from guardproxy.surfaces.chat_completions.bounds import Bounds
 from guardproxy.surfaces.chat_completions.cleaning import Cleaner
-from guardproxy.surfaces.chat_completions.events import forwarded, usage_event
+from guardproxy.surfaces.chat_completions.events import forwarded, is_documented, usage_event
 from guardproxy.surfaces.completions.response import strip_choice_copies
 from guardproxy.surfaces.hidden_usage import hide_usage
 from guardproxy.surfaces.openai_errors import error_event
@@ -81,6 +81,8 @@ class CompletionStream:
             if left is None:
                 return []
             event = left
+        if not is_documented(document, _OBJECT) and not self._guard.lets_unknown(("object",)):
+            return self._blocked([]) if self._guard.blocked else []
         frames = [*self._edit(document), forwarded(document, event)]
         return self._blocked(frames) if self._guard.blocked else frames
 
@@ -100,14 +102,15 @@ class CompletionStream:
         return [(index, choice) for index, choice in sorted(self._choices.items()) if not choice.finished]
 
     def _blocked(self, frames: list[bytes]) -> list[bytes]:
-        """End every open choice the one way all clients notice.
+        """End every open choice, or the first where none began, the one way all clients notice.
 
         Where the policy wants an error instead, whoever writes the frames adds it: it names the exchange.
         """
         self._done = True
         if self._guard.on_block is OnBlock.ERROR:
             return frames
-        frames += [self._own_event(index, {}, "content_filter") for index, _ in self._open()]
+        open_ones = [index for index, _ in self._open()] or ([] if self._choices else [0])
+        frames += [self._own_event(index, {}, "content_filter") for index in open_ones]
         if self._usage_for is not None:
             frames.append(usage_event(self._last, self._usage_for(self.characters)))
         return [*frames, _DONE_FRAME]

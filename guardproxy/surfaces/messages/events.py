@@ -10,11 +10,21 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from guardproxy.surfaces.messages.words import EVENT_TYPES
+from guardproxy.surfaces.messages.words import DELTA_TYPES, EVENT_TYPES
 from guardproxy.wire.document import encode, repeats_names
 from guardproxy.wire.sse import SseEvent, encode_event
 
 _EVENT_NAME: Final = re.compile("[a-z._]{0,40}")
+
+
+def is_documented(document: Mapping[str, Any]) -> bool:
+    """Whether an event is one of the API's, with what it brings of a block, or an error as other servers write it."""
+    kind, delta = document.get("type"), document.get("delta")
+    if kind == "content_block_delta" and isinstance(delta, dict):
+        kind, known = delta.get("type"), DELTA_TYPES
+    else:
+        known = EVENT_TYPES
+    return (isinstance(kind, str) and kind in known) or bool(document.get("error"))
 
 
 class Edited(NamedTuple):

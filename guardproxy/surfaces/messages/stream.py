@@ -16,7 +16,7 @@ from guardproxy.errors import RequestError, UpstreamUnavailable
 from guardproxy.surfaces.messages.cleaning import Cleaner
 from guardproxy.surfaces.messages.ending import end_blocked, end_cut
 from guardproxy.surfaces.messages.errors import error_event
-from guardproxy.surfaces.messages.events import Edited, own_event
+from guardproxy.surfaces.messages.events import Edited, is_documented, own_event
 from guardproxy.surfaces.messages.flow import BlockFlow
 from guardproxy.surfaces.messages.plain import pass_on
 from guardproxy.surfaces.messages.response import strip_tokens
@@ -63,6 +63,8 @@ class MessagesStream:
         if not isinstance(document, dict):
             raise UpstreamUnavailable("the upstream sent an event that is not an object", reason="bad_event")
         self._flow.named = bool(event.event)
+        if not is_documented(document) and not self._guard.lets_unknown(("type",)):
+            return self._sent([])
         stripped = self._guard.redacts and strip_tokens(document)
         return self._sent(self._edit(event, document, stripped))
 

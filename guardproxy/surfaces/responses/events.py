@@ -11,10 +11,17 @@ from typing import Any, Final
 
 from guardproxy.errors import RequestError
 from guardproxy.surfaces.openai_errors import error_body
+from guardproxy.surfaces.responses.words import EVENT_TYPES
 from guardproxy.wire.document import decode, encode, repeats_names
 from guardproxy.wire.sse import SseEvent, encode_event
 
 NUMBER: Final = "sequence_number"
+
+
+def is_documented(document: dict[str, Any]) -> bool:
+    """Whether an event is one of the API's, or an error as other servers write it."""
+    kind = document.get("type")
+    return (isinstance(kind, str) and kind in EVENT_TYPES) or bool(document.get("error"))
 
 
 class Writer:

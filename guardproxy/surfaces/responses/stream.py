@@ -24,7 +24,7 @@ from guardproxy.errors import RequestError, UpstreamUnavailable
 from guardproxy.surfaces.responses.call_gate import CallGate, Outgoing
 from guardproxy.surfaces.responses.cleaning import Cleaner
 from guardproxy.surfaces.responses.ending import end_blocked
-from guardproxy.surfaces.responses.events import Writer
+from guardproxy.surfaces.responses.events import Writer, is_documented
 from guardproxy.surfaces.responses.families import family_of, family_of_part, owner_of, split_type
 from guardproxy.surfaces.responses.flow import TextFlow
 from guardproxy.surfaces.responses.leaves import is_base64, read_leaves
@@ -86,6 +86,9 @@ class ResponsesStream:
             raise UpstreamUnavailable("the upstream sent an event that is not JSON", reason="bad_event") from error
         if not isinstance(document, dict):
             raise UpstreamUnavailable("the upstream sent an event that is not an object", reason="bad_event")
+        if not is_documented(document) and not self._guard.lets_unknown(("type",)):
+            self._writer.drop(document)
+            return self._blocked()
         kind = document.get("type")
         family, step = split_type(kind) if isinstance(kind, str) else ("", "")
         if self._tell_made is not None:

@@ -61,9 +61,12 @@ pod's folders hang together wherever they are mounted.
 {{- $chart := dict
       "listen" (dict "host" "0.0.0.0" "port" 8080)
       "admin" (dict "host" "0.0.0.0" "port" 8081)
-      "keys" (dict "file" "../keys/keys.yaml")
+      "keys" (ternary (dict "store" "redis" "pepper_file" "../keys/keys.pepper") (dict "file" "../keys/keys.yaml") (eq .Values.keys.store "redis"))
       "log" (dict "format" "json")
       "drain_timeout" 600 }}
+{{- if and (eq .Values.keys.store "redis") (eq .Values.redis.mode "none") }}
+{{- fail "keys.store is redis and redis.mode is none: there is no store to keep keys in" }}
+{{- end }}
 {{- if not .Values.incidents.enabled }}
 {{- $_ := set $chart.log "incidents" nil }}
 {{- end }}
@@ -72,6 +75,10 @@ pod's folders hang together wherever they are mounted.
 {{- end }}
 {{- if .Values.upstream.needsKey }}
 {{- $_ := set $chart "upstream" (dict "api_key_file" "../upstream/api-key") }}
+{{- end }}
+{{- if .Values.admins.existingSecret }}
+{{- $_ := set $chart.admin "tokens_file" "../admins/admins.yaml" }}
+{{- $_ := set $chart.admin "log_file" "/var/lib/guardproxy/admin.jsonl" }}
 {{- end }}
 {{- if include "guardproxy.policyConfigMap" . }}
 {{- $_ := set $chart "policy" (printf "../policies/%s" .Values.policies.main) }}
@@ -102,7 +109,7 @@ pod's folders hang together wherever they are mounted.
 {{- $missing := list }}
 {{- if not .Values.existingSecret }}
 {{- if not .Values.keys.existingSecret }}
-{{- $missing = append $missing "keys.existingSecret: the Secret with keys.yaml and keys.pepper, as `guardproxy keys create` writes them" }}
+{{- $missing = append $missing "keys.existingSecret: the Secret with keys.yaml and keys.pepper, as `guardproxy keys create` writes them (for keys.store=redis: keys.pepper)" }}
 {{- end }}
 {{- if and .Values.upstream.needsKey (not .Values.upstream.existingSecret) }}
 {{- $missing = append $missing "upstream.existingSecret: the Secret with the key of the model endpoint (for one without a key: upstream.needsKey=false)" }}

@@ -1,4 +1,4 @@
-// The official Node client: `raw` reads the events, `helper` uses `stream()` and `parse()`.
+// The official Node client: `raw` reads the events, `helper` uses `stream()` and `parse()` where there are such.
 
 import OpenAI from "openai";
 import { serve } from "./orders.mjs";
@@ -65,9 +65,38 @@ async function responses(client, { says, stream, way }, saw) {
   ended(await helper.finalResponse(), saw);
 }
 
+async function completions(client, { says, stream }, saw) {
+  const request = { model: "m", prompt: says };
+  const parts = stream ? await client.completions.create({ ...request, stream }) : [await client.completions.create(request)];
+  for await (const part of parts)
+    for (const choice of part.choices) {
+      saw.reads(choice.text);
+      saw.finish = choice.finish_reason ?? saw.finish;
+    }
+}
+
+async function embeddings(client, { says }, saw) {
+  const answer = await client.embeddings.create({ model: "m", input: says });
+  saw.reads(answer.data.flatMap((each) => each.embedding).join(" "));
+  saw.finish = answer.model;
+}
+
+async function moderations(client, { says }, saw) {
+  const answer = await client.moderations.create({ model: "m", input: says });
+  saw.reads(answer.results[0].flagged ? "flagged" : "fine");
+  saw.finish = answer.model;
+}
+
+async function models(client, { says }, saw) {
+  const found = says ? [await client.models.retrieve(says)] : (await client.models.list()).data;
+  saw.reads(found.map((model) => model.id).join(" "));
+}
+
+const APIS = { chat, responses, completions, embeddings, moderations, models };
+
 await serve(async (order, saw) => {
   const client = new OpenAI({
     baseURL: order.base_url, apiKey: order.key, maxRetries: order.retries, timeout: 60_000,
   });
-  await (order.surface === "chat" ? chat : responses)(client, order, saw);
+  await APIS[order.surface](client, order, saw);
 });

@@ -1,4 +1,4 @@
-"""The official Python client: `raw` reads the events, `helper` uses `stream()` and `parse()`."""
+"""The official Python client: `raw` reads the events, `helper` uses `stream()` and `parse()` where there are such."""
 
 from __future__ import annotations
 
@@ -94,6 +94,36 @@ def responses_streamed_helper(client: OpenAI, says: str, saw: Witness) -> None:
         _ended(stream.get_final_response(), saw)
 
 
+def completions_whole_raw(client: OpenAI, says: str, saw: Witness) -> None:
+    (choice,) = client.completions.create(model="m", prompt=says).choices
+    saw.reads(choice.text)
+    saw.finish = choice.finish_reason
+
+
+def completions_streamed_raw(client: OpenAI, says: str, saw: Witness) -> None:
+    for part in client.completions.create(model="m", prompt=says, stream=True):
+        for choice in part.choices:
+            saw.reads(choice.text)
+            saw.finish = choice.finish_reason or saw.finish
+
+
+def embeddings_whole_raw(client: OpenAI, says: str, saw: Witness) -> None:
+    answer = client.embeddings.create(model="m", input=says)
+    saw.reads(" ".join(str(number) for each in answer.data for number in each.embedding))
+    saw.finish = answer.model
+
+
+def moderations_whole_raw(client: OpenAI, says: str, saw: Witness) -> None:
+    answer = client.moderations.create(model="m", input=says)
+    saw.reads("flagged" if answer.results[0].flagged else "fine")
+    saw.finish = answer.model
+
+
+def models_whole_raw(client: OpenAI, says: str, saw: Witness) -> None:
+    found = [client.models.retrieve(says)] if says else client.models.list().data
+    saw.reads(" ".join(model.id for model in found))
+
+
 WAYS = {
     ("chat", "whole", "raw"): chat_whole_raw,
     ("chat", "whole", "helper"): chat_whole_helper,
@@ -103,6 +133,11 @@ WAYS = {
     ("responses", "whole", "helper"): responses_whole_helper,
     ("responses", "streamed", "raw"): responses_streamed_raw,
     ("responses", "streamed", "helper"): responses_streamed_helper,
+    ("completions", "whole", "raw"): completions_whole_raw,
+    ("completions", "streamed", "raw"): completions_streamed_raw,
+    ("embeddings", "whole", "raw"): embeddings_whole_raw,
+    ("moderations", "whole", "raw"): moderations_whole_raw,
+    ("models", "whole", "raw"): models_whole_raw,
 }
 
 if __name__ == "__main__":

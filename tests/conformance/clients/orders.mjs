@@ -20,7 +20,8 @@ export class Witness {
   // Its kind, its HTTP status and its code, as far as the client tells them.
   caught(error) {
     const kind = error?.constructor === Object ? "object" : (error?.constructor?.name ?? String(error));
-    const code = error?.code ?? error?.data?.error?.code ?? error?.error?.code;
+    const said = error?.data?.error ?? error?.error?.error ?? error?.error;
+    const code = error?.code ?? said?.code ?? said?.details?.error_code ?? said?.type;
     this.error = [kind, error?.status ?? error?.statusCode, code].filter((each) => each != null).join(" ");
   }
 }

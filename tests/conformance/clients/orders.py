@@ -33,7 +33,8 @@ class Witness:
 
     def caught(self, error: Exception) -> None:
         """Its kind, its HTTP status and its code, as far as the client tells them."""
-        told = (type(error).__name__, getattr(error, "status_code", None), getattr(error, "code", None))
+        codes = (getattr(error, name, None) for name in ("code", "error_code", "type"))
+        told = (type(error).__name__, getattr(error, "status_code", None), next(filter(None, codes), None))
         self.error = " ".join(str(each) for each in told if each is not None)
 
 

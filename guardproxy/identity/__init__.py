@@ -1,0 +1,1 @@
+"""Who is calling: keys, where they are kept, and what each of them is for."""

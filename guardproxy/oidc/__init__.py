@@ -1,0 +1,1 @@
+"""Who presents a token of an identity provider (OpenID Connect, JSON Web Tokens)."""
