@@ -33,7 +33,7 @@ def what_would_be_refused(
 
 
 def check_parameters(draft: Draft, policy: Policy, surface: Surface, document: object) -> None:
-    """Take out of a request what the policy strips. Raises `InvalidRequest` for what may not pass, in shadow notes it."""
+    """Strip what the policy strips. Raises `InvalidRequest` for what may not pass; in shadow notes it."""
     verdict = judge_parameters(document, surface.name, policy.parameters)
     if not (verdict.refused or verdict.strip):
         return
