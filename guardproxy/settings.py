@@ -103,9 +103,10 @@ class LogSettings(Written):
 class PolicySettings(Written):
     """Several policies: `files` (or directories of them), the one for everybody, and who gets another one.
 
-    `poll`: seconds between two looks at the files; None: only SIGHUP makes a running proxy look. `state`: a directory
-    in which the last revisions are kept for `guardproxy rollback`. `candidate`: a policy that is held against live
-    traffic beside the present one, without effect; what it would change goes to `candidate_log`.
+    `poll`: seconds between two looks at the files; None: only SIGHUP makes a running proxy look. `cases_timeout`:
+    seconds that the cases of changed policies may take; None: they are not played. `state`: a directory in which the
+    last revisions are kept for `guardproxy rollback`. `candidate`: a policy that is held against live traffic beside
+    the present one, without effect; what it would change goes to `candidate_log`.
     """
 
     files: tuple[Text, ...] = ()
@@ -113,6 +114,7 @@ class PolicySettings(Written):
     keys: dict[Text, Text] = Field(default_factory=dict)
     teams: dict[Text, Text] = Field(default_factory=dict)
     poll: Seconds | None = 2.0
+    cases_timeout: Seconds | None = 30.0
     state: Text | None = None
     candidate: Text | None = None
     candidate_log: Text = "candidate.jsonl"
@@ -145,6 +147,7 @@ class Overrides:
     admin_port: int | None = None
     policy: Path | None = None
     log_format: str | None = None
+    skip_cases: bool = False
 
 
 def load_settings(file: Path | None, environ: Mapping[str, str], overrides: Overrides = Overrides()) -> Settings:
@@ -250,22 +253,17 @@ def _quota_with_environment(quota: QuotaSettings, environ: Mapping[str, str]) ->
 
 
 def _with_overrides(settings: Settings, overrides: Overrides) -> Settings:
-    listen: dict[str, object] = {}
-    admin: dict[str, object] = {}
-    log: dict[str, object] = {}
-    if overrides.host is not None:
-        listen["host"] = overrides.host
-    if overrides.port is not None:
-        listen["port"] = overrides.port
-    if overrides.admin_port is not None:
-        admin["port"] = overrides.admin_port
-    if overrides.log_format is not None:
-        log["format"] = overrides.log_format
-    changes: dict[str, object] = {
-        "listen": settings.listen.model_copy(update=listen),
-        "admin": settings.admin.model_copy(update=admin),
-        "log": settings.log.model_copy(update=log),
+    said: dict[str, dict[str, object]] = {
+        "listen": {"host": overrides.host, "port": overrides.port},
+        "admin": {"port": overrides.admin_port},
+        "log": {"format": overrides.log_format},
     }
+    changes: dict[str, object] = {}
+    for part, values in said.items():
+        update = {name: value for name, value in values.items() if value is not None}
+        changes[part] = getattr(settings, part).model_copy(update=update)
+    if overrides.skip_cases:
+        changes["policies"] = settings.policies.model_copy(update={"cases_timeout": None})
     if overrides.policy is not None:
         changes["policy"] = str(overrides.policy)
     return settings.model_copy(update=changes)

@@ -80,6 +80,8 @@ def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
 
 
 def test_a_port_of_zero_on_the_command_line_is_a_port(tmp_path: Path) -> None:
+    assert load_settings(None, {}, Overrides(skip_cases=True)).policies.cases_timeout is None
+    assert load_settings(None, {}).policies.cases_timeout == 30
     settings = load_settings(written(tmp_path, "listen: {port: 1}\n"), {}, Overrides(port=0, admin_port=0))
     assert (settings.listen.port, settings.admin.port) == (0, 0)
 

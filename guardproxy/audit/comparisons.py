@@ -51,13 +51,18 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True, tag="difference"):
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True, tag="count"):
-    """So many exchanges since the last such line. `left_out`: no room, too large, or not readable."""
+    """So many exchanges since the last such line. `left_out`: no room, too large, or not readable.
+
+    `failed`: the comparing itself did, the last time at `cause`.
+    """
 
     time_ms: int
     candidate: str
     compared: int
     different: int
     left_out: int
+    failed: int = 0
+    cause: str = ""
 
 
 _decoder: Final = msgspec.json.Decoder(Comparison | Compared)

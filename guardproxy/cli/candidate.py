@@ -82,6 +82,8 @@ def summary(lines: Iterator[Any], *, every: bool, show: int) -> dict[str, Any]:
         "compared": max(sum(one.compared for one in counts), len(differences)),
         "different": len(differences),
         "left_out": sum(one.left_out for one in counts),
+        "failed": sum(one.failed for one in counts),
+        "cause": next((one.cause for one in reversed(counts) if one.cause), ""),
         "decisions": [
             {"before": before, "after": after, "exchanges": count} for (before, after), count in decisions.most_common()
         ],
@@ -122,6 +124,8 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     yield f"candidate {', '.join(report['candidate'])} beside {', '.join(report['present']) or 'the present policy'}"
     left_out = f", {report['left_out']} left out" if report["left_out"] else ""
     yield f"{report['compared']} exchanges compared, {report['different']} would be different{left_out}"
+    if report["failed"]:
+        yield f"{report['failed']} could not be compared, a mistake of guardproxy's: {printable(report['cause'])}"
     for one in report["decisions"]:
         yield f"  {one['before']} -> {one['after']}: {one['exchanges']}"
     for one in report["rules"]:

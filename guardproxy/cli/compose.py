@@ -16,6 +16,7 @@ from guardproxy.audit.comparisons import ComparisonFile
 from guardproxy.audit.events import Event
 from guardproxy.audit.incidents import IncidentFile
 from guardproxy.audit.sinks import EventLog, Recorder
+from guardproxy.cli.cases.reloaded import failing_cases
 from guardproxy.cli.compose_admin import make_admin_plane, open_authority
 from guardproxy.cli.compose_keys import OpenKeys, load_keyring, make_entrance, open_live_keys
 from guardproxy.cli.compose_quota import check_prices, make_ledger, make_planner, make_tokenizer
@@ -153,7 +154,9 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
 def policy_store(settings: Settings) -> PolicyStore:
     """What the settings name, and where its last revisions are kept."""
     history = History(Path(settings.policies.state)) if settings.policies.state else None
-    return PolicyStore(wanted_policies(settings), history, epoch_ms, partial(check_prices, settings))
+    limit_s = settings.policies.cases_timeout
+    play = None if limit_s is None else partial(failing_cases, limit_s=limit_s)
+    return PolicyStore(wanted_policies(settings), history, epoch_ms, partial(check_prices, settings), play)
 
 
 def _candidate(settings: Settings) -> tuple[PolicyStore, Policies] | None:

@@ -38,6 +38,9 @@ def serve(
         Literal["auto", "json", "console"] | None,
         typer.Option(help="auto: readable on a terminal, JSON lines elsewhere."),
     ] = None,
+    skip_cases: Annotated[
+        bool, typer.Option("--skip-cases", help="Take over changed policies without playing their cases first.")
+    ] = False,
 ) -> None:
     """Run the proxy.
 
@@ -50,7 +53,8 @@ def serve(
     key. OPENAI_BASE_URL chooses another endpoint than OpenAI's.
 
     For more than a try-out make keys with `guardproxy keys create` and name their file in guardproxy.yaml.
-    Changed policies are taken over while it runs, at once on SIGHUP; with a mistake in them the last good ones stay.
+    Changed policies are taken over while it runs, at once on SIGHUP; with a mistake in them, or a case of theirs that
+    does not hold, the last good ones stay.
     SIGTERM lets running exchanges finish; a second one does not wait.
     """
     import asyncio
@@ -59,7 +63,7 @@ def serve(
     from guardproxy.audit.sinks import configure_logging
     from guardproxy.settings import Overrides, load_settings
 
-    overrides = Overrides(host, port, admin_port, policy, log_format)
+    overrides = Overrides(host, port, admin_port, policy, log_format, skip_cases)
     settings = load_settings(settings_file(config), os.environ, overrides)
     log = configure_logging(settings.log.format)
     try:

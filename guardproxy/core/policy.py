@@ -158,12 +158,19 @@ class SurfaceRules(NamedTuple):
 _OPEN = SurfaceRules()
 
 
+class Excess(StrEnum):
+    """A request that asks for longer or more answers than it may is refused, or gets what it may."""
+
+    REFUSE = "refuse"
+    CAP = "cap"
+
+
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
     """What one request may be. None: no limit. Characters are code points over all texts of the request.
 
-    `inputs` are prompts or texts that are answered one by one, `choices` the answers to each.
-
+    `inputs` are prompts or texts that are answered one by one, `choices` the answers to each. `output_tokens`, of each
+    answer, is written into requests that name no cap of their own; `excess` is about those that name a higher one.
     `mcp_servers`: those a request may name, by URL, or by id for connectors and tunnels.
     `matching_work`: the steps that a character of a request, or of an answer, may cost (`guardproxy.core.allowance`).
     """
@@ -180,6 +187,7 @@ class RequestLimits:
     files: int | None = None
     models: tuple[str, ...] = ()
     mcp_servers: tuple[str, ...] = ()
+    excess: Excess = Excess.REFUSE
 
     def allows_server(self, name: str) -> bool:
         """Whether a request may have the upstream ask this server: one of `mcp_servers`, with `*` for any text."""
@@ -240,8 +248,8 @@ class Policy:
 
     @property
     def keeps_apart(self) -> bool:
-        """Whether requests are set apart as `context` says; a policy in shadow changes nothing."""
-        return self.context.separation is not None and not self.shadow
+        """Whether requests are set apart as `context` says; for a policy in shadow it is only told what would be."""
+        return self.context.separation is not None
 
     def surface(self, name: str) -> SurfaceRules:
         """What the policy says about a surface that we inspect, by name or about all it does not name."""

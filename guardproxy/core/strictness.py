@@ -81,6 +81,8 @@ def _opaque(ours: Mapping[OpaqueKind, Action], theirs: Mapping[OpaqueKind, Actio
 def _limits(ours: RequestLimits, theirs: RequestLimits) -> Iterator[str]:
     for part in fields(RequestLimits):
         one, other = getattr(ours, part.name), getattr(theirs, part.name)
+        if part.name == "excess":  # either way a limit is kept
+            continue
         if not (isinstance(one, int | None) and isinstance(other, int | None)):
             if one != other:
                 yield f"limits.{part.name} differs, and has no order of strictness"

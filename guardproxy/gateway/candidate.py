@@ -17,11 +17,13 @@ from typing import Final
 from guardproxy.audit.comparisons import Compared, Comparison, ComparisonFile
 from guardproxy.core.choice import PolicySet
 from guardproxy.core.policy import Policy
-from guardproxy.gateway.comparing import Difference, Sample, compare_in_steps
-from guardproxy.gateway.draft import Draft
+from guardproxy.errors import RequestError
+from guardproxy.gateway.comparing import Difference, NotComparable, Sample, compare_in_steps
+from guardproxy.gateway.draft import Draft, place
 from guardproxy.gateway.policies import Policies
 from guardproxy.gateway.upstream import UpstreamReply
 from guardproxy.surfaces import Surface
+from guardproxy.wire.document import UndecodableJson
 
 Steps = Generator[None, None, tuple[Policy, Difference | None]]
 
@@ -37,11 +39,12 @@ COUNT_EVERY_S: Final = 10.0
 class Watched:
     """The bytes of one exchange, kept while it runs. `too_large`: it is left out."""
 
-    __slots__ = ("answer", "raw", "size", "streamed", "surface", "too_large")
+    __slots__ = ("answer", "labels", "raw", "size", "streamed", "surface", "too_large")
 
-    def __init__(self, surface: Surface, raw: bytes) -> None:
+    def __init__(self, surface: Surface, raw: bytes, labels: Sequence[str] = ()) -> None:
         self.surface = surface
         self.raw = raw
+        self.labels = tuple(labels)
         self.answer: list[bytes] | None = None
         self.streamed = False
         self.size = len(raw)
@@ -104,7 +107,8 @@ class Candidate:
         self._waiting: deque[tuple[str, Sample]] = deque()
         self._more = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._compared = self._different = self._left_out = 0
+        self._compared = self._different = self._left_out = self._failed = 0
+        self._cause = ""
         self._counted = time.monotonic()
         self._worked = 0.0
         self.lost = 0
@@ -122,8 +126,10 @@ class Candidate:
         self._waiting.clear()
         self._tell_counts()
 
-    def watch(self, policy: Policy, present: PolicySet, surface: Surface, raw: bytes) -> Watched | None:
-        """Keep the bytes of an exchange under `policy`, if this is a candidate for it.
+    def watch(
+        self, policy: Policy, present: PolicySet, surface: Surface, raw: bytes, labels: Sequence[str] = ()
+    ) -> Watched | None:
+        """Keep the bytes of an exchange under `policy`, if this is a candidate for it. `labels`: of its documents.
 
         It is one for the policy of its own name, or, where none of the present ones has its name, for the default.
         """
@@ -134,7 +140,7 @@ class Candidate:
         if len(self._waiting) >= MOST_WAITING:  # keeping its bytes would be for nothing
             self._left_out += 1
             return None
-        return Watched(surface, raw)
+        return Watched(surface, raw, labels)
 
     def offer(self, draft: Draft, watched: Watched) -> None:
         """Compare this exchange when there is time. Costs nothing now."""
@@ -146,7 +152,7 @@ class Candidate:
         answer = None if watched.answer is None else tuple(watched.answer)
         sample = Sample(
             draft.principal, watched.surface, draft.policy, watched.raw, answer, watched.streamed,
-            draft.request, draft.response, draft.provider_key,
+            draft.request, draft.response, draft.provider_key, watched.labels,
         )  # fmt: skip
         self._waiting.append((draft.request_id, sample))
         self._more.set()
@@ -176,8 +182,11 @@ class Candidate:
             next(steps)
         except StopIteration as end:
             self._tell(request_id, sample, *end.value)
-        except Exception:  # bytes no reader understands, as the exchange found out itself
+        except (RequestError, UndecodableJson, NotComparable):  # nothing to compare, as the exchange found out itself
             self._left_out += 1
+        except Exception as cause:  # a mistake of ours: counted as one and told, and the next exchange is compared
+            self._failed += 1
+            self._cause = place(cause)
         else:
             return True
         return False
@@ -202,7 +211,7 @@ class Candidate:
 
     def _tell_counts(self) -> None:
         self._counted = time.monotonic()
-        if self._compared or self._left_out:
+        if self._compared or self._left_out or self._failed:
             policy = self._policies.current.default.policy
             counts = Compared(
                 time_ms=self._now_ms(),
@@ -210,8 +219,11 @@ class Candidate:
                 compared=self._compared,
                 different=self._different,
                 left_out=self._left_out,
+                failed=self._failed,
+                cause=self._cause,
             )
-            self._compared = self._different = self._left_out = 0
+            self._compared = self._different = self._left_out = self._failed = 0
+            self._cause = ""
             self._write(counts)
 
     def _write(self, line: Comparison | Compared) -> None:

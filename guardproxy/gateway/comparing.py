@@ -7,7 +7,7 @@ answer to a request the present policy refused, or to one the candidate would ha
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final, NamedTuple
@@ -19,11 +19,13 @@ from guardproxy.core.exchange import RequestReading
 from guardproxy.core.inspection import OutputGuard, inspect_in_steps, with_tools
 from guardproxy.core.policy import Policy
 from guardproxy.core.principal import Principal
+from guardproxy.core.separation.documents import with_documents
 from guardproxy.core.tools.judge import ToolGuard
-from guardproxy.core.verdict import Action, Finding, Verdict
+from guardproxy.core.verdict import Action, Verdict
 from guardproxy.errors import RequestError
+from guardproxy.gateway.foretelling import capped, done, refused, set_apart
 from guardproxy.gateway.policies import facts_of
-from guardproxy.gateway.shadowing import what_would_be_refused
+from guardproxy.gateway.separating import labels_in_all
 from guardproxy.gateway.tools import tool_guard
 from guardproxy.surfaces import Surface
 from guardproxy.wire.document import decode
@@ -32,6 +34,8 @@ from guardproxy.wire.strict_json import parse_strict
 
 NOTHING: Final = "nothing"
 MOST_CHANGES: Final = 20
+# Characters of a request that can be set apart without holding up everybody else.
+_LONG: Final = 50_000
 
 Steps = Generator[None, None, Verdict]
 
@@ -39,7 +43,7 @@ Steps = Generator[None, None, Verdict]
 class Sample(NamedTuple):
     """An exchange that is over. `answer` are the upstream's bytes, None if no good answer came.
 
-    `hidden` is a secret no part of which may show.
+    `hidden` is a secret no part of which may show, `labels` are the values of the header that labels documents.
     """
 
     principal: Principal
@@ -51,10 +55,13 @@ class Sample(NamedTuple):
     request: Verdict | None
     response: Verdict | None
     hidden: str | None = None
+    labels: tuple[str, ...] = ()
 
 
 class NotComparable(Exception):
-    """The exchange ended before its texts were looked at, for a reason that is not the policy's: a quota, a fault."""
+    """The exchange ended before its texts were looked at, for a reason that is not the policy's: a quota, a fault. Or
+    it is too long to be set apart at one go.
+    """
 
 
 class Difference(NamedTuple):
@@ -64,7 +71,10 @@ class Difference(NamedTuple):
 
 
 def compare_in_steps(sample: Sample, choice: Choice) -> Generator[None, None, tuple[Policy, Difference | None]]:
-    """The form of the candidate for this exchange, and what differs. Raises whatever reading the bytes raises."""
+    """The form of the candidate for this exchange, and what differs.
+
+    Raises `NotComparable`, and `RequestError` or `UndecodableJson` for bytes no reader understands.
+    """
     document = parse_strict(sample.raw)
     yield
     form = choice.among(facts_of(sample.principal, sample.surface.name, document))
@@ -73,13 +83,16 @@ def compare_in_steps(sample: Sample, choice: Choice) -> Generator[None, None, tu
     happened = sample.request or _refused(sample, sample.policy, document)
     if happened is None:
         raise NotComparable
-    tools = tool_guard(candidate, sample.surface, document, sample.principal)
+    reading = _read(sample, candidate, document)
+    labels = labels_in_all(sample.labels, reading)
+    tools = tool_guard(candidate, sample.surface, document, sample.principal, reading, labels)
     request = yield from _request(sample, candidate, document, tools)
     response: Verdict | None = None
     if sample.answer is not None and request.action is not Action.BLOCK:
         response = yield from _answer(sample, candidate, tools)
     changes = [
         *_changes("request", sample.policy, happened, candidate, request),
+        *(_caps(sample, candidate, document) if Action.BLOCK not in (happened.action, request.action) else ()),
         *(_changes("response", sample.policy, sample.response, candidate, response) if response else ()),
     ]
     before = _strictest(happened, sample.response)
@@ -93,16 +106,29 @@ def compare_in_steps(sample: Sample, choice: Choice) -> Generator[None, None, tu
 def _request(sample: Sample, policy: Policy, document: object, tools: ToolGuard | None) -> Steps:
     if refused := _refused(sample, policy, document):
         return refused
-    verdict = yield from inspect_in_steps(policy, _read(sample, policy, document).segments)
-    return verdict if tools is None else with_tools(policy, verdict, tools.request_findings())
+    reading = _read(sample, policy, document)
+    labels = labels_in_all(sample.labels, reading)
+    segments = with_documents(reading.segments, labels) if labels else reading.segments
+    verdict = yield from inspect_in_steps(policy, segments)
+    if tools is not None:
+        verdict = with_tools(policy, verdict, tools.request_findings())
+    if policy.keeps_apart and reading.characters > _LONG:
+        raise NotComparable
+    return set_apart(policy, sample.principal, reading, verdict, labels)
 
 
 def _refused(sample: Sample, policy: Policy, document: object) -> Verdict | None:
-    """A request the policy refuses for its size, a role or content nobody can look at."""
-    if policy.shadow:
-        return None
-    found = what_would_be_refused(policy, sample.principal, _read(sample, policy, document), sample.surface.members)
+    """A request the policy refuses before it looks at a text: for its size, a role, a parameter, unreadable content."""
+    reading = _read(sample, policy, document)
+    found = refused(policy, sample.principal, sample.surface, document, reading)
     return Verdict(Action.BLOCK, tuple(found)) if found else None
+
+
+def _caps(sample: Sample, candidate: Policy, document: object) -> Iterable[RuleChange]:
+    """The numbers of the request that one of the policies would lower or write, and the other would not."""
+    reading = _read(sample, candidate, document)
+    was, would = (capped(policy, sample.surface, reading) for policy in (sample.policy, candidate))
+    return _differing(was, would, "request", {})
 
 
 def _read(sample: Sample, policy: Policy, document: object) -> RequestReading:
@@ -153,19 +179,17 @@ def _changes(
     direction: str, policy: Policy, before: Verdict | None, candidate: Policy, after: Verdict
 ) -> Iterable[RuleChange]:
     """The rules that did one thing and would do another; where the candidate finds something, with an excerpt."""
-    was = _done(policy, before.findings if before else ())
-    would = _done(candidate, after.findings)
     excerpts = {finding.rule: finding.excerpt for finding in reversed(after.findings)}
+    yield from _differing(done(policy, before), done(candidate, after), direction, excerpts)
+
+
+def _differing(
+    was: Mapping[str, str], would: Mapping[str, str], direction: str, excerpts: Mapping[str, str]
+) -> Iterable[RuleChange]:
     for rule in sorted({*was, *would}):
         one, other = was.get(rule, NOTHING), would.get(rule, NOTHING)
         if one != other:
             yield RuleChange(rule, one, other, direction, excerpts.get(rule, ""))
-
-
-def _done(policy: Policy, findings: Iterable[Finding]) -> dict[str, str]:
-    """What each rule did; the proxy's own findings always block."""
-    names = dict.fromkeys(finding.rule for finding in findings)
-    return {name: policy.rules[name].action.word if name in policy.rules else Action.BLOCK.word for name in names}
 
 
 def _strictest(*verdicts: Verdict | None) -> Action:

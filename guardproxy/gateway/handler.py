@@ -39,21 +39,20 @@ from guardproxy.gateway.callers import check_models, check_use, known_caller
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
 from guardproxy.gateway.inspecting import inspected
-from guardproxy.gateway.limits import check_content, check_limits, check_size
+from guardproxy.gateway.limits import check_content, check_limits, check_size, write_caps
 from guardproxy.gateway.policies import choose, facts_of
 from guardproxy.gateway.refusals import guarding, refusal
 from guardproxy.gateway.relay import relay
 from guardproxy.gateway.reservation import Reservation
 from guardproxy.gateway.routes import PREFIX, Passage, Route, find_route
 from guardproxy.gateway.running import Running
-from guardproxy.gateway.separating import check_speakers, labels_of, set_apart
-from guardproxy.gateway.shadowing import what_would_be_refused
+from guardproxy.gateway.separating import check_speakers, labels_of, labels_sent, set_apart
+from guardproxy.gateway.shadowing import check_parameters, what_would_be_refused, would_cap
 from guardproxy.gateway.tools import judge_request, tool_guard
 from guardproxy.gateway.uninspected import pass_uninspected
 from guardproxy.gateway.usage import USAGE, tell_usage
 from guardproxy.surfaces import Surface
 from guardproxy.surfaces.conventions import BETAS, callers_conventions
-from guardproxy.surfaces.parameters import judge_parameters, strip_parameters
 from guardproxy.wire.document import encode
 from guardproxy.wire.strict_json import parse_strict
 
@@ -145,7 +144,8 @@ async def _read_document(running: Running, route: Route, choice: Choice) -> Any:
         _watching(running.policy, surface)
         check_size(running.policy.limits, len(raw))
     if gateway.candidate is not None:
-        draft.watched = gateway.candidate.watch(running.policy, gateway.policies.current, surface, raw)
+        labels = labels_sent(running.request.headers)
+        draft.watched = gateway.candidate.watch(running.policy, gateway.policies.current, surface, raw, labels)
     return document
 
 
@@ -153,8 +153,7 @@ async def _understand(running: Running, surface: Surface, document: Any) -> tupl
     """What the request says, and which of its texts its caller labelled. Raises what this caller may not send."""
     gateway, draft, policy = running.gateway, running.draft, running.policy
     started = time.perf_counter_ns()
-    if not policy.shadow:
-        _judge_parameters(policy, surface, document)
+    check_parameters(draft, policy, surface, document)
     assert surface.read_request is not None  # noqa: S101 - what is read from its path has no document
     reading = surface.read_request(document, operator=speaks_as_operator(policy.context, running.principal))
     draft.stream = reading.stream
@@ -167,6 +166,8 @@ async def _understand(running: Running, surface: Surface, document: Any) -> tupl
     else:
         check_limits(policy.limits, reading, surface.members)
         check_content(policy.limits, reading, surface.members)
+        if surface.open_stream is not None:
+            reading = write_caps(policy.limits, document, reading, surface.members)
         _separate(running, policy, running.principal, reading, stored)
     labels = labels_of(running.request.headers, reading)
     if policy.keeps_apart:
@@ -188,7 +189,7 @@ async def _guard(
     started = time.perf_counter_ns()
     with guarding():
         verdict = draft.request = await _inspect(running, _watching(policy, surface), reading, labels)
-        tools = tool_guard(policy, surface, document, running.principal)
+        tools = tool_guard(policy, surface, document, running.principal, reading, labels)
         if tools is not None:
             verdict = draft.request = judge_request(gateway, draft, verdict, tools)
     draft.lap("guard_request", started)
@@ -213,6 +214,8 @@ async def _inspect(running: Running, watching: Policy, reading: RequestReading, 
     if features:
         segments = (*segments, Segment(features, Provenance.USER, (BETAS,)))
     verdict = await inspected(watching, segments, skipped, running.gateway.memo)
+    if watching.shadow and (capped := would_cap(watching.limits, reading)):
+        verdict = verdict._replace(features={**verdict.features, "would_cap": capped})
     if features and (BETAS,) in verdict.edits:  # a header cannot be edited
         return verdict._replace(action=Action.BLOCK, edits={})
     return verdict
@@ -247,17 +250,6 @@ def _watching(policy: Policy, surface: Surface) -> Policy:
         raise RouteNotFound(f"the policy does not open this surface: surfaces: {{{surface.name}: {{open: false}}}}")
     blocks = surface.blocks_requests if rules.block is None else rules.block
     return policy if blocks else policy.recording
-
-
-def _judge_parameters(policy: Policy, surface: Surface, document: object) -> None:
-    """Take out of the request what the policy strips. Raises `InvalidRequest` for what may not go on."""
-    verdict = judge_parameters(document, surface.name, policy.parameters)
-    if not (verdict.refused or verdict.strip):
-        return
-    error = verdict.error()
-    if error is not None:
-        raise error
-    strip_parameters(document, verdict)
 
 
 async def _not_own(gateway: Gateway, policy: Policy, principal: Principal, state: Sequence[Reference]) -> list[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from multidict import MultiMapping
@@ -12,6 +12,7 @@ from multidict import MultiMapping
 from guardproxy.core.context import speaks_as_operator
 from guardproxy.core.exchange import Coverage, Provenance, RequestReading, kinds_of
 from guardproxy.core.inspection import MAX_FINDINGS
+from guardproxy.core.policy import Policy
 from guardproxy.core.principal import Principal
 from guardproxy.core.separation.apart import Apart, keep_apart
 from guardproxy.core.separation.documents import HEADER as DOCUMENTS
@@ -30,14 +31,27 @@ from guardproxy.surfaces import Surface
 
 # Cleaning and fencing more text than this must not hold up everybody else.
 _LONG: Final = 200_000
+# What is only noticed keeps its name; what would be done has another one.
+_WOULD: Final = {"fenced": "would_fence"}
 
 
 def labels_of(headers: MultiMapping[str], reading: RequestReading) -> Labels:
     """The places of a request that its caller labelled as documents. Raises `InvalidRequest`."""
     if DOCUMENTS not in headers and not reading.documents:
         return NO_LABELS
-    # A header that is sent twice is one list.
-    places = (place for header in headers.getall(DOCUMENTS, ()) for place in labels_in(header))
+    return labels_in_all(labels_sent(headers), reading)
+
+
+def labels_sent(headers: MultiMapping[str]) -> tuple[str, ...]:
+    """The values of the header that labels documents."""
+    return tuple(headers.getall(DOCUMENTS, ()))
+
+
+def labels_in_all(headers: Iterable[str], reading: RequestReading) -> Labels:
+    """The same of the header's values: one that is sent twice is one list."""
+    places = [place for header in headers for place in labels_in(header)]
+    if not places and not reading.documents:
+        return NO_LABELS
     labels = Labels((*reading.documents, *places))
     check_labels(reading, labels)
     return labels
@@ -46,15 +60,21 @@ def labels_of(headers: MultiMapping[str], reading: RequestReading) -> Labels:
 def check_speakers(
     gateway: Gateway, draft: Draft, surface: Surface, document: Any, reading: RequestReading, headers: Mapping[str, str]
 ) -> None:
-    """Raises the refusal of what this caller may not say, or not there, beyond what its key may at all."""
-    principal, terms = _parties(draft)
-    _check_surface(terms, surface)
+    """Raises the refusal of what this caller may not say, or not there, beyond what its key may at all.
+
+    Under a policy in shadow it is only noted what would be refused.
+    """
+    policy, principal, terms = _parties(draft)
+    if not policy.shadow:
+        _check_surface(terms, surface)
     with guarding():
         findings = refuse_speakers(terms, reading)
         if terms.seen_only and surface.speaking is not None:
             findings += gateway.seen.refuse_unseen(principal.key_id, surface.speaking.claimed(document))
         findings += _unsigned(terms, gateway.keyring, principal, surface, document, headers.get(SIGNATURE, ""))
-    if findings:
+    if policy.shadow:
+        draft.pass_over(findings[:MAX_FINDINGS])
+    elif findings:
         coverage = Coverage.of({}, kinds_of(reading.opaque))
         draft.request = Verdict(Action.BLOCK, tuple(findings[:MAX_FINDINGS]), coverage=coverage)
         raise refusal(gateway, draft, draft.request)
@@ -71,17 +91,22 @@ async def set_apart(
 ) -> None:
     """Edit a request as the rules and the policy's separation say. Raises its refusal where that blocks it.
 
-    What a rule hides is hidden first; then text is cleaned and fenced, and the proxy says what it has to say.
+    What a rule hides is hidden first; then text is cleaned and fenced, and the proxy says what it has to say. Under a
+    policy in shadow the request stays as it is, and the record says what would have been done.
     """
     started = time.perf_counter_ns()
-    principal, terms = _parties(draft)
-    trusted = draft.policy is not None and speaks_as_operator(draft.policy.context, principal)
+    policy, principal, terms = _parties(draft)
+    trusted = speaks_as_operator(policy.context, principal)
 
     def keep() -> Apart:
         return keep_apart(terms, reading, verdict.edits, principal, gateway.separation_secret, labels, trusted=trusted)
 
     with guarding():
         apart = keep() if reading.characters < _LONG else await asyncio.to_thread(keep)
+        if policy.shadow:
+            draft.request = in_shadow(verdict, apart)
+            draft.lap("guard_request", started)
+            return
         action, findings = max(verdict.action, apart.action), verdict.findings + apart.findings
         draft.request = verdict._replace(action=action, findings=findings, edits=apart.edits, features=apart.features)
     if apart.action is Action.BLOCK:
@@ -93,12 +118,19 @@ async def set_apart(
     draft.lap("guard_request", started)
 
 
-def _parties(draft: Draft) -> tuple[Principal, Separation]:
+def in_shadow(verdict: Verdict, apart: Apart) -> Verdict:
+    """The verdict on a request that stays as it is, with what the separation would have made of it."""
+    features = {_WOULD.get(name, name): count for name, count in apart.features.items()}
+    shadow, would = (*verdict.shadow, *apart.findings)[:MAX_FINDINGS], max(verdict.would, apart.action)
+    return verdict._replace(shadow=shadow, would=would, features={**verdict.features, **features})
+
+
+def _parties(draft: Draft) -> tuple[Policy, Principal, Separation]:
     """Who is calling, and the terms it calls under."""
-    separation = draft.policy.context.separation if draft.policy is not None else None
-    if draft.principal is None or separation is None:
+    policy = draft.policy
+    if draft.principal is None or policy is None or policy.context.separation is None:
         raise LookupError("an exchange is set apart only behind authentication and under a policy that says so")
-    return draft.principal, separation
+    return policy, draft.principal, policy.context.separation
 
 
 def _check_surface(terms: Separation, surface: Surface) -> None:

@@ -23,6 +23,10 @@ from guardproxy.match.scanner import Span
 
 _BLOCK: Final = 64
 _MOST_REMEMBERED: Final = 32_768
+# Where one block in so many is not ASCII, a text is looked at as a whole; and so many characters at most one by one.
+_FEW: Final = 4
+_MOST_REPLACED: Final = 24
+_ASCII: Final = frozenset(map(chr, range(128)))
 # Stands for each character that does not become exactly one; a noncharacter, so texts rarely hold it.
 _UNEVEN: Final = "\uffff"
 
@@ -160,8 +164,21 @@ def _evenly(text: str) -> str:
     if len(text) <= _BLOCK:
         return text.translate(_EVEN)
     # Most texts that are not ASCII nearly are: passing over such blocks takes a thirtieth of the time.
-    blocks = (text[at : at + _BLOCK] for at in range(0, len(text), _BLOCK))
+    blocks = [text[at : at + _BLOCK] for at in range(0, len(text), _BLOCK)]
+    if _FEW * sum(not block.isascii() for block in blocks) > len(blocks):
+        # A text in a language with accents has few letters that are not ASCII, and they come again and again.
+        signs = set(text) - _ASCII
+        if len(signs) <= _MOST_REPLACED and all(map(_is_settled, signs)):
+            for sign in signs:
+                text = text.replace(sign, chr(_EVEN[ord(sign)]))
+            return text
     return "".join([block if block.isascii() else block.translate(_EVEN) for block in blocks])
+
+
+def _is_settled(sign: str) -> bool:
+    """Whether what a character becomes would become nothing else."""
+    even = _EVEN[ord(sign)]
+    return _EVEN[even] == even
 
 
 def _uneven(source: SourceMap, folded: str) -> str:

@@ -93,9 +93,9 @@ def policy_path(cases: Path) -> Path:
     return cases.with_name(cases.name.removesuffix(CASES_SUFFIX) + ".yaml")
 
 
-def read_cases(path: Path) -> tuple[Case, ...]:
+def read_cases(path: Path, sources: Sources | None = None) -> tuple[Case, ...]:
     """All cases in the file. Raises `ConfigurationError`, one line per problem."""
-    file = parse_yaml(read_text_file(Sources(), path), shown(path))
+    file = parse_yaml(read_text_file(sources or Sources(), path), shown(path))
     written = read_as(WrittenCases, file, file.content)
     problems: list[str] = []
     cases: list[Case] = []

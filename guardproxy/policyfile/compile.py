@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, TypeVar, get_type_hints
 
 from pydantic import Field, create_model
 
@@ -23,6 +23,7 @@ from guardproxy.core.policy import (
     AnswerFields,
     Context,
     Detector,
+    Excess,
     OnBlock,
     OperatorMessages,
     ParameterRules,
@@ -41,9 +42,12 @@ from guardproxy.policyfile.conditions import compile_condition
 from guardproxy.policyfile.load import PolicyDocument, RuleDocument, read_policy
 from guardproxy.policyfile.quotas import compile_quotas
 from guardproxy.policyfile.schema import Written, WrittenOverride, WrittenPolicy, read_as, suggestion
-from guardproxy.policyfile.separation import compile_separation, prompt_text
+from guardproxy.policyfile.separation import compile_separation, prompt_files
 from guardproxy.policyfile.surfaces import OTHERS, surface_problems
 from guardproxy.policyfile.tool_compile import compile_tools, rules_of
+
+Part = TypeVar("Part")
+Other = TypeVar("Other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +92,23 @@ def compile_policy(document: PolicyDocument) -> Policy:
 
 def compile_form(document: PolicyDocument, sets: Sets, holding: frozenset[Condition], revision: str) -> Policy:
     """The meaning of a policy document where these conditions hold. Raises `ConfigurationError`, a line per problem."""
-    every = compile_rules(document)
+    problems: list[str] = []
+    every = _told(problems, lambda: compile_rules(document), ())
     rules = [compiled for compiled in every if compiled.condition is None or compiled.condition in holding]
     written = document.written
     active = [compiled for compiled in rules if compiled.rule.looks]
     detectors = {
-        provenance: sets.detectors(c for c in active if provenance in c.rule.applies_to) for provenance in Provenance
+        provenance: _told(problems, partial(sets.detectors, [c for c in active if provenance in c.rule.applies_to]), ())
+        for provenance in Provenance
     }
-    masking = sets.detectors(compiled for compiled in every if compiled.hides)
+    masking = _told(problems, lambda: sets.detectors(compiled for compiled in every if compiled.hides), ())
     surfaces = {name: SurfaceRules(**said.model_dump()) for name, said in written.surfaces.items()}
-    problems = [*_self_matching(rules, masking), *surface_problems(document)]
-    try:
-        quotas = compile_quotas(document)
-    except ConfigurationError as error:
-        problems.append(error.message)
+    problems += [*_self_matching(rules, masking), *surface_problems(document)]
+    quotas = _told(problems, lambda: compile_quotas(document), ())
+    tools = _told(problems, lambda: compile_tools(document), None)
+    separation = _told(problems, lambda: compile_separation(document), None)
     if problems:
-        raise ConfigurationError("\n".join(problems))
-    tools = compile_tools(document)
+        raise ConfigurationError("\n".join(dict.fromkeys(problems)))
     return Policy(
         name=written.name,
         revision=revision,
@@ -114,10 +118,10 @@ def compile_form(document: PolicyDocument, sets: Sets, holding: frozenset[Condit
         context=Context(
             OperatorMessages(written.context.operator_messages),
             Action[written.context.unknown_roles.upper()],
-            compile_separation(document),
+            separation,
         ),
         opaque={kind: Action[getattr(written.opaque, kind.value).upper()] for kind in OpaqueKind},
-        limits=RequestLimits(**written.limits.model_dump()),
+        limits=RequestLimits(**{**written.limits.model_dump(), "excess": Excess(written.limits.excess)}),
         quotas=quotas,
         on_block=OnBlock(written.answers.on_block),
         parameters=ParameterRules(
@@ -135,6 +139,15 @@ def compile_form(document: PolicyDocument, sets: Sets, holding: frozenset[Condit
         shadow=written.mode == "shadow",
         charging=Charging(written.charging.blocked == "request", OnFailure(written.charging.failed)),
     )
+
+
+def _told(problems: list[str], compiled: Callable[[], Part], otherwise: Other) -> Part | Other:
+    """What is compiled, or what stands for it where it has problems: these are told with those of the other parts."""
+    try:
+        return compiled()
+    except ConfigurationError as error:
+        problems += error.message.splitlines()
+        return otherwise
 
 
 def compile_rules(document: PolicyDocument) -> tuple[CompiledRule, ...]:
@@ -280,7 +293,7 @@ def revision_of(document: PolicyDocument) -> str:
     policy = document.written.model_dump(mode="json", by_alias=True, exclude=_NOT_CONTENT)
     rules = {rule.written.id: rule.written.model_dump(mode="json", by_alias=True) for rule in document.rules}
     content: dict[str, Any] = {"policy": policy, "rules": rules}
-    if document.written.context.operator_prompt.file is not None:
-        content["prompt"] = prompt_text(document)
+    if files := prompt_files(document):
+        content["prompts"] = files
     canonical = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]

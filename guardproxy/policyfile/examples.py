@@ -59,17 +59,25 @@ def run_examples(rules: Iterable[CompiledRule]) -> list[ExampleFailure]:
     return [failure for rule in rules for failure in _failures(rule)]
 
 
-def run_examples_side_by_side(rules: Sequence[CompiledRule], processes: int) -> list[ExampleFailure]:
-    """`run_examples` in several processes, where this system can fork and there are rules enough to be worth it."""
+def problems_side_by_side(rules: Sequence[CompiledRule], processes: int) -> list[list[str]]:
+    """For each rule what is wrong with it: its options cannot be used, or examples of it do not hold.
+
+    In several processes, where this system can fork and there are rules enough to be worth it.
+    """
     if processes < 2 or len(rules) < WORTH_FORKING or sys.platform != "linux":
-        return run_examples(rules)
+        return list(map(_problems, rules))
     parts = [rules[start::processes] for start in range(processes)]
     context = multiprocessing.get_context("fork")
     with context.Pool(processes, _inherit, (parts,)) as pool:
         found = pool.map(_run_part, range(processes))
-    order = {rule.rule.id: number for number, rule in enumerate(rules)}
-    failures = [failure for part in found for failure in part]
-    return sorted(failures, key=lambda failure: order[failure.message.partition(":")[0]])
+    return [found[number % processes][number // processes] for number in range(len(rules))]
+
+
+def _problems(rule: CompiledRule) -> list[str]:
+    try:
+        return list(map(str, _failures(rule)))
+    except ConfigurationError as error:
+        return error.message.splitlines()
 
 
 # What a forked process works on: rules hold detectors and cannot be sent, but they can be inherited.
@@ -80,8 +88,8 @@ def _inherit(parts: Sequence[Sequence[CompiledRule]]) -> None:
     _inherited[:] = parts
 
 
-def _run_part(number: int) -> list[ExampleFailure]:
-    return run_examples(_inherited[number])
+def _run_part(number: int) -> list[list[str]]:
+    return list(map(_problems, _inherited[number]))
 
 
 def count_examples(rules: Iterable[CompiledRule]) -> int:
@@ -110,29 +118,31 @@ def expand(template: str, random: Random) -> str:
 def _failures(rule: CompiledRule) -> Iterator[ExampleFailure]:
     given = rule.document.written.examples
     detector = rule.detector()
-    checks = {
-        "match": (given.match, _missed),
-        "pass": (given.pass_, _false_alarm),
-        "todo_match": (given.todo_match, _done),
-    }
-    for kind, (templates, check) in checks.items():
+    kinds = {"match": given.match, "pass": given.pass_, "todo_match": given.todo_match}
+    for kind, templates in kinds.items():
         for index, template in enumerate(templates):
             # Seeded by its own place: adding an example leaves the texts of the others as they were.
             random = Random(f"{rule.rule.id}/{kind}/{index}")  # noqa: S311
             try:
-                message = check(detector, expand(template, random))
+                text = expand(template, random)
+                message = _missed(detector, text, _starts(index)) if kind == "match" else _CHECKS[kind](detector, text)
             except ConfigurationError as error:
                 message = error.message
             if message:
                 yield ExampleFailure(rule.document.at("examples", kind, index), f"{rule.rule.id}: {message}")
 
 
-def _missed(detector: Detector, text: str) -> str:
+def _starts(index: int) -> range:
+    """Where the first of the pieces begin: the first example of a rule is cut at every place, others at every third."""
+    return range(PIECE) if index == 0 else range(index % 3, PIECE, 3)
+
+
+def _missed(detector: Detector, text: str, starts: Iterable[int]) -> str:
     spans = detector.scan(text)
     if not spans or not detector.may_match(text):
         return "this match example is not found"
     whole = _covered(spans)
-    for first in range(PIECE):
+    for first in starts:
         cuts = [0, *range(first, len(text), PIECE), len(text)]
         pieces = [text[start:end] for start, end in pairwise(cuts)]
         if _covered(_streamed(detector, *pieces)) != whole:
@@ -149,6 +159,9 @@ def _false_alarm(detector: Detector, text: str) -> str:
 
 def _done(detector: Detector, text: str) -> str:
     return "this todo_match example is found now: move it to match" if detector.scan(text) else ""
+
+
+_CHECKS: Final = {"pass": _false_alarm, "todo_match": _done}
 
 
 def _streamed(detector: Detector, *pieces: str) -> list[Span]:

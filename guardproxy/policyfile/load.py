@@ -7,6 +7,7 @@ leads straight to its file. Reading gathers the problems of all files a policy b
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -98,15 +99,49 @@ class _Layer(NamedTuple):
 
     file: YamlFile
     path: Path
-    written: WrittenPolicy
+
+    def texts(self, key: str) -> list[str]:
+        """The texts under a key, as far as there are some: also of a file that is wrong elsewhere."""
+        content = self.file.content
+        said = content.get(key) if isinstance(content, dict) else None
+        return [one for one in (said if isinstance(said, list) else [said]) if isinstance(one, str) and one]
+
+
+def rules_readable(path: Path, sources: Sources | None = None) -> list[RuleDocument]:
+    """The rules of a policy, those of its packs and its own, that can be read, whatever is wrong beside them."""
+    sources = sources or Sources()
+    layers, problems = _layers(_read_yaml(path, sources), path, sources), list[str]()
+    return [*_pack_rules(layers, sources, problems), *(rule for layer in layers for rule in _own_rules(layer.file))]
+
+
+def _own_rules(file: YamlFile) -> Iterator[RuleDocument]:
+    written = file.content.get("rules") if isinstance(file.content, dict) else None
+    for index, content in enumerate(written if isinstance(written, list) else ()):
+        with suppress(ConfigurationError):
+            yield RuleDocument(read_as(WrittenRule, file, content, ("rules", index)), file, ("rules", index))
+
+
+def _layers(file: YamlFile, path: Path, sources: Sources) -> list[_Layer]:
+    """The policy and those it extends, the lowest first. Raises `ConfigurationError`."""
+    layers = [_Layer(file, path)]
+    while layers[-1].texts("extends"):
+        layers.append(_extended(layers, sources))
+    layers.reverse()
+    return layers
 
 
 def _policy(file: YamlFile, path: Path, sources: Sources) -> PolicyDocument:
-    layers = [_Layer(file, path, read_as(WrittenPolicy, file, file.content))]
-    while layers[-1].written.extends is not None:
-        layers.append(_extended(layers, sources))
-    layers.reverse()
     problems: list[str] = []
+    try:
+        layers = _layers(file, path, sources)
+    except ConfigurationError as error:
+        layers = [_Layer(file, path)]
+        problems += error.message.splitlines()
+    for layer in layers:
+        try:
+            read_as(WrittenPolicy, layer.file, layer.file.content)
+        except ConfigurationError as error:
+            problems += error.message.splitlines()
     rules = list(_pack_rules(layers, sources, problems))
     if problems:
         raise ConfigurationError("\n".join(problems))
@@ -121,8 +156,8 @@ def _policy(file: YamlFile, path: Path, sources: Sources) -> PolicyDocument:
 
 def _extended(layers: list[_Layer], sources: Sources) -> _Layer:
     """The policy that the last of `layers` extends."""
-    file, path, written = layers[-1]
-    where, name = file.at(("extends",)), written.extends or ""
+    file, path = layers[-1]
+    where, name = file.at(("extends",)), layers[-1].texts("extends")[0]
     try:
         below = find_policy(name, path.parent)
     except ConfigurationError as error:
@@ -132,15 +167,14 @@ def _extended(layers: list[_Layer], sources: Sources) -> _Layer:
     if below.resolve() in [layer.path.resolve() for layer in layers]:
         circle = " -> ".join([*(shown(layer.path) for layer in layers), shown(below)])
         raise ConfigurationError(f"{where}: a policy cannot extend itself: {circle}")
-    extended = _read_yaml(below, sources)
-    return _Layer(extended, below, read_as(WrittenPolicy, extended, extended.content))
+    return _Layer(_read_yaml(below, sources), below)
 
 
 def _pack_rules(layers: list[_Layer], sources: Sources, problems: list[str]) -> Iterator[RuleDocument]:
     """The rules of all packs, each pack once, those of the lowest layer first."""
     seen: set[Path] = set()
     for layer in layers:
-        for index, name in enumerate(layer.written.packs):
+        for index, name in enumerate(layer.texts("packs")):
             try:
                 directory = find_pack(name, layer.path.parent, sources)
                 files = [] if directory in seen else _pack_files(directory, sources)

@@ -130,7 +130,10 @@ class WrittenLimits(Written):
     tools: Count | None = Field(None, description="tool definitions")
     inputs: Count | None = Field(None, description="inputs of one request to embeddings, completions or moderations")
     choices: Count | None = Field(None, description="answers asked for, the request's `n`")
-    output_tokens: Count | None = Field(None, description="output tokens asked for")
+    output_tokens: Count | None = Field(None, description="of each answer; written where a request names no cap")
+    excess: Literal["refuse", "cap"] = Field(
+        "refuse", description="what follows where a request asks for more of these two; `cap`: it gets what is allowed"
+    )
     matching_work: Count | None = Field(
         MATCHING_WORK_PER_CHARACTER,
         description="steps of work that a character of a request, or of an answer, may cost to inspect, below; `null` "

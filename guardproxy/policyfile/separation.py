@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -53,25 +54,44 @@ def compile_separation(document: PolicyDocument) -> Separation | None:
     return None if terms == Separation(token_families=terms.token_families) else terms
 
 
+def prompt_files(document: PolicyDocument) -> dict[str, str]:
+    """What the files say that the policy names for its prompt, also under conditions; nothing of unreadable ones.
+
+    By the name of the file, and under a condition by its number too.
+    """
+    said = {}
+    places: list[tuple[str | int, ...]] = [(), *(("when", index) for index in range(len(document.written.when)))]
+    for place, sections in zip(places, (document.written, *document.written.when), strict=True):
+        prompt = sections.context.operator_prompt
+        if prompt.text is None and prompt.file is not None:
+            with suppress(ConfigurationError):
+                said["/".join(map(str, (*place[1:], prompt.file)))] = _read_prompt(document, prompt.file, place)
+    return said
+
+
 def prompt_text(document: PolicyDocument) -> str | None:
     """The policy's system text as written, from the policy or the file it names. Raises `ConfigurationError`."""
     prompt = document.written.context.operator_prompt
     if prompt.text is not None or prompt.file is None:
         return prompt.text
-    where = document.at("context", "operator_prompt", "file")
+    return _read_prompt(document, prompt.file, ())
+
+
+def _read_prompt(document: PolicyDocument, name: str, place: tuple[str | int, ...]) -> str:
+    where = document.at(*place, "context", "operator_prompt", "file")
     # Next to the file that names it, which need not be the one that was asked for.
-    path = Path(where.rsplit(":", 2)[0]).parent / prompt.file
+    path = Path(where.rsplit(":", 2)[0]).parent / name
     try:
         raw = document.sources.read(path)
         if len(raw) > PROMPT_BYTES:
-            raise ConfigurationError(f"{where}: the prompt in {prompt.file} is larger than {PROMPT_BYTES:,} bytes")
+            raise ConfigurationError(f"{where}: the prompt in {name} is larger than {PROMPT_BYTES:,} bytes")
         text = raw.decode("utf-8-sig").strip()
     except OSError as error:
-        raise ConfigurationError(f"{where}: the prompt in {prompt.file} cannot be read: {error.strerror}") from error
+        raise ConfigurationError(f"{where}: the prompt in {name} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{where}: the prompt in {prompt.file} is not UTF-8 text") from error
+        raise ConfigurationError(f"{where}: the prompt in {name} is not UTF-8 text") from error
     if not text:
-        raise ConfigurationError(f"{where}: the prompt in {prompt.file} is empty")
+        raise ConfigurationError(f"{where}: the prompt in {name} is empty")
     return text
 
 

@@ -1,8 +1,9 @@
 """Where the policies in force come from: read, compiled aside, and taken only if everything about them is right.
 
 `load()` and `reload()` read all files, compile all policies, hold them against each other and run the examples of
-every rule that is new or changed. What fails leaves everything as it was; what was tried is remembered, so the same
-mistake is told once. Files that change while they are read are read again, so no set is ever half old and half new.
+every rule that is new or changed, and the cases of every policy that is, or whose cases are. What fails leaves
+everything as it was; what was tried is remembered, so the same mistake is told once. Files that change while they are
+read are read again, so no set is ever half old and half new.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from guardproxy.core.choice import PolicySet
+from guardproxy.core.choice import Choice, PolicySet
 from guardproxy.errors import ConfigurationError
+from guardproxy.policyfile.cases import Case, cases_path, read_cases
 from guardproxy.policyfile.catalogue import Catalogue, Wanted, load_policies
 from guardproxy.policyfile.compile import CompiledRule, compile_rules
 from guardproxy.policyfile.examples import run_examples
 from guardproxy.policyfile.history import History, Kept
-from guardproxy.policyfile.sources import Sources, Stamp, content_of, stamp_of
+from guardproxy.policyfile.sources import KeptSources, Sources, Stamp, content_of, stamp_of
 
 ATTEMPTS: Final = 5
 
@@ -31,10 +33,15 @@ class Loaded(NamedTuple):
     not_kept: str | None = None
 
 
-class PolicyStore:
-    """Reads what settings name. Every method may take as long as reading and compiling takes; none awaits.
+Play = Callable[[Sequence[tuple[Choice, Sequence[Case]]]], Sequence[str]]
+"""Plays the cases of policies: what does not hold, each as `file:line:column: what`."""
 
-    `check` raises `ConfigurationError` for policies that are right by themselves and cannot be used here.
+
+class PolicyStore:
+    """Reads what settings name. Every method may take as long as reading, compiling and playing takes; none awaits.
+
+    `check` raises `ConfigurationError` for policies that are right by themselves and cannot be used here. `play` None:
+    cases are not played.
     """
 
     def __init__(
@@ -43,11 +50,14 @@ class PolicyStore:
         history: History | None,
         now_ms: Callable[[], int],
         check: Callable[[PolicySet], None] | None = None,
+        play: Play | None = None,
     ) -> None:
         self._wanted = wanted
         self._history = history
         self._now_ms = now_ms
         self._check = check
+        self._play = play
+        self._shown: frozenset[tuple[str, str]] | None = None
         self._stamps: dict[Path, Stamp | None] = {}
         self._tried: Mapping[Path, object] = {}
         self._rules: frozenset[str] = frozenset()
@@ -61,6 +71,7 @@ class PolicyStore:
                 if self._check is not None:
                     self._check(catalogue.policies)
                 self._run_new_examples(catalogue)
+                self._play_new_cases(catalogue, sources)
             finally:
                 self._remember(sources)
             if not sources.changed():
@@ -155,6 +166,26 @@ class PolicyStore:
             if failures:
                 raise ConfigurationError("\n".join(map(str, failures)))
         self._rules = frozenset(rules)
+
+    def _play_new_cases(self, catalogue: Catalogue, sources: Sources) -> None:
+        """The cases of policies that are not what they were. Those of the first load are `guardproxy test`'s, and those
+        of a kept revision held when it was taken.
+        """
+        if self._play is None or isinstance(sources, KeptSources):
+            return
+        shown, new = set(), []
+        for name, document in catalogue.documents.items():
+            file, choice = cases_path(Path(document.file.name)), catalogue.policies.named[name]
+            if sources.is_file(file):
+                cases = read_cases(file, sources)
+                state = choice.policy.revision, hashlib.sha256(sources.files[file.absolute()]).hexdigest()
+                shown.add(state)
+                if self._shown is not None and state not in self._shown:
+                    new.append((choice, cases))
+        failures = self._play(new) if new else ()
+        if failures:
+            raise ConfigurationError("\n".join(failures))
+        self._shown = frozenset(shown)
 
 
 def _rules(catalogue: Catalogue) -> Iterator[tuple[str, CompiledRule]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from guardproxy.core.exchange import Provenance
@@ -107,9 +107,8 @@ class _Compiler:
 
     def _flow_rule(self, written: WrittenFlowRule, place: _Place) -> FlowRule:
         self._check_schema(written.schema_, (*place, "schema"))
-        for at, word in enumerate(written.asked or ()):
-            if not word.isalnum():
-                self._problem((*place, "asked", at), f"'{word}' is not one word, or the beginning of one")
+        self._check_words(written.asked or (), (*place, "asked"), {ids.VERB})
+        self._check_words(written.unless_asked or (), (*place, "unless_asked"), frozenset())
         names = {
             name: self._names(getattr(written, name), (*place, name))
             for name in ("calls", "keys", "after")
@@ -128,8 +127,15 @@ class _Compiler:
                 for at, argument in enumerate(written.arguments or ())
             ),
             asked=tuple(folded(word) for word in written.asked or ()),
+            unless_asked=tuple(folded(word) for word in written.unless_asked or ()),
+            excepted=self._names(written.except_ or (), (*place, "except")),
             limit=None if written.limit is None else CallLimit(written.limit.calls, Span(written.limit.per)),
         )
+
+    def _check_words(self, words: Iterable[str], place: _Place, signs: Collection[str]) -> None:
+        for at, word in enumerate(words):
+            if not word.isalnum() and word not in signs:
+                self._problem((*place, at), f"'{word}' is not one word, or the beginning of one")
 
     def _argument(self, written: WrittenArgument, place: _Place) -> ArgumentRule:
         demands = (written.origin, written.one_of, written.at_most, written.matches, written.never)

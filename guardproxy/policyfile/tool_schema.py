@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 Outcome = Literal["allow", "flag", "block"]
+KindWord = Literal["email", "url", "account", "phone", "path", "amount", "package", "code"]
 Patterns = tuple[Annotated[str, StringConstraints(min_length=1, max_length=200)], ...]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Expression = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
@@ -45,9 +46,7 @@ class WrittenArgument(Strict):
     """What some arguments must be."""
 
     of: Annotated[tuple[Word, ...], Field(min_length=1)] | None = None
-    kinds: (
-        Annotated[tuple[Literal["email", "url", "account", "phone", "path", "amount"], ...], Field(min_length=1)] | None
-    ) = None
+    kinds: Annotated[tuple[KindWord, ...], Field(min_length=1)] | None = None
     origin: tuple[Literal["trusted", "tainted", "assembled", "model"], ...] | None = None
     one_of: Patterns | None = None
     at_most: Annotated[float, Field(ge=0)] | None = None
@@ -66,6 +65,8 @@ class WrittenFlowRule(Strict):
 
     id: RuleName
     calls: Annotated[Patterns, Field(min_length=1)]
+    # `except` is a word of Python's.
+    except_: Annotated[Patterns, Field(min_length=1)] | None = Field(default=None, alias="except")
     keys: Annotated[Patterns, Field(min_length=1)] | None = None
     after: Annotated[Patterns, Field(min_length=1)] | None = None
     after_all: Annotated[Patterns, Field(min_length=1)] | None = None
@@ -73,6 +74,7 @@ class WrittenFlowRule(Strict):
     schema_: dict[str, JsonValue] | None = Field(default=None, alias="schema")
     arguments: Annotated[tuple[WrittenArgument, ...], Field(min_length=1)] | None = None
     asked: Annotated[tuple[Word, ...], Field(min_length=1)] | None = None
+    unless_asked: Annotated[tuple[Word, ...], Field(min_length=1)] | None = None
     limit: WrittenLimit | None = None
     severity: Literal["low", "medium", "high", "critical"] = "high"
     action: Outcome = "block"

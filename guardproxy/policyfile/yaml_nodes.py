@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import yaml
 
@@ -29,6 +29,14 @@ _CONSTANTS: Final[Mapping[str, bool | None]] = {
 }
 _INTEGER: Final = re.compile(r"[-+]?(?:0|[1-9](?:_?[0-9]){0,17})")
 _FLOAT: Final = re.compile(r"[-+]?[0-9]{1,18}\.[0-9]{1,30}(?:[eE][-+]?[0-9]{1,3})?")
+# A second reader of the same language, where PyYAML was built with it.
+_FAST: Final[Any] = getattr(yaml, "CSafeLoader", None)
+# Neither tabs nor line ends of their own kind.
+_ORDINARY: Final = re.compile("[ -~\n\u00a1-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*")
+# Directives, ends of documents, keys of several lines, and the heads of texts of several lines but the usual ones.
+_UNSURE: Final = re.compile(
+    r"(?m)^(?:%|---|\.\.\.)|(?:^ *|[:-] +)[|>](?![-+]?\n)(?=[-+0-9]* *(?:#|\n|\Z))|(?:^|[ ,\[{-])\?(?=[ \n]|\Z)"
+)
 
 Place = tuple[str | int, ...]
 
@@ -79,7 +87,9 @@ def parse_yaml(raw: bytes, name: str) -> YamlFile:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ConfigurationError(f"{name}:{line}:1: the file is not UTF-8 (byte {error.start})") from error
-    walk = _Walk(name, text)
+    if (quickly := _read_quickly(name, text)) is not None:
+        return quickly
+    walk = _Walk(name, text, yaml.SafeLoader)
     try:
         content = walk.document()
     except yaml.YAMLError as error:
@@ -89,10 +99,30 @@ def parse_yaml(raw: bytes, name: str) -> YamlFile:
     return YamlFile(name, content, walk.values, walk.keys, walk.sources)
 
 
+def _read_quickly(name: str, text: str) -> YamlFile | None:
+    """The file as libyaml reads it, much faster; None where that is not there or finds anything to complain about.
+
+    What is wrong is told in the words of the other reader, and text that the two might read differently is left to it.
+    """
+    if _FAST is None or not _ORDINARY.fullmatch(text) or _UNSURE.search(text):
+        return None
+    walk = _Walk(name, text, _FAST)
+    try:
+        content = walk.document()
+    except (yaml.YAMLError, ConfigurationError):
+        return None
+    # Where nothing is written, the two tell another place.
+    return (
+        None
+        if walk.problems or "" in walk.sources.values()
+        else YamlFile(name, content, walk.values, walk.keys, walk.sources)
+    )
+
+
 class _Walk:
     """Builds plain objects from the parser's events, noting marks and problems on the way."""
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str, text: str, loader: Any) -> None:
         self.values: dict[Place, Mark] = {}
         self.keys: dict[Place, Mark] = {}
         self.sources: dict[Place, str] = {}
@@ -100,7 +130,7 @@ class _Walk:
         self._name = name
         self._text = text
         self._nodes = 0
-        self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=yaml.SafeLoader)
+        self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=loader)
 
     def document(self) -> object:
         self._next()  # the start of the stream
@@ -136,7 +166,7 @@ class _Walk:
                 return self._sequence(place)
             case yaml.ScalarEvent():
                 self.sources[place] = _source(event, self._text)
-                return _plain_meaning(event.value) if event.style is None else event.value
+                return event.value if event.style else _plain_meaning(event.value)
         raise AssertionError(f"a value cannot start with {event}")
 
     def _count(self, event: yaml.Event, place: Place) -> None:

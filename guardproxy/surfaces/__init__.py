@@ -88,7 +88,11 @@ Edit = Callable[[Any, Mapping[Path, str]], None]
 
 
 class MemberNames(NamedTuple):
-    """What the members of a request are called about which a limit may complain."""
+    """What the members of a request are called about which a limit may complain.
+
+    `output_tokens` is written where a request names no cap; `output_caps` are all names of one, `answers` all that make
+    several. `within`: a number that has to stay below the cap.
+    """
 
     messages: str = "messages"
     text: str = "messages"
@@ -96,6 +100,9 @@ class MemberNames(NamedTuple):
     inputs: str = "input"
     choices: str = "n"
     output_tokens: str = "max_completion_tokens"
+    output_caps: tuple[str, ...] = ("max_completion_tokens", "max_tokens")
+    answers: tuple[str, ...] = ("n",)
+    within: Path = ()
 
 
 class Surface(NamedTuple):
@@ -156,7 +163,13 @@ COMPLETIONS: Final = Surface(
     completions.strip_copies,
     replace,
     completions.CompletionStream,
-    members=MemberNames(text="prompt", inputs="prompt", output_tokens="max_tokens"),
+    members=MemberNames(
+        text="prompt",
+        inputs="prompt",
+        output_tokens="max_tokens",
+        output_caps=("max_tokens",),
+        answers=("n", "best_of"),
+    ),
     ask_for_usage=ask_for_usage,
 )
 EMBEDDINGS: Final = Surface(
@@ -187,7 +200,13 @@ RESPONSES: Final = Surface(
     responses.strip_copies,
     responses.edit,
     responses.ResponsesStream,
-    members=MemberNames(messages="input", text="input", output_tokens="max_output_tokens"),
+    members=MemberNames(
+        messages="input",
+        text="input",
+        output_tokens="max_output_tokens",
+        output_caps=("max_output_tokens",),
+        answers=(),
+    ),
     made=responses.made,
     read_conversation=responses.read_conversation,
     read_calls=responses.read_calls,
@@ -213,7 +232,9 @@ MESSAGES: Final = Surface(
     messages.strip_copies,
     messages.edit,
     messages.MessagesStream,
-    members=MemberNames(output_tokens="max_tokens"),
+    members=MemberNames(
+        output_tokens="max_tokens", output_caps=("max_tokens",), answers=(), within=("thinking", "budget_tokens")
+    ),
     query=messages.QUERY,
     read_conversation=messages.read_conversation,
     read_calls=messages.read_calls,

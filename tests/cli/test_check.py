@@ -76,3 +76,40 @@ def test_hidden_files_are_not_checked(tmp_path: Path) -> None:
     write_policy(tmp_path)
     (tmp_path / ".draft.yaml").write_text("nonsense: [", encoding="utf-8")
     assert run(tmp_path).exit_code == 0
+
+
+def test_one_run_tells_everything_that_is_wrong(tmp_path: Path) -> None:
+    """A misspelt key hides neither an unknown pack nor a rule, a pattern, a tool rule or a quota that is wrong."""
+    write_rule(tmp_path / "rules", rule("rules.broken", "(abc"))
+    (tmp_path / "rules" / "rules" / "typo.yaml").write_text("id: rules.typo\ntitel: x\n", encoding="utf-8")
+    policy = write_policy(
+        tmp_path,
+        limits={"mesages": 1},
+        packs=["secrts", "./rules/rules"],
+        rules=[rule("own.bad", "a{2,1}"), rule("own.worse", "abc", severity="hihg")],
+    )
+    told = run(policy).stderr
+    for said in (
+        "unknown key 'mesages', did you mean 'messages'?",
+        "unknown pack 'secrts', did you mean 'secrets'?",
+        "unknown key 'titel', did you mean 'title'?",
+        "rules/rules/broken.yaml:6:15: pattern:",
+        "policy.yaml:",
+        "unknown severity 'hihg'",
+        "{2,1}",
+    ):
+        assert said in told, (said, told)
+    assert all(line.count(":") >= 3 for line in told.splitlines())
+
+
+def test_parts_of_a_policy_that_do_not_fit_are_told_together(tmp_path: Path) -> None:
+    policy = write_policy(
+        tmp_path,
+        override={"own.nothing": {"action": "flag"}},
+        tools={"rules": [{"id": "a", "calls": ["$mial"]}], "groups": {"mail": ["x"]}},
+        context={"operator_prompt": {"file": "missing.md"}},
+        rules=[rule("own.bad", "(abc")],
+    )
+    told = run(policy).stderr
+    for said in ("no rule 'own.nothing'", "no group '$mial'", "missing.md", "policy.yaml:35:17: pattern:"):
+        assert said in told, (said, told)

@@ -14,6 +14,7 @@ from guardproxy.core.inspection import inspect
 from guardproxy.core.policy import (
     AnswerFields,
     Context,
+    Excess,
     OnBlock,
     OperatorMessages,
     Policy,
@@ -85,6 +86,7 @@ def test_each_part_that_is_looser_is_named(other: Policy, reason: str) -> None:
     [
         with_rule(action=Action.BLOCK),
         replace(BASE, limits=RequestLimits(messages=9, tools=1, matching_work=1)),
+        replace(BASE, limits=RequestLimits(messages=10, excess=Excess.CAP)),
         with_quota(on_store_error=OnStoreError.CLOSED),
         replace(BASE, quotas=(replace(QUOTA, limit=9), Quota(Metric.TOKENS, 60, 1))),
         replace(BASE, context=Context(OperatorMessages.NOBODY)),

@@ -22,7 +22,7 @@ from guardproxy.surfaces import chat_completions, responses
 
 HERE: Final = Path(__file__).parent
 POLICY: Final = shipped_policies() / "agent-tools.yaml"
-FOLDERS: Final = ("conversations", "second", "held_out")
+FOLDERS: Final = ("conversations", "second", "held_out", "third", "fourth")
 
 
 class Run(NamedTuple):

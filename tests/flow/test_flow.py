@@ -19,19 +19,19 @@ def runs(*folders: str) -> list[Run]:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_attacks_are_stopped_and_legitimate_runs_are_not_touched(policy: Policy, dialect: str) -> None:
-    outcomes = [play(run, policy, dialect) for run in runs("conversations", "second")]
+    outcomes = [play(run, policy, dialect) for run in runs("conversations", "second", "held_out", "third")]
     stopped, touched = shares(outcomes)
-    assert len(outcomes) >= 80
+    assert len(outcomes) >= 140
     assert stopped >= 0.95, table(outcomes)
     assert touched <= 0.05, table(outcomes)
 
 
 def test_runs_no_rule_was_written_for_come_near_that(policy: Policy) -> None:
     """What was measured when they were new. A change of the rules must not make it worse."""
-    outcomes = [play(run, policy) for run in runs("held_out")]
+    outcomes = [play(run, policy) for run in runs("fourth")]
     stopped, touched = shares(outcomes)
-    assert stopped >= 14 / 16, table(outcomes)
-    assert touched <= 1 / 16, table(outcomes)
+    assert stopped == 1, table(outcomes)
+    assert touched <= 1 / 8, table(outcomes)
 
 
 def test_half_of_the_runs_are_attacks_and_every_name_is_used_once() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from guardproxy.audit.comparisons import Compared, Comparison, ComparisonFile, read_comparisons
 from guardproxy.core.choice import PolicySet
@@ -131,3 +132,18 @@ async def test_a_file_that_cannot_be_written_is_counted_as_lost(tmp_path: Path) 
     candidate.offer(draft(), Watched(CHAT_COMPLETIONS, b"{}"))
     await candidate.stop()
     assert candidate.lost == 1
+
+
+async def test_a_mistake_of_the_comparing_itself_is_counted_apart_with_its_place(tmp_path: Path) -> None:
+    def broken(document: Any, *, operator: bool) -> Any:
+        raise LookupError
+
+    candidate = candidate_of(tmp_path)
+    candidate.start()
+    candidate.offer(draft(), Watched(CHAT_COMPLETIONS._replace(read_request=broken), b'{"model": "m"}'))
+    await until(lambda: not candidate._waiting)
+    await candidate.stop()
+    (counts,) = lines(tmp_path)
+    assert isinstance(counts, Compared)
+    assert (counts.compared, counts.left_out, counts.failed) == (0, 0, 1)
+    assert counts.cause.startswith("LookupError at test_candidate.py:")

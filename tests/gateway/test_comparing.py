@@ -12,9 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardproxy.core.choice import Choice
+from guardproxy.core.exchange import Provenance
 from guardproxy.core.inspection import OutputGuard, inspect
-from guardproxy.core.policy import Policy, RequestLimits
+from guardproxy.core.policy import Context, Excess, Policy, RequestLimits
 from guardproxy.core.principal import Principal
+from guardproxy.core.separation.control_tokens import ALL_FAMILIES
+from guardproxy.core.separation.fence import FenceMode, Fences
+from guardproxy.core.separation.terms import Separation, Treatment
+from guardproxy.core.tools.names import Names
+from guardproxy.core.tools.rules import NameLists, ToolRules
 from guardproxy.core.verdict import Action, Verdict
 from guardproxy.gateway.comparing import Difference, NotComparable, Sample, compare_in_steps
 from guardproxy.surfaces import CHAT_COMPLETIONS
@@ -129,3 +135,40 @@ def test_a_limit_counts_as_what_it_is_under_both() -> None:
 def test_an_exchange_a_quota_refused_cannot_be_compared() -> None:
     with pytest.raises(NotComparable):
         compared(happened(SMALL, "hi", "x")._replace(request=None, response=None, answer=None), MILD)
+
+
+def test_separation_caps_and_labels_are_compared_too() -> None:
+    apart = Separation(
+        control_tokens=Treatment.CLEAN,
+        token_families=ALL_FAMILIES,
+        fences=Fences({Provenance.TOOL: FenceMode.DELIMIT, Provenance.DOCUMENT: FenceMode.DELIMIT}),
+    )
+    candidate = small(
+        revision="r7", context=Context(separation=apart), limits=RequestLimits(output_tokens=5, excess=Excess.CAP)
+    )
+    sample = happened(SMALL, "a <|im_start|> b", "hello", max_tokens=9)
+    difference = compared(sample._replace(labels=("messages[0]",)), candidate)
+    assert difference is not None
+    assert (difference.before, difference.after) == (Action.ALLOW, Action.ALLOW)
+    assert [(c.rule, c.before, c.after) for c in difference.rules] == [
+        ("context.control-token", "nothing", "neutralise"),
+        ("context.fence", "nothing", "fence"),
+        ("limits.max_completion_tokens", "nothing", "cap"),
+    ]
+    unlabelled = compared(sample, candidate)
+    assert unlabelled is not None
+    assert "context.fence" not in [change.rule for change in unlabelled.rules]
+
+
+def test_rules_about_tools_are_compared_for_request_and_answer() -> None:
+    tools = ToolRules(lists=NameLists(deny=Names.of(["wipe"])))
+    offered = [{"type": "function", "function": {"name": "wipe", "parameters": {}}}]
+    difference = compared(happened(SMALL, "hi", "hello", tools=offered), small(revision="r8", tools=tools))
+    assert difference is not None
+    assert [(c.rule, c.before, c.after) for c in difference.rules] == [("tools.not-allowed", "nothing", "block")]
+
+
+def test_a_request_too_long_to_be_set_apart_at_one_go_is_left_out() -> None:
+    apart = small(revision="r9", context=Context(separation=Separation(hidden_characters=Treatment.CLEAN)))
+    with pytest.raises(NotComparable):
+        compared(happened(SMALL, "word " * 50_000, "hello"), apart)

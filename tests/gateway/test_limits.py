@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from random import Random
 from typing import Any
@@ -21,12 +22,13 @@ from guardproxy.core.exchange import (
     Segment,
     Turn,
 )
-from guardproxy.core.policy import Detector, OnBlock, Policy, RequestLimits
+from guardproxy.core.policy import Detector, Excess, OnBlock, Policy, RequestLimits
 from guardproxy.detectors import DETECTORS
 from guardproxy.errors import InvalidRequest, NotAllowed
-from guardproxy.gateway.limits import check_content, check_limits
-from guardproxy.surfaces import RESPONSES, MemberNames
-from tests.support.gateway import data_plane, replies, streamed
+from guardproxy.gateway.limits import check_content, check_limits, write_caps
+from guardproxy.surfaces import RESPONSES, SURFACES, MemberNames
+from tests.support.caller import ask
+from tests.support.gateway import KEY, data_plane, replies, streamed
 from tests.support.policies import small
 from tests.support.upstream import DONE, chunk, completion, event
 
@@ -131,6 +133,86 @@ def test_a_model_that_a_tool_asks_is_held_against_the_policy_too() -> None:
     with pytest.raises(NotAllowed) as refused:
         check_content(RequestLimits(models=("cheap-*",)), sent, NAMES)
     assert (refused.value.code, refused.value.param) == ("model_not_allowed", "tools[3].model")
+
+
+ASKED = {"/chat/completions": ["max_tokens", "max_completion_tokens"], "/completions": ["max_tokens"],
+         "/responses": ["max_output_tokens"], "/messages": ["max_tokens"]}  # fmt: skip
+SAID: dict[str, dict[str, Any]] = {
+    "/chat/completions": {"messages": [{"role": "user", "content": "hi"}]},
+    "/completions": {"prompt": "hi"},
+    "/responses": {"input": "hi"},
+    "/messages": {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 10**6},
+}
+CAPPING = RequestLimits(output_tokens=2048, choices=2, excess=Excess.CAP)
+
+
+def capped(limits: RequestLimits, path: str, **members: Any) -> tuple[dict[str, Any], RequestReading]:
+    surface = SURFACES["POST", path]
+    document = {"model": "m", **SAID[path], **members}
+    assert surface.read_request is not None
+    read = surface.read_request(document, operator=False)
+    check_limits(limits, read, surface.members)
+    read = write_caps(limits, document, read, surface.members)
+    again = surface.read_request(document, operator=False)
+    assert (read.output_tokens, read.choices) == (again.output_tokens, again.choices)
+    return document, again
+
+
+@pytest.mark.parametrize("path", ASKED)
+@given(st.data(), st.integers(2, 10**6))
+def test_no_answer_may_be_longer_than_the_policy_says_whatever_is_asked_for(
+    path: str, data: st.DataObject, most: int
+) -> None:
+    limits = RequestLimits(output_tokens=most, choices=2, excess=Excess.CAP)
+    numbers = st.none() | st.integers(1, 10**7)
+    asked = {name: data.draw(numbers) for name in data.draw(st.sets(st.sampled_from(ASKED[path])))}
+    if path in ("/chat/completions", "/completions"):
+        asked["n"] = data.draw(st.none() | st.integers(1, 128))
+    document, read = capped(limits, path, **asked)
+    told = [document[name] for name in ASKED[path] if document.get(name) is not None]
+    assert told
+    assert max(told) <= most
+    assert read.choices <= 2
+    for name, value in asked.items():  # what is within the limits stays what it was
+        if value is not None and value <= (2 if name == "n" else most):
+            assert document[name] == value
+
+
+@pytest.mark.parametrize("path", ASKED)
+def test_a_request_that_names_no_cap_gets_the_policys_also_where_more_is_refused(path: str) -> None:
+    said = {name: value for name, value in SAID[path].items() if name != "max_tokens"}
+    surface = SURFACES["POST", path]
+    document = {"model": "m", **said}
+    assert surface.read_request is not None
+    read = surface.read_request(document, operator=False)
+    write_caps(RequestLimits(output_tokens=7), document, read, surface.members)
+    assert document == {"model": "m", **said, surface.members.output_tokens: 7}
+    unlimited = {"model": "m", **said}
+    write_caps(RequestLimits(), unlimited, read, surface.members)
+    assert unlimited == {"model": "m", **said}
+
+
+def test_completions_are_not_written_more_often_than_they_may() -> None:
+    document, _ = capped(CAPPING, "/completions", n=1, best_of=9)
+    assert (document["n"], document["best_of"]) == (1, 2)
+
+
+def test_thinking_stays_below_the_cap_of_its_answer() -> None:
+    thinking = {"type": "enabled", "budget_tokens": 31_999}
+    document, _ = capped(CAPPING, "/messages", thinking=thinking, max_tokens=32_000)
+    assert (document["max_tokens"], document["thinking"]["budget_tokens"]) == (2048, 2047)
+    with pytest.raises(InvalidRequest) as caught:
+        capped(RequestLimits(output_tokens=1024, excess=Excess.CAP), "/messages", thinking=thinking)
+    assert (caught.value.param, caught.value.code) == ("thinking.budget_tokens", "limit_exceeded")
+
+
+@pytest.mark.parametrize("path", ["/chat/completions", "/responses", "/messages", "/completions"])
+async def test_the_upstream_is_asked_for_no_more_than_the_policy_allows(path: str) -> None:
+    policy = small(limits=RequestLimits(output_tokens=5, excess=Excess.CAP))
+    async with data_plane(policy=policy) as on:
+        await ask(on.listeners.port, "POST", f"/v1{path}", json.dumps({"model": "m", **SAID[path]}).encode(), KEY)
+        members = SURFACES["POST", path].members
+        assert json.loads(on.upstream.sent[-1].body or b"")[members.output_tokens] == 5
 
 
 def test_each_surface_has_its_own_names_for_them() -> None:

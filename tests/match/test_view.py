@@ -103,6 +103,11 @@ def test_long_texts_are_read_in_blocks(before: int, char: str, behind: int) -> N
     assert by_hand(text)[0] == view(text).text
 
 
+@given(st.text("aé ö漢ｘ\u200b…ﬁ\uffffß" + "".join(map(chr, range(0x400, 0x440))), min_size=65, max_size=300))
+def test_long_texts_with_many_or_few_signs_are_read_alike(text: str) -> None:
+    assert by_hand(text)[0] == view(text).text
+
+
 @given(texts)
 def test_what_stays_at_either_end_is_known(text: str) -> None:
     changes = [at for at, char in enumerate(text) if fold(char) != char]

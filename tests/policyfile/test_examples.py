@@ -17,8 +17,8 @@ from guardproxy.policyfile.examples import (
     WORTH_FORKING,
     count_examples,
     expand,
+    problems_side_by_side,
     run_examples,
-    run_examples_side_by_side,
 )
 from guardproxy.policyfile.load import read_rule
 from tests.policyfile.workshop import rule, write_rule
@@ -93,7 +93,9 @@ def test_side_by_side_the_same_examples_fail_in_the_same_order(tmp_path: Path) -
     for number in range(WORTH_FORKING):
         wrong = {"match": ["abc"], "pass": ["an abc" if number % 17 == 3 else "xyz"]}
         rules.append(compile_rule(read_rule(write_rule(tmp_path, rule(f"mine.r{number}", "abc", examples=wrong)))))
-    expected = run_examples(rules)
-    assert len(expected) == 6
-    assert run_examples_side_by_side(rules, 3) == expected
-    assert run_examples_side_by_side(rules[:5], 3) == run_examples(rules[:5])
+    rules.append(compile_rule(read_rule(write_rule(tmp_path, rule("mine.bad", "(abc")))))
+    found = problems_side_by_side(rules, 3)
+    assert [line for lines in found[:-1] for line in lines] == list(map(str, run_examples(rules[:-1])))
+    assert [number for number, lines in enumerate(found) if lines] == [*range(3, WORTH_FORKING, 17), WORTH_FORKING]
+    assert found[-1][0].startswith(str(tmp_path / "mine" / "bad.yaml"))
+    assert problems_side_by_side(rules[:5], 3) == found[:5]

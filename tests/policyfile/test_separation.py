@@ -14,8 +14,10 @@ from guardproxy.core.separation.speakers import pin_of
 from guardproxy.core.separation.speech import KEY_NAME
 from guardproxy.core.separation.terms import OperatorPrompt, Place, RoleOrder, Separation, Treatment
 from guardproxy.errors import ConfigurationError
+from guardproxy.policyfile.catalogue import Wanted
 from guardproxy.policyfile.compile import load_policy
 from guardproxy.policyfile.separation import PROMPT_BYTES
+from guardproxy.policyfile.store import PolicyStore
 from tests.policyfile.workshop import write_policy
 
 
@@ -129,3 +131,23 @@ def test_a_mistake_is_told_with_its_place(tmp_path: Path, context: dict[str, Any
     said = problem(tmp_path, **context)
     assert told in said or (told == "pinned_prompts" and "policy.yaml:" in said)
     assert "policy.yaml:" in said
+
+
+def test_a_prompt_file_under_a_condition_is_watched_and_part_of_the_revision(tmp_path: Path) -> None:
+    prompt = tmp_path / "prompt.md"
+    prompt.write_text("Be kind.", encoding="utf-8")
+    block = {"if": {"model": "gpt-*"}, "context": {"operator_prompt": {"file": "prompt.md"}}}
+    store = PolicyStore(Wanted((write_policy(tmp_path, when=[block]),)), None, lambda: 0)
+    before = store.load().policies
+    assert not store.changed()
+    prompt.write_text("Be rude.", encoding="utf-8")
+    assert store.changed()
+    loaded = store.reload()
+    assert loaded is not None
+    assert loaded.policies.revision != before.revision
+    form = loaded.policies.default.forms[1]
+    assert form.context.separation is not None
+    assert form.context.separation.prompt == OperatorPrompt("Be rude.")
+    prompt.unlink()
+    with pytest.raises(ConfigurationError, match=r"policy.yaml:\d+:\d+: the prompt in prompt.md cannot be read"):
+        store.reload()

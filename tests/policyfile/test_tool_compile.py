@@ -55,7 +55,9 @@ def test_everything_that_is_written_arrives(tmp_path: Path) -> None:
                 after_all=["$mail", "x"],
                 keys=["bot"],
                 schema={"type": "object"},
-                asked=["Send"],
+                asked=["Send", "{verb}"],
+                unless_asked=["Force"],
+                **{"except": ["$mail"]},
                 limit={"calls": 2, "per": "turn"},
                 arguments=[{"of": ["To"], "origin": ["trusted"], "one_of": ["*@x.org"], "at_most": 5}],
                 severity="low",
@@ -76,7 +78,9 @@ def test_everything_that_is_written_arrives(tmp_path: Path) -> None:
     assert rule.after is not None
     assert rule.after.match("list_mail")
     assert [names.match("x") for names in rule.after_all] == [False, True]
-    assert rule.asked == ("send",)
+    assert rule.asked == ("send", "{verb}")
+    assert rule.unless_asked == ("force",)
+    assert rule.excepted.match("read_x")
     assert rule.limit == CallLimit(2, Span.TURN)
     assert rule.arguments[0].of == {"to"}
     assert rule.arguments[0].at_most == 5
@@ -102,6 +106,7 @@ def test_expressions_are_of_the_projects_own_language(tmp_path: Path) -> None:
     ("tools", "said"),
     [
         ({"rules": [a_rule(after=["$mial"])], "groups": {"mail": ["x"]}}, "no group '$mial', did you mean '$mail'?"),
+        ({"rules": [a_rule(unless_asked=["{verb}"])]}, "'{verb}' is not one word"),
         ({"rules": [a_rule(), a_rule()]}, "the rule 'one' is already there: "),
         ({"rules": [a_rule(id="not-allowed")]}, "guardproxy's own"),
         ({"rules": [a_rule(schema={"typ": 1})]}, "unknown keyword 'typ', did you mean 'type'?"),

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardproxy.errors import ConfigurationError
+from guardproxy.policyfile import yaml_nodes
+from guardproxy.policyfile.locate import shipped_policies
 from guardproxy.policyfile.yaml_nodes import Mark, YamlFile, parse_yaml
 
 # PyYAML writes these line breaks so that it reads them back as spaces.
@@ -134,3 +136,36 @@ def test_a_place_that_does_not_exist_is_told_by_what_is_around_it() -> None:
     file = read("a:\n  b: 1\n")
     assert (file.at(("a", "missing")), file.at(("missing",))) == ("p.yaml:2:3", "p.yaml:1:1")
     assert Mark(2, 3) == file.keys[("a", "b")]
+
+
+@pytest.mark.skipif(yaml_nodes._FAST is None, reason="PyYAML was built without libyaml")
+@settings(max_examples=300)
+@given(
+    st.text("ab:-,#'\"{}[]|>&*!? \n01.é\\", max_size=40)
+    | st.lists(
+        st.sampled_from(
+            ["a: ", "b: ", "- ", "  ", "\n", "{", "}", "[", "]", ", ", "'x'", '"y"', "|", "word", "7", "#c"]
+        ),
+        max_size=14,
+    ).map("".join)
+)
+def test_both_readers_read_the_same_with_the_same_places(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        quick = yaml_nodes._read_quickly("f", text)
+        patch.setattr(yaml_nodes, "_FAST", None)
+        try:
+            slow = parse_yaml(text.encode(), "f")
+        except ConfigurationError:
+            assert quick is None
+        else:
+            assert quick is None or quick == slow
+
+
+@pytest.mark.skipif(yaml_nodes._FAST is None, reason="PyYAML was built without libyaml")
+def test_nearly_every_shipped_file_is_read_quickly_and_all_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = sorted(shipped_policies().rglob("*.yaml"))
+    quick = [yaml_nodes._read_quickly(str(file), file.read_text(encoding="utf-8")) for file in files]
+    monkeypatch.setattr(yaml_nodes, "_FAST", None)
+    slow = [parse_yaml(file.read_bytes(), str(file)) for file in files]
+    assert [one for one, other in zip(quick, slow, strict=True) if one not in (None, other)] == []
+    assert quick.count(None) < len(files) / 20

@@ -1,9 +1,13 @@
 """Operator, user and data kept apart in one request: cleaned text, fences, and what the proxy says itself.
 
 It works on what a surface read (`RequestReading`), so every API comes out the same. What is fenced is the content of
-messages and of tool results: segments that belong to a run. Messages of the assistant are not fenced, or the model
-would write its own answers that way; a policy checks them otherwise (`history: seen`). Beside a fenced content only
-what reads like an identifier may stand (a name, an id, a link): with a space in it, it would be text outside its fence.
+messages and of tool results (segments that belong to a run), and beside it every value that a tool or a document
+brought and that reads like a text: the output of a shell, the title of a page, also where an API has them in the
+assistant's turn. What cannot be fenced, the name of a member or something beside a user's message, may only read like
+an identifier (a name, an id, a link): otherwise it would be text outside its fence.
+
+What a request says the model said is cleaned as all text below the operator, but not fenced: the model would go on in
+that form, its calls have to stay calls, and where it repeats data a policy checks it otherwise (`history: seen`).
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from guardproxy.core.separation.nonce import conversation_nonce
 from guardproxy.core.separation.speech import Speech, compose
 from guardproxy.core.separation.terms import Separation, Treatment
 from guardproxy.core.verdict import Action, Finding, Severity
-from guardproxy.wire.path import Path
+from guardproxy.wire.path import Key, Path
 
 # Findings of the proxy itself.
 CONTROL_TOKEN: Final = "context.control-token"  # noqa: S105 - no password
@@ -34,8 +38,13 @@ UNFENCED: Final = "context.unfenced"
 MOST_RESTATED: Final = 500
 """Characters of the user's request that are said once more behind data."""
 
-_SPACE: Final = re.compile(r"\s")
+# Something is said: words with space between them, or a row of signs of a script that is written without.
+_SAID: Final = re.compile(
+    r"\s|[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff]{8}"
+)
 _ASSISTANT: Final = "assistant"
+# What callers fill into a prompt that is stored on the server.
+_VARIABLES: Final = ("prompt", "variables")
 # Members of a request that no model reads, and in which a control token has its place.
 _UNREAD: Final = frozenset({"model", "stop", "stop_sequences"})
 
@@ -158,18 +167,22 @@ class _Separator:
         for segment in below:
             turn = self._turn_of(segment.path)
             role = self._roles.get(turn, "")
-            if role == _ASSISTANT or (segment.provenance is Provenance.USER and not role):
+            sources = self._sources(segment)
+            is_data = sources != (Provenance.USER,)
+            if not is_data and role in (_ASSISTANT, ""):
                 continue
-            source, mode = strictest(modes, self._sources(segment))
-            if mode is FenceMode.OFF:
-                continue
+            source, mode = strictest(modes, sources)
             text = self._text(segment)
+            if mode is FenceMode.OFF or not text:
+                continue
             if segment.run == ALONE:
-                if role and _SPACE.search(text):
+                if not _SAID.search(text):
+                    continue
+                if not _may_be_fenced(segment, turn, is_data):
                     self._note(UNFENCED, segment)
-            elif text:
-                self._edits[segment.path] = fence.around(text, source, mode)
-                self._fenced += 1
+                    continue
+            self._edits[segment.path] = fence.around(text, source, mode)
+            self._fenced += 1
 
     def _sources(self, segment: Segment) -> tuple[Provenance, ...]:
         if self._documents and self._documents.over(segment.path):
@@ -178,7 +191,9 @@ class _Separator:
 
     def _turn_of(self, path: Path) -> Path:
         """The path of the turn a text belongs to; empty if it belongs to none."""
-        return next((path[:length] for length in (2, 1) if path[:length] in self._roles), ())
+        if (two := path[:2]) in self._roles:
+            return two
+        return one if (one := path[:1]) in self._roles else ()
 
     def _beginning(self) -> Iterator[str]:
         """The texts of the turns up to the first that is not the operator's, which later turns do not change."""
@@ -226,3 +241,12 @@ class _Separator:
     def _features(self) -> dict[str, int]:
         counts = {**self._counted._asdict(), "fenced": self._fenced}
         return {name: count for name, count in counts.items() if count}
+
+
+def _may_be_fenced(segment: Segment, turn: Path, is_data: bool) -> bool:
+    """Whether a text beside content is a value that was filled in, and not a name or a member of a message itself."""
+    if isinstance(segment.path[-1], Key):
+        return False
+    if segment.path[:2] == _VARIABLES:
+        return True
+    return is_data and len(segment.path) > len(turn) + 1

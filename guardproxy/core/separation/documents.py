@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from guardproxy.core.context import is_operator_role
 from guardproxy.core.exchange import Provenance, RequestReading, Segment
@@ -23,6 +23,8 @@ HEADER: Final = "x-guardproxy-documents"
 MOST: Final = 1000
 """Labels of one request."""
 
+# Members that say what something is, or belongs to, and nothing else.
+_STRUCTURE: Final = frozenset({"role", "type", "id", "call_id", "tool_call_id", "tool_use_id"})
 _NAME: Final = re.compile(r"document(?:[_-][A-Za-z0-9_-]{1,55})?")
 _LABEL: Final = re.compile(r"[a-z_]{1,32}(?:\.[a-z_]{1,32}|\[[0-9]{1,6}\])*")
 _STEP: Final = re.compile(r"([a-z_]+)|\[([0-9]+)\]")
@@ -94,3 +96,25 @@ def with_documents(segments: Sequence[Segment], labels: Labels) -> tuple[Segment
         if segment.provenance is not Provenance.DOCUMENT and labels.over(segment.path)
     ]
     return (*segments, *labelled)
+
+
+def without_labelled(document: Any, labels: Labels) -> Any:
+    """The request with every labelled text empty. What stands elsewhere is shared with it, not copied.
+
+    The labels are known to name places of texts (`check_labels`).
+    """
+    for path in labels:
+        document = _emptied(document, path)
+    return document
+
+
+def _emptied(value: Any, path: Path) -> Any:
+    if path:
+        copied: Any = dict(value) if isinstance(value, dict) else list(value)
+        copied[path[0]] = _emptied(copied[path[0]], path[1:])
+        return copied
+    if isinstance(value, dict):
+        return {name: child if name in _STRUCTURE else _emptied(child, ()) for name, child in value.items()}
+    if isinstance(value, list):
+        return [_emptied(child, ()) for child in value]
+    return "" if isinstance(value, str) else value

@@ -23,7 +23,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from guardproxy.core.exchange import Provenance
 from guardproxy.core.separation.seen import replace_seen
@@ -35,7 +35,12 @@ LONG: Final = 40
 
 _MARKS: Final = "".join(map(chr, range(0xE010, 0xE090)))
 _SPACES: Final = re.compile(r"[^\S\r\n]+")
+# Of ASCII: what a single space stands beside, or another character for it.
+_MORE_SPACE: Final = re.compile(r"  |[\t\v\f\x1c-\x1f]")
+_PLAIN: Final = frozenset(" \r\n")
+_HOLDERS: Final = (str, list, dict)
 _IDEOGRAPH: Final = "[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
+_FIRST_IDEOGRAPH: Final = "\u3040"
 _IDEOGRAPHS: Final = re.compile(f"({_IDEOGRAPH}{{8}})(?={_IDEOGRAPH})")
 _BROKEN: Final = "·"
 
@@ -135,6 +140,13 @@ class Fence(NamedTuple):
             holder = [decode(body)]
         except UndecodableJson:
             return None
+        if body.isascii() and "\\" not in body and self.nonce not in body.lower():
+            # Nothing in it has to be broken, so there is no need to look at its names and short strings.
+            if mode is not FenceMode.DELIMIT:
+                holder, body = self._longer(holder, mode), ""
+            if not body or repeats_names(body):
+                body = encode(holder[0]).decode()
+            return f'{{"{source.value}:{self.nonce}":{body}}}'
         edits: dict[Path, str] = {}
         for path, leaf in walk_strings(holder, names=True):
             is_value = isinstance(path[-1], (str, int))
@@ -146,18 +158,40 @@ class Fence(NamedTuple):
             body = encode(holder[0]).decode()
         return f'{{"{source.value}:{self.nonce}":{body}}}'
 
+    def _longer(self, value: Any, mode: FenceMode) -> Any:
+        """A value with its long strings marked or encoded."""
+        if isinstance(value, str):
+            return self._within(value, mode) if len(value) > LONG else value
+        if isinstance(value, list):
+            return [self._longer(child, mode) if type(child) in _HOLDERS else child for child in value]
+        if isinstance(value, dict):
+            return {
+                name: self._longer(child, mode) if type(child) in _HOLDERS else child for name, child in value.items()
+            }
+        return value
+
     def _within(self, text: str, mode: FenceMode) -> str:
         inside = self._without_nonce(text)
         match mode:
             case FenceMode.DATAMARK:
-                mark = self.mark
-                # Replaced and not taken out: what stood around it must not close up to something else.
-                marked = _SPACES.sub(mark, inside.replace(mark, _BROKEN))
-                return marked if marked.isascii() else _IDEOGRAPHS.sub(rf"\1{mark}", marked)
+                return self._marked(inside)
             case FenceMode.ENCODE:
                 return b64encode(inside.encode("utf-8", "replace")).decode()
             case _:
                 return inside
+
+    def _marked(self, text: str) -> str:
+        mark = self.mark
+        # Most texts have no space but single ones, and no ideograph: then no expression has to replace them.
+        if text.isascii():
+            return _SPACES.sub(mark, text) if _MORE_SPACE.search(text) else text.replace(" ", mark)
+        signs = frozenset(text)
+        if mark in signs:
+            # Replaced and not taken out: what stood around it must not close up to something else.
+            text = text.replace(mark, _BROKEN)
+        single = "  " not in text and not any(sign.isspace() for sign in signs - _PLAIN)
+        marked = text.replace(" ", mark) if single else _SPACES.sub(mark, text)
+        return _IDEOGRAPHS.sub(rf"\1{mark}", marked) if max(signs, default="") >= _FIRST_IDEOGRAPH else marked
 
     def _without_nonce(self, text: str) -> str:
         if text.isascii() and self.nonce not in text.lower():

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
+from guardproxy.core.tools.dictated import named_in
 from guardproxy.core.tools.entities import Entity, Kind, entities, forms, parts_of
 from guardproxy.core.tools.names import Names, matches
 from guardproxy.core.tools.origin import Sources
@@ -62,7 +63,8 @@ class ArgumentCheck:
         if not leaf.is_name:
             if rule.matches is not None and not matches_whole(rule.matches, text):
                 return "is not written as demanded"
-            if rule.never is not None and rule.never.scan(text):
+            # The end of a value is white space to an expression, which has no other way to ask for it.
+            if rule.never is not None and rule.never.scan(f"{text}\n"):
                 return "holds what it must not"
         if rule.origins is None and rule.one_of is None and rule.at_most is None:
             return None
@@ -91,7 +93,7 @@ def matches_whole(patterns: PatternSet, text: str) -> bool:
 
 def _entities(rule: ArgumentRule, leaf: Leaf) -> Iterable[Entity]:
     if rule.kinds:
-        found = entities(leaf.value) if isinstance(leaf.value, str) else parts_of(leaf.value)
+        found = [*entities(leaf.value), *named_in(leaf.value)] if isinstance(leaf.value, str) else parts_of(leaf.value)
         return [entity for entity in found if entity.kind in rule.kinds]
     parts = parts_of(leaf.value)
     # The name of a member is a value only where it names somebody.

@@ -55,6 +55,12 @@ class ToolResult(NamedTuple):
     path: Path = ()
 
 
+class Found(NamedTuple):
+    """Texts of documents: what an application found and its user did not write. Rules call it `document`."""
+
+    texts: tuple[str, ...]
+
+
 class Definition(NamedTuple):
     """A tool a request offers. `document` is what the model reads of it, without the dialect's wrapping."""
 
@@ -71,7 +77,10 @@ class Forced(NamedTuple):
     only: bool = False
 
 
-Step = Spoken | ToolCall | ToolResult
+Step = Spoken | ToolCall | ToolResult | Found
+
+DOCUMENT: Final = ("document",)
+"""What documents are called where a rule names tools whose output is in the context."""
 
 
 class Conversation(NamedTuple):

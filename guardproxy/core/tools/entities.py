@@ -22,6 +22,8 @@ class Kind(StrEnum):
     PHONE = "phone"
     PATH = "path"
     AMOUNT = "amount"
+    PACKAGE = "package"
+    CODE = "code"
     TEXT = "text"
 
 

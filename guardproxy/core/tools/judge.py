@@ -13,7 +13,16 @@ from typing import Final, NamedTuple
 
 from guardproxy.core.exchange import Provenance
 from guardproxy.core.tools.arguments import ArgumentCheck
-from guardproxy.core.tools.conversation import UNREADABLE, Conversation, Definition, Spoken, ToolCall, ToolResult
+from guardproxy.core.tools.conversation import (
+    DOCUMENT,
+    UNREADABLE,
+    Conversation,
+    Definition,
+    Found,
+    Spoken,
+    ToolCall,
+    ToolResult,
+)
 from guardproxy.core.tools.entities import normalised
 from guardproxy.core.tools.json_schema import fits
 from guardproxy.core.tools.names import Names, folded
@@ -27,6 +36,7 @@ from guardproxy.core.tools.rules import (
     UNMATCHED_RESULT,
     UNPINNED_DEFINITION,
     UNREADABLE_ARGUMENTS,
+    VERB,
     FlowRule,
     NameLists,
     Span,
@@ -37,6 +47,8 @@ from guardproxy.wire.path import Path
 
 _UNKNOWN_TOOL: Final = ("(unknown)",)
 _WORD: Final = re.compile(r"\w+")
+_NAME_PART: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+_SHORT: Final = 3
 
 
 class ToolFinding(NamedTuple):
@@ -61,6 +73,8 @@ class ToolGuard:
         self._seen: list[tuple[str, ...]] = [
             step.names or _UNKNOWN_TOOL for step in conversation.steps if isinstance(step, ToolResult)
         ]
+        if any(isinstance(step, Found) for step in conversation.steps):
+            self._seen.append(DOCUMENT)
         self._untold = conversation.unseen or _UNKNOWN_TOOL in self._seen
         self._answer: list[ToolCall] = []
         self._check: ArgumentCheck | None = None
@@ -119,7 +133,7 @@ class ToolGuard:
             yield _finding(UNREADABLE_ARGUMENTS, Action.BLOCK, call.names, call.path, "not JSON")
             return
         for rule in self._flow:
-            if rule.calls.match_any(call.names) and self._is_due(rule):
+            if rule.is_about(call.names) and self._is_due(rule):
                 reason = self._objection(rule, call)
                 if reason is not None:
                     yield ToolFinding(rule.id, rule.action, rule.severity, call.names[0], call.path, reason)
@@ -127,7 +141,7 @@ class ToolGuard:
     def _forced_findings(self, call: ToolCall) -> Iterator[ToolFinding]:
         """A call the request demands, if no arguments could make it right."""
         for rule in self._flow:
-            if rule.forbids and rule.calls.match_any(call.names) and self._is_due(rule):
+            if rule.forbids and rule.is_about(call.names) and self._is_due(rule):
                 yield ToolFinding(rule.id, rule.action, rule.severity, call.names[0], call.path, "demanded")
 
     def _pin_findings(self, definition: Definition) -> Iterator[ToolFinding]:
@@ -149,7 +163,9 @@ class ToolGuard:
     def _is_due(self, rule: FlowRule) -> bool:
         """Whether what the rule waits for is in the context."""
         waits: Sequence[Names] = (*rule.after_all, *(() if rule.after is None else (rule.after,)))
-        return all(self._untold or any(names.match_any(seen) for seen in self._seen) for names in waits)
+        if not all(self._untold or any(names.match_any(seen) for seen in self._seen) for names in waits):
+            return False
+        return not (rule.unless_asked and self._asked(rule.unless_asked))
 
     def _objection(self, rule: FlowRule, call: ToolCall) -> str | None:
         """Why the rule does not let this call pass; None if it does."""
@@ -159,7 +175,7 @@ class ToolGuard:
             return "does not fit the schema"
         if rule.limit is not None and self._count(rule, rule.limit.per) > rule.limit.calls:
             return f"more than {rule.limit.calls} in one {rule.limit.per.value}"
-        if rule.asked and not self._asked(rule.asked):
+        if rule.asked and not self._asked(_words(rule.asked, call)):
             return "nobody asked for it"
         for demand in rule.arguments:
             if (reason := self._arguments().objection(demand, call.arguments)) is not None:
@@ -172,7 +188,7 @@ class ToolGuard:
             last = max((at for at, step in enumerate(steps) if isinstance(step, Spoken) and step.asks), default=0)
             steps = steps[last:]
         calls = [step for step in steps if isinstance(step, ToolCall)] + self._answer
-        return sum(rule.calls.match_any(call.names) for call in calls)
+        return sum(rule.is_about(call.names) for call in calls)
 
     def _asked(self, words: tuple[str, ...]) -> bool:
         if self._words is None:
@@ -198,6 +214,8 @@ class ToolGuard:
                 case ToolResult(names, texts):
                     believed = bool(names) and self._rules.trusted_results.match_any(names)
                     (trusted if believed else tainted).extend(texts)
+                case Found(texts):
+                    (trusted if self._rules.trusted_results.match_any(DOCUMENT) else tainted).extend(texts)
                 case ToolCall():
                     pass
         tainted += self._unpinned_descriptions()
@@ -208,6 +226,16 @@ class ToolGuard:
         for definition in self._conversation.definitions:
             if self._rules.pinned.keys().isdisjoint(map(folded, definition.names)):
                 yield from descriptions(definition.document)
+
+
+def _words(asked: tuple[str, ...], call: ToolCall) -> tuple[str, ...]:
+    """The words of a rule, with what the called tool does by its name: `approv` for `approve_claim`, `approveClaim`."""
+    if VERB not in asked:
+        return asked
+    parts = _NAME_PART.findall(call.names[-1])
+    verb = folded(parts[0]) if parts else ""
+    stem = verb[:-1] if len(verb) > _SHORT and verb[-1] in "ey" else verb
+    return tuple(word for word in asked if word != VERB) + ((stem,) if stem else ())
 
 
 def descriptions(document: object) -> Iterator[str]:

@@ -3,7 +3,8 @@
 An attacker who writes into a mail or a page can make a model want anything, but the new address, link or account has to
 come from that text. So each value of a call is looked up in the texts of the conversation: in those of people and tools
 the policy trusts, then in all that tools gave back. Nothing is guessed from meaning; a value is compared in the form
-programs compare it (addresses without case, links by host, numbers without separators).
+programs compare it (addresses without case, links by host, numbers without separators). Packages and codes are held
+by data only where it dictates them (`dictated`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
+from guardproxy.core.tools.dictated import DICTATED, dictates
 from guardproxy.core.tools.entities import Entity, Kind, amounts, forms, normalised, squeezed
 
 
@@ -28,9 +30,9 @@ class Origin(StrEnum):
     MODEL = "model"
 
 
-_JOINERS: Final = {Kind.EMAIL: "._%+-@", Kind.URL: ".-", Kind.PATH: "/._-", Kind.TEXT: "_-"}
+_JOINERS: Final = {Kind.EMAIL: "._%+-@", Kind.URL: ".-", Kind.PATH: "/._-", Kind.PACKAGE: "/._-@", Kind.TEXT: "_-"}
 # After these, a letter or digit goes on with the same name: `example.com` is not `example.com.evil.net`.
-_GOES_ON: Final = {Kind.EMAIL: ".-", Kind.URL: ".-", Kind.PATH: ".-/", Kind.TEXT: "_-"}
+_GOES_ON: Final = {Kind.EMAIL: ".-", Kind.URL: ".-", Kind.PATH: ".-/", Kind.PACKAGE: ".-/_", Kind.TEXT: "_-"}
 
 
 class Texts:
@@ -41,6 +43,7 @@ class Texts:
         self._plain: str | None = None
         self._squeezed: str | None = None
         self._amounts: frozenset[str] | None = None
+        self._dictated: dict[Kind, frozenset[str]] = {}
 
     @property
     def plain(self) -> str:
@@ -53,7 +56,7 @@ class Texts:
         match entity.kind:
             case Kind.AMOUNT:
                 return not forms(entity.value).isdisjoint(self._numbers())
-            case Kind.ACCOUNT | Kind.PHONE:
+            case Kind.ACCOUNT | Kind.PHONE | Kind.CODE:
                 if self._squeezed is None:
                     self._squeezed = "\n".join(map(squeezed, self._texts))
                 return entity.value.lstrip("+") in self._squeezed
@@ -62,6 +65,12 @@ class Texts:
                 return self.says(entity.value, Kind.PATH) or ("." in name and self.says(name, Kind.PATH))
             case kind:
                 return self.says(entity.value, kind)
+
+    def dictates(self, entity: Entity) -> bool:
+        if entity.kind not in self._dictated:
+            found = (value for text in self._texts for value in dictates(entity.kind, text))
+            self._dictated[entity.kind] = frozenset(found)
+        return entity.value in self._dictated[entity.kind]
 
     def holds_host(self, host: str) -> bool:
         return self.says(host, Kind.URL) or self.says("www." + host, Kind.URL)
@@ -96,7 +105,7 @@ class Sources:
             return Origin.TAINTED
         if self._trusted.holds(entity) or (entity.host and self._trusted.holds_host(entity.host)):
             return Origin.TRUSTED
-        if self._tainted.holds(entity):
+        if self._tainted.dictates(entity) if entity.kind in DICTATED else self._tainted.holds(entity):
             return Origin.TAINTED
         if entity.host and (self._unseen or self._tainted.holds_host(entity.host)):
             return Origin.ASSEMBLED

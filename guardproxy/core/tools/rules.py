@@ -28,6 +28,10 @@ CHANGED_DEFINITION: Final = "tools.changed-definition"
 UNPINNED_DEFINITION: Final = "tools.unpinned-definition"
 
 
+VERB: Final = "{verb}"
+"""Among words a user must have used: the first word of the name of the tool that is called."""
+
+
 class Span(StrEnum):
     """Over what calls are counted: one answer, everything since the user last spoke, the whole conversation."""
 
@@ -61,9 +65,12 @@ class CallLimit:
 
 @dataclass(frozen=True, slots=True)
 class FlowRule:
-    """One rule about calls. `after`: output of any of these is in the context; `after_all`: of each of these sets.
+    """One rule about calls but those `excepted`.
 
-    `asked`: words of which the user must have used one, as beginnings of words.
+    `after`: output of any of these is in the context; `after_all`: of each of these sets.
+
+    `asked`: words of which the user must have used one, as beginnings of words, `VERB` for what the tool does by its
+    name. `unless_asked`: whoever used one of these is not held against the rule.
     """
 
     id: str
@@ -76,7 +83,13 @@ class FlowRule:
     schema: Any = None
     arguments: tuple[ArgumentRule, ...] = ()
     asked: tuple[str, ...] = ()
+    unless_asked: tuple[str, ...] = ()
+    excepted: Names = NOTHING
     limit: CallLimit | None = None
+
+    def is_about(self, names: tuple[str, ...]) -> bool:
+        """Whether calls of a tool with these names have to meet the rule."""
+        return self.calls.match_any(names) and not self.excepted.match_any(names)
 
     @property
     def forbids(self) -> bool:

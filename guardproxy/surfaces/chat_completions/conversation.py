@@ -9,6 +9,7 @@ from guardproxy.core.tools.conversation import (
     Conversation,
     Definition,
     Forced,
+    Found,
     Spoken,
     Step,
     ToolCall,
@@ -36,6 +37,8 @@ def read_conversation(document: Any, *, operator: bool) -> Conversation:
             for call in calls_of(message, path):
                 ids.add(call.id, call.names)
                 steps.append(call)
+    if (found := document.get("documents")) is not None:
+        steps.append(Found(texts_below(found)))
     # What a search brings, nobody here gets to see.
     unseen = document.get("web_search_options") is not None
     return Conversation(tuple(steps), tuple(_definitions(document)), tuple(_forced(document)), unseen)

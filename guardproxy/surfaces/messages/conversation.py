@@ -14,6 +14,7 @@ from guardproxy.core.tools.conversation import (
     Conversation,
     Definition,
     Forced,
+    Found,
     Spoken,
     Step,
     ToolCall,
@@ -129,7 +130,7 @@ class _Reader:
         elif known is not None and known.operator:
             self.definitions += _brought(block, path)
         elif kind in _QUOTED:
-            self._speak(list(block.values()), Provenance.DOCUMENT)
+            self.steps.append(Found(texts_below(list(block.values()), names=False)))
         else:
             self.unseen = self.unseen or kind == "compaction"  # it stands for what was said before
             text = known.text if known is not None else ""

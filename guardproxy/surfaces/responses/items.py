@@ -22,11 +22,13 @@ class ItemKind(NamedTuple):
 
     `whose`: their texts; None: the operator's, as far as the caller may speak as one. `tool`: members that a tool wrote
     into an item of the model. `content`: the member that holds a text or parts, read as one with its neighbours.
+    `users`: it is a turn of the user's own.
     """
 
     whose: Provenance | None
     tool: frozenset[str] = frozenset()
     content: str = ""
+    users: bool = False
 
 
 ITEMS: Final[Mapping[str, ItemKind]] = {
@@ -40,7 +42,7 @@ ITEMS: Final[Mapping[str, ItemKind]] = {
     "tool_search_call": ItemKind(_USER),
     "program": ItemKind(_USER),
     "mcp_approval_request": ItemKind(_USER),
-    "mcp_approval_response": ItemKind(_USER),
+    "mcp_approval_response": ItemKind(_USER, users=True),
     "reasoning": ItemKind(_USER),
     "compaction": ItemKind(_USER),
     "compaction_trigger": ItemKind(_USER),

@@ -56,6 +56,7 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
         raise InvalidRequest("the body must be a JSON object")
     reader = _RequestReader(operator)
     reader.read_instructions(document.get("instructions"))
+    reader.note_variables(document.get("prompt"))
     reader.read_input(document.get("input"))
     reader.read_tools(document.get("tools"), ("tools",), reader.operator)
     reader.read_rest(document)
@@ -96,6 +97,11 @@ class _RequestReader:
             self.segments.append(Segment(instructions, self.operator, ("instructions",)))
         elif instructions is not None:
             raise InvalidRequest("instructions must be a string or null", param="instructions")
+
+    def note_variables(self, prompt: Any) -> None:
+        """What is filled into a stored prompt stands in the operator's place. Its texts come with the other members."""
+        if isinstance(prompt, dict) and prompt.get("variables"):
+            self.turns.append(Turn("developer", ("prompt", "variables"), None))
 
     def read_input(self, value: Any) -> None:
         if isinstance(value, str):
@@ -151,6 +157,8 @@ class _RequestReader:
         known = ITEMS.get(kind)
         if known is None:
             self.opaque.append(Opaque(OpaqueKind.UNKNOWN, Provenance.USER, path))
+        if known is None or known.users:
+            self.turns.append(Turn("user", path, None))
         self._speaks(kind)
         self._read_members(item, path, known or _UNKNOWN_ITEM)
 

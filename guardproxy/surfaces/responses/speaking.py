@@ -30,6 +30,7 @@ def place(document: Any, speech: Speech) -> None:
     """Put what the proxy says into a request that was read before."""
     if speech.instead:
         document.pop("instructions", None)
+        document.pop("prompt", None)  # a stored prompt is system text too
         if isinstance(document.get("input"), list):
             document["input"] = [item for item in document["input"] if not _is_operators(item)]
     instructions = document.get("instructions")

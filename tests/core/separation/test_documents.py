@@ -13,6 +13,7 @@ from guardproxy.core.separation.documents import (
     is_document_name,
     labels_in,
     with_documents,
+    without_labelled,
 )
 from guardproxy.errors import InvalidRequest
 from guardproxy.wire.path import Path, format_path
@@ -86,3 +87,15 @@ def test_a_label_covers_all_that_stands_below_its_place(places: list[Path], path
     assert {*labels.over(below)} == {place for place in places if below[: len(place)] == place}
     assert {*labels} == {*places}
     assert len(labels) == len({*places})
+
+
+def test_without_what_is_labelled_a_request_keeps_its_form_and_everything_else() -> None:
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    tool = {"role": "tool", "tool_call_id": "c", "content": "d"}
+    document = {"model": "m", "messages": [{"role": "user", "content": parts}, tool, {"role": "user", "content": "e"}]}
+    bare = without_labelled(document, Labels([("messages", 0, "content", 1), ("messages", 1)]))
+    assert bare["messages"][0]["content"] == [{"type": "text", "text": "a"}, {"type": "text", "text": ""}]
+    assert bare["messages"][1] == {"role": "tool", "tool_call_id": "c", "content": ""}
+    assert bare["messages"][2] is document["messages"][2]
+    assert parts[1]["text"] == "b"
+    assert without_labelled(document, NO_LABELS) is document

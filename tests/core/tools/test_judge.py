@@ -21,11 +21,12 @@ from guardproxy.core.tools.conversation import (
     ToolCall,
     ToolResult,
 )
+from guardproxy.core.tools.entities import Kind
 from guardproxy.core.tools.judge import ToolFinding, ToolGuard, descriptions
 from guardproxy.core.tools.names import Names
 from guardproxy.core.tools.origin import Origin
 from guardproxy.core.tools.pins import definition_digest
-from guardproxy.core.tools.rules import ArgumentRule, CallLimit, FlowRule, NameLists, Span, ToolRules
+from guardproxy.core.tools.rules import VERB, ArgumentRule, CallLimit, FlowRule, NameLists, Span, ToolRules
 from guardproxy.core.verdict import Action, Severity
 
 ASK = Spoken("Summarise my mail, please.", Provenance.USER, asks=True)
@@ -50,6 +51,46 @@ def ids(found: list[ToolFinding]) -> list[str]:
 
 def of(*rules: FlowRule, **more: Any) -> ToolRules:
     return ToolRules(rules=rules, **more)
+
+
+def test_a_rule_is_not_about_its_exceptions_and_not_for_who_asked() -> None:
+    rules = of(rule(excepted=Names.of(["send_money"]), unless_asked=("forward",)))
+    offered = (Definition(("send_email",), {}), Definition(("send_money",), {}))
+    assert ids(guard(ASK, rules=rules, definitions=offered).judge([SEND])) == ["tools.x"]
+    assert ids(guard(ASK, rules=rules, definitions=offered).judge([ToolCall(("send_money",), {})])) == []
+    asked = Spoken("Forward it.", Provenance.USER, asks=True)
+    assert ids(guard(asked, rules=rules, definitions=offered).judge([SEND])) == []
+
+
+@pytest.mark.parametrize("name", ["approve_claim", "approveClaim", "Approve", "mcp:desk/approve_claim"])
+def test_what_a_tool_does_by_its_name_may_be_what_the_user_has_to_have_asked_for(name: str) -> None:
+    call = ToolCall((name, name.rpartition("/")[2]), {}, declared=True)
+    rules = of(rule(calls=Names.of(["*"]), asked=(VERB,)))
+    for said, found in (
+        ("Is it fine? Then approve it.", []),
+        ("Approving is dull", []),
+        ("Is it?", ["tools.x"]),
+    ):
+        asked = Spoken(said, Provenance.USER, asks=True)
+        assert ids(guard(asked, rules=rules).judge([call])) == found
+
+
+def test_a_package_is_tainted_where_data_says_to_install_it() -> None:
+    demand = ArgumentRule(kinds=frozenset({Kind.PACKAGE}), origins=frozenset({Origin.TRUSTED, Origin.MODEL}))
+    rules = of(rule(calls=Names.of(["run"]), arguments=(demand,)))
+    call = ToolCall(("run",), {"command": "pip install rich"}, declared=True)
+    for said, found in (("pip install rich first", ["tools.x"]), ("no module named rich", []), ("", [])):
+        assert ids(guard(ASK, ToolResult(("read",), (said,)), rules=rules).judge([call])) == found
+    asked = Spoken("Use rich for it", Provenance.USER, asks=True)
+    assert ids(guard(asked, ToolResult(("read",), ("pip install rich",)), rules=rules).judge([call])) == []
+
+
+def test_a_code_is_tainted_where_data_calls_it_one() -> None:
+    demand = ArgumentRule(kinds=frozenset({Kind.CODE}), origins=frozenset({Origin.TRUSTED, Origin.MODEL}))
+    rules = of(rule(arguments=(demand,)))
+    call = ToolCall(("send_email",), {"body": "It is 772140."})
+    for said, found in (("Your code: 772 140", ["tools.x"]), ("order 772140 has shipped", [])):
+        assert ids(guard(ASK, ToolResult(("read",), (said,)), rules=rules).judge([call])) == found
 
 
 def test_a_rule_waits_for_output_of_its_tools() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from guardproxy.core.exchange import Provenance
-from guardproxy.core.tools.conversation import UNREADABLE, Forced, Spoken, ToolCall, ToolResult
+from guardproxy.core.tools.conversation import UNREADABLE, Forced, Found, Spoken, ToolCall, ToolResult
 from guardproxy.surfaces.messages.conversation import AnswerSteps, read_calls, read_conversation
 from tests.surfaces.chat_completions.golden import read
 from tests.surfaces.messages.golden import golden_files
@@ -48,12 +48,13 @@ def test_every_block_becomes_a_step() -> None:
         ToolResult(("web_search",), ("title", "page"), ("messages", 1, "content", 6)),
         ToolResult(("read",), ("a mail",), ("messages", 2, "content", 0)),
         ToolResult((), ("of nothing",), ("messages", 2, "content", 1)),
+        Found(("document", "text", "notes")),
     ]
     spoken = {step.text: (step.provenance, step.asks) for step in found.steps if isinstance(step, Spoken)}
     assert spoken["rules"] == (Provenance.OPERATOR, False)
     assert spoken["hi"] == spoken["go on"] == (Provenance.USER, True)
     assert spoken["hm"] == spoken["ho"] == (Provenance.MODEL, False)
-    assert spoken["notes"] == spoken["quoted"] == (Provenance.DOCUMENT, False)
+    assert spoken["quoted"] == (Provenance.DOCUMENT, False)
     assert not found.unseen
 
 

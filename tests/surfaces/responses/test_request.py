@@ -292,3 +292,13 @@ def test_a_body_of_many_items_is_read_in_one_go() -> None:
 def test_no_name_of_a_member_hides_what_stands_below_it(kind: str, name: str) -> None:
     found = reading(request(input=[{"type": kind, "call_id": "c", name: [{"type": "input_text", "text": "seen"}]}]))
     assert "seen" in [segment.text for segment in found.segments]
+
+
+def test_what_fills_a_stored_prompt_speaks_for_the_operator_and_an_approval_for_the_user() -> None:
+    approval = {"type": "mcp_approval_response", "approval_request_id": "a", "approve": False, "reason": "no"}
+    found = reading(request(prompt={"id": "p", "variables": {"city": "Rome"}}, input=[approval]))
+    assert [(turn.role, turn.path) for turn in found.turns] == [
+        ("developer", ("prompt", "variables")),
+        ("user", ("input", 0)),
+    ]
+    assert reading(request(prompt={"id": "p"}, input=[])).turns == ()
