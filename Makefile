@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench corpus flow reference promises mutants fuzz golden conformance clean help
+.PHONY: demo test lint bench corpus flow reference promises mutants fuzz golden chaos conformance clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -53,6 +53,9 @@ fuzz: $(READY) ## 20,000 malformed requests to a running proxy: no failure, no l
 
 golden: $(READY) ## write anew what comes of each transcript in tests/golden/transcripts; the diff is for you to judge
 	@$(BIN)/python -m tests.transcripts
+
+chaos: $(READY) ## proxies and their store killed, stopped, slowed and set back under load: every account stays exact
+	@$(BIN)/python -m tests.chaos
 
 conformance: $(READY) ## the clients of OpenAI and Anthropic, LangChain and the AI SDK against a running proxy (brings them with pip and npm)
 	@$(BIN)/python -m tests.conformance

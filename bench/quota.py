@@ -76,6 +76,9 @@ def start_server(kind: str, folder: str, port: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
 
+PARTS = 10
+
+
 async def until_ready(client: Redis) -> None:
     for _ in range(200):
         try:
@@ -94,18 +97,28 @@ async def script_cpu(client: Redis) -> tuple[float, float]:
     return float(sum(each["calls"] for each in ran)), float(sum(each["usec"] for each in ran))
 
 
+def slowest(times: Sequence[float]) -> float:
+    """The 99th percentile: of each tenth of the run by itself, and of those the middle one.
+
+    So a machine that is taken away for a moment spoils one of them and not the figure.
+    """
+    size = max(20, len(times) // PARTS)
+    parts = [times[at : at + size] for at in range(0, len(times) - size + 1, size)]
+    return median(quantiles(part, n=100)[98] for part in parts)
+
+
 async def measure_time(client: Redis, ledger: RedisLedger, requests: int) -> dict[str, float]:
     """GET and admission in turn, microseconds as the caller sees them; then what the server says they cost."""
     accounts = (Account("key", KEY_QUOTAS), TEAM)
     coded = [CodedAccount(account, "bench:{gp}:") for account in accounts]
-    keys = [key for account in coded for key in account.keys]
+    keys = [*(key for account in coded for key in account.keys), "bench:{gp}:g", "bench:{gp}:x"]
     script = load_scripts().admit
     await client.script_load(script.source)
     await client.set("{gp}:bare", "1")
     bare, admitted, whole = [], [], []
     for number in range(requests):
         now = time.time_ns() // 1_000_000
-        args = [f"raw{number}", 60_000, 8, 0, *(each for a in coded for each in a.limits(AMOUNTS, None, now))]
+        args = [f"raw{number}", 60_000, 8, 0, 0, 0, *(each for a in coded for each in a.limits(AMOUNTS, None, now))]
         started = time.perf_counter()
         await client.get("{gp}:bare")
         middle = time.perf_counter()
@@ -123,9 +136,9 @@ async def measure_time(client: Redis, ledger: RedisLedger, requests: int) -> dic
         await ledger.settled()
     calls, usec = await script_cpu(client)
     return {
-        "get_p50_us": median(bare), "get_p99_us": quantiles(bare, n=100)[98],
-        "admit_p50_us": median(admitted), "admit_p99_us": quantiles(admitted, n=100)[98],
-        "proxy_p50_us": median(whole), "proxy_p99_us": quantiles(whole, n=100)[98],
+        "get_p50_us": median(bare), "get_p99_us": slowest(bare),
+        "admit_p50_us": median(admitted), "admit_p99_us": slowest(admitted),
+        "proxy_p50_us": median(whole), "proxy_p99_us": slowest(whole),
         "cpu_us": usec / requests, "scripts_per_request": calls / requests,
     }  # fmt: skip
 
@@ -137,7 +150,7 @@ async def measure_memory(client: Redis, address: StoreAddress, keys: int) -> flo
     clock = [time.time_ns() // 1_000_000]
     scripts = load_scripts(BENCH_CLOCK)
     ledger = RedisLedger(
-        Store(make_client(address, 100)), Store(make_client(address, 100), 1), lambda: clock[0], scripts=scripts
+        Store(make_client(address, 600)), Store(make_client(address, 100), 1), lambda: clock[0], scripts=scripts
     )
     ledger.open()
     for turn in range(7):
@@ -166,7 +179,7 @@ async def run(kind: str, requests: int, keys: int) -> dict[str, float]:
         try:
             await until_ready(client)
             ledger = RedisLedger(
-                Store(make_client(address, 100), 1), Store(make_client(address, 100), 1),
+                Store(make_client(address, 600), 1), Store(make_client(address, 100), 1),
                 lambda: time.time_ns() // 1_000_000,
             )  # fmt: skip
             ledger.open()

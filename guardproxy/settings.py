@@ -41,7 +41,8 @@ class UpstreamSettings(Written):
     """The one model endpoint, with its `/v1`. The key comes from a file or from an environment variable.
 
     `auth` is how it is presented; `auto`: as each API's own servers take it. `credentials`: the key is held here, or
-    (`passthrough`) each caller brings its own.
+    (`passthrough`) each caller brings its own. `rate_limits`: whether callers are told what the
+    upstream says is left there, in `x-upstream-ratelimit-*`.
     """
 
     base_url: Text = DEFAULT_BASE_URL
@@ -53,6 +54,7 @@ class UpstreamSettings(Written):
     read_timeout: Seconds = 120.0
     max_connections: Annotated[int, Field(gt=0)] = 1000
     max_response_bytes: Annotated[int, Field(gt=0)] = 16 * 1024 * 1024
+    rate_limits: bool = False
 
 
 class RedisSettings(Written):

@@ -14,6 +14,8 @@ LONGEST = 300
 ELSEWHERE = {"__main__.py": "test_main.py"}
 # Test files of a package about more than one source file: packs of YAML, the dictionary of surfaces, all surfaces.
 ABOUT_MORE = {
+    "quota/test_acceptance.py",
+    "quota/test_invariants.py",
     "policyfile/test_shipped_policies.py",
     "surfaces/test_dialects.py",
     "surfaces/test_joined.py",

@@ -48,7 +48,7 @@ async def reconcile_quotas(controls: Controls, call: Call) -> Told:
     spent = await asyncio.to_thread(lambda: spent_of(call.body.split("\n"), planner, policies, now))
     data: list[dict[str, Any]] = []
     for account, charge in spent:
-        (short,) = await gateway.ledger.raise_to(account, charge)
+        (short,) = await gateway.ledger.raise_to(account, charge, now)
         quota = account.quotas[0]
         data.append(
             {"account": account.scope, "id": quota.id, "spent": charge.get(quota.measure, 0), "was_short_of": short}

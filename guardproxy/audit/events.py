@@ -70,6 +70,11 @@ class Event(StrEnum):
         "error",
         "The store of the quotas does not answer: each quota does what its on_store_error says.",
     )
+    QUOTA_DATA_LOST = (
+        "quota_data_lost",
+        "error",
+        "The store of the quotas came back older than it was; this proxy charged its own requests again.",
+    )
     QUOTA_STORE_RESTORED = "quota_store_restored", "warning", "The store of the quotas answers again."
     UPSTREAM_FAILED = (
         "upstream_failed",

@@ -114,6 +114,7 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
             secret,
             UpstreamTimeouts(upstream.connect_timeout, upstream.read_timeout),
             max_connections=upstream.max_connections,
+            rate_limits=upstream.rate_limits,
             key_form=None if upstream.auth == "auto" else KeyForm(upstream.auth),
             passthrough=passthrough,
         ),

@@ -77,14 +77,19 @@ def make_ledger(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         else:
             log.emit(Event.QUOTA_STORE_RESTORED)
 
+    def put_back(requests: int, complete: bool) -> None:
+        log.emit(Event.QUOTA_DATA_LOST, charged_again=requests, complete=complete)
+
     share = settings.quota.factor / settings.quota.replicas
-    ledger = DegradingLedger(make_redis_ledger(settings, environ), steady_epoch_ms(), share, told)
+    ledger = DegradingLedger(make_redis_ledger(settings, environ, put_back), steady_epoch_ms(), share, told)
     ledger.open()
     return ledger
 
 
-def make_redis_ledger(settings: Settings, environ: Mapping[str, str]) -> RedisLedger:
-    """The shared ledger by itself. Raises `ConfigurationError`."""
+def make_redis_ledger(
+    settings: Settings, environ: Mapping[str, str], told: Callable[[int, bool], None] | None = None
+) -> RedisLedger:
+    """The shared ledger by itself; `told` hears what the store had lost. Raises `ConfigurationError`."""
     address = store_address(settings, environ)
     from guardproxy.quota.connect import make_client
     from guardproxy.quota.redis_ledger import RedisLedger
@@ -96,6 +101,7 @@ def make_redis_ledger(settings: Settings, environ: Mapping[str, str]) -> RedisLe
         steady_epoch_ms(),
         lease_ms=int(settings.quota.lease * 1000),
         prefix=settings.quota.redis.prefix,
+        told=told,
     )
 
 

@@ -108,13 +108,16 @@ def reconcile(
 
     guardproxy quota reconcile /var/log/guardproxy/*.jsonl
     """
+    import time
+
     from guardproxy.cli.spent import read_spent
 
     settings, loaded = _loaded(config, policy)
+    read_at = time.time_ns() // 1_000_000
     spent = read_spent(logs, settings, loaded)
 
     async def raise_all(ledger: RedisLedger) -> list[tuple[Account, int]]:
-        return [(account, (await ledger.raise_to(account, charge))[0]) for account, charge in spent]
+        return [(account, (await ledger.raise_to(account, charge, read_at))[0]) for account, charge in spent]
 
     for account, missing in _with_ledger(settings, raise_all):
         quota = account.quotas[0]

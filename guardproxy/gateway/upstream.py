@@ -36,6 +36,12 @@ JSON: Final = "application/json"
 RETURNED: Final = ("openai-model", "openai-processing-ms", "openai-version", "retry-after", "retry-after-ms")
 _FIXED: Final = f"accept: application/json\r\naccept-encoding: identity\r\nuser-agent: guardproxy/{__version__}\r\n"
 _RETURNED: Final = tuple((name, name.encode()) for name in RETURNED)
+# What is left at the upstream is not what is left here, so it gets names of its own.
+_RATE_LIMITS: Final = tuple(
+    (f"x-upstream-ratelimit-{what}-{metric}", f"x-ratelimit-{what}-{metric}".encode())
+    for what in ("limit", "remaining", "reset")
+    for metric in ("requests", "tokens")
+)
 # What may stand in a request line and in a header: no control characters, hence no line of somebody else's making.
 _METHOD: Final = re.compile(r"[A-Z]{1,16}")
 _PATH: Final = re.compile(r"/[!\"$-~]*")  # no "#", and nothing outside of visible ASCII
@@ -99,8 +105,9 @@ class HttpUpstream:
     """`Upstream` over a pool of HTTP/1.1 connections, for the life of the process.
 
     `ca_file` (PEM) replaces the system's certificate authorities. `key_form`: how the upstream takes its key, if not
-    as each API says. `passthrough`: the header with the caller's own provider key travels. Raises
-    `ConfigurationError` for a base URL, key or file that cannot be used.
+    as each API says. `passthrough`: the header with the caller's own provider key travels. `rate_limits`: what the
+    upstream says is left there is told, as `x-upstream-ratelimit-*`. Raises `ConfigurationError` for a base URL, key or
+    file that cannot be used.
     """
 
     def __init__(
@@ -113,6 +120,7 @@ class HttpUpstream:
         ca_file: str | None = None,
         key_form: KeyForm | None = None,
         passthrough: bool = False,
+        rate_limits: bool = False,
     ) -> None:
         origin, authority, self._prefix = _parse_base(base_url, ca_file)
         self._pool = ConnectionPool(origin, PoolLimits(timeouts.connect, timeouts.read, max_connections))
@@ -122,6 +130,7 @@ class HttpUpstream:
         self._key = api_key
         self._key_form = key_form
         self._forwarded = {**_FORWARDED, **PROVIDER_HEADERS} if passthrough else _FORWARDED
+        self._returned = _RETURNED + _RATE_LIMITS if rate_limits else _RETURNED
         self._heads: dict[tuple[str, str], _Start] = {}
 
     async def send(
@@ -142,7 +151,7 @@ class HttpUpstream:
         head = self._head(method, path, body, headers, content_type)
         connection = self._pool.borrow_idle() or await self._pool.borrow()
         await connection.exchange(head, body, bodiless=method == "HEAD", until=until)
-        reply = _HttpReply(connection, self._pool)
+        reply = _HttpReply(connection, self._pool, self._returned)
         if connection.answer.headers.get(b"content-encoding", b"identity").lower() != b"identity":
             reply.close()
             raise UpstreamUnavailable("the upstream compressed its answer unasked", reason="compressed")
@@ -218,9 +227,12 @@ def _media_type(content_type: bytes) -> str:
 class _HttpReply:
     """An answer on a borrowed connection, which goes back as soon as the answer has been read to its end."""
 
-    __slots__ = ("_connection", "_ended", "_headers", "_pool", "content_type", "status")
+    __slots__ = ("_connection", "_ended", "_headers", "_pool", "_returned", "content_type", "status")
 
-    def __init__(self, connection: Connection, pool: ConnectionPool) -> None:
+    def __init__(
+        self, connection: Connection, pool: ConnectionPool, returned: Sequence[tuple[str, bytes]] = _RETURNED
+    ) -> None:
+        self._returned = returned
         self._connection: Connection | None = connection
         self._pool = pool
         self._ended = False
@@ -230,7 +242,7 @@ class _HttpReply:
 
     def returned(self) -> Sequence[tuple[str, str]]:
         headers = self._headers
-        return [(name, headers[raw].decode("latin-1")) for name, raw in _RETURNED if raw in headers]
+        return [(name, headers[raw].decode("latin-1")) for name, raw in self._returned if raw in headers]
 
     async def body(self, limit: int) -> bytes:
         connection = self._connection

@@ -11,10 +11,13 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from guardproxy.core.quota import Metric, Quota
+from guardproxy.quota.generation import TAIL
 from guardproxy.quota.grid import CalendarGrid, SlidingGrid, grid_of
 from guardproxy.quota.model import UNKNOWN_MS, Account, Charge, QuotaState, needed
 
 Arg = str | int
+
+MOST_CODED: Final = 20_000
 
 _NEVER: Final = -2
 _OTHER_CALENDAR: Final = 3
@@ -79,6 +82,26 @@ class CodedAccount:
         return args
 
 
+class Codebook:
+    """The accounts that were asked for, coded once."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._known: dict[Account, CodedAccount] = {}
+
+    def of(self, accounts: Sequence[Account]) -> tuple[CodedAccount, ...]:
+        known = self._known
+        if len(known) >= MOST_CODED:
+            known.clear()
+        coded = []
+        for account in accounts:
+            found = known.get(account)
+            if found is None:
+                found = known[account] = CodedAccount(account, self._prefix)
+            coded.append(found)
+        return tuple(coded)
+
+
 def field_of(quota: Quota) -> str:
     """The name of a quota's counter: short, since it is stored with every scope."""
     return blake2b(quota.id.encode(), digest_size=5).hexdigest()
@@ -119,4 +142,4 @@ def read_states(accounts: Sequence[CodedAccount], reply: Sequence[int], step: in
 
 def read_waits(reply: Sequence[int]) -> list[int | None]:
     """The waits in a reply of `admit`, as `denial` wants them."""
-    return [None if wait == _NEVER else UNKNOWN_MS if wait < 0 else wait for wait in reply[4::3]]
+    return [None if wait == _NEVER else UNKNOWN_MS if wait < 0 else wait for wait in reply[4:-TAIL:3]]

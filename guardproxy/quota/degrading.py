@@ -20,10 +20,12 @@ from guardproxy.errors import QuotaStoreUnavailable, Retry
 from guardproxy.quota.breaker import Breaker
 from guardproxy.quota.ledger import MemoryLedger
 from guardproxy.quota.model import Account, Admission, Charge, QuotaState, StoreHealth
+from guardproxy.quota.recovery import still_counting
 from guardproxy.quota.redis_ledger import RedisLedger
 from guardproxy.quota.store import StoreUnreachable
 
 PROBE_EVERY_S: Final = 0.5
+DRAIN_S: Final = 5.0
 MOST_JOURNAL: Final = 10_000
 MOST_SCOPES: Final = 10_000
 MOST_SHARES: Final = 20_000
@@ -44,12 +46,13 @@ class _Alone(NamedTuple):
 
 
 class _Entry(NamedTuple):
-    """What has to be charged to the shared account."""
+    """What has to be charged to the shared account: used from `at` to `ended_at`."""
 
     request_id: str
     accounts: Sequence[Account]
     charge: Charge
     at: int
+    ended_at: int
 
 
 class DegradingLedger:
@@ -73,6 +76,7 @@ class DegradingLedger:
         self._errors = 0
         self._degraded_ms = 0
         self._degraded_since = 0
+        self._tries = 0
 
     @property
     def degraded(self) -> bool:
@@ -116,7 +120,7 @@ class DegradingLedger:
             return
         self._local.settle(request_id, actual)
         charge = alone.amounts if actual is None else {**alone.amounts, **actual}
-        self._write_down(_Entry(f"{request_id}~", alone.accounts, charge, alone.at))
+        self._write_down(_Entry(request_id, alone.accounts, charge, alone.at, self._now_ms()))
 
     def cancel(self, request_id: str) -> None:
         """See `Ledger.cancel`."""
@@ -142,10 +146,10 @@ class DegradingLedger:
             raise _unavailable() from error
         await self._local.forget(accounts)
 
-    async def raise_to(self, account: Account, amounts: Charge) -> Sequence[int]:
+    async def raise_to(self, account: Account, amounts: Charge, read_at: int = 0) -> Sequence[int]:
         """See `Ledger.raise_to`."""
         try:
-            return await self._shared.raise_to(account, amounts)
+            return await self._shared.raise_to(account, amounts, read_at)
         except StoreUnreachable as error:
             self._failed(str(error))
             raise _unavailable() from error
@@ -153,8 +157,7 @@ class DegradingLedger:
     async def drain(self) -> None:
         """See `Ledger.drain`."""
         if self._recovering is not None:
-            if not self._breaker.is_open:
-                await asyncio.wait([self._recovering], timeout=PROBE_EVERY_S * 4)
+            await asyncio.wait([self._recovering], timeout=DRAIN_S)
             self._recovering.cancel()
             await asyncio.gather(self._recovering, return_exceptions=True)
         self._lost += len(self._journal)
@@ -222,31 +225,19 @@ class DegradingLedger:
         self._shared.settle(name, None)
 
     async def _replay(self) -> None:
-        """Charge what was written down. An entry leaves the journal when the store has taken it: again is no harm."""
+        """Charge what was written down. An entry leaves the journal when the store has taken it.
+
+        Each try has its own name: one that failed is given up, and may not take the next one along.
+        """
         while self._journal:
             entry = self._journal[0]
-            accounts = _still_counting(entry, self._now_ms())
+            accounts = still_counting(entry.accounts, entry.at, self._now_ms())
             if accounts:
-                await self._shared.admit(entry.request_id, accounts, entry.charge, force=True)
-                self._shared.settle(entry.request_id, None)
+                self._tries += 1
+                name = f"{entry.request_id}~alone{self._tries}"
+                await self._shared.charge(name, accounts, entry.charge, entry.ended_at)
             if self._journal and self._journal[0] is entry:
                 self._journal.popleft()
-
-
-def _still_counting(entry: _Entry, now: int) -> list[Account]:
-    """The accounts with those quotas whose window still reaches back to the charge."""
-    accounts = []
-    for account in entry.accounts:
-        quotas = [quota for quota in account.quotas if _reaches(quota, now - entry.at)]
-        if quotas:
-            accounts.append(account if len(quotas) == len(account.quotas) else Account(account.scope, quotas))
-    return accounts
-
-
-def _reaches(quota: Quota, age_ms: int) -> bool:
-    if quota.metric is Metric.CONCURRENCY:
-        return False
-    return quota.period is not None or age_ms < quota.window_s * 1000
 
 
 def _unavailable() -> QuotaStoreUnavailable:

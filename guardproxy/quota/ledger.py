@@ -212,7 +212,7 @@ class MemoryLedger:
                 known.windows = {name: window for name, window in known.windows.items() if name.startswith(_RUNNING)}
                 known.limits.clear()
 
-    async def raise_to(self, account: Account, amounts: Charge) -> Sequence[int]:
+    async def raise_to(self, account: Account, amounts: Charge, read_at: int = 0) -> Sequence[int]:
         """See `Ledger.raise_to`."""
         now = self._time()
         short = []

@@ -111,10 +111,11 @@ class Ledger(Protocol):
         Raises `QuotaStoreUnavailable`.
         """
 
-    async def raise_to(self, account: Account, amounts: Charge) -> Sequence[int]:
+    async def raise_to(self, account: Account, amounts: Charge, read_at: int = 0) -> Sequence[int]:
         """Let the current period of each quota hold at least its amount; how much each was short of.
 
-        Doing it again changes nothing. Raises `QuotaStoreUnavailable`.
+        Doing it again changes nothing. `read_at` is when the amounts were read from the logs: what ended before and is
+        charged later is in them already. Raises `QuotaStoreUnavailable`.
         """
 
     async def drain(self) -> None:

@@ -10,7 +10,7 @@ import hashlib
 from importlib.resources import files
 from typing import Final, NamedTuple
 
-_SHARED: Final = ("ring", "record", "limits")
+_SHARED: Final = ("ring", "record", "limits", "generation")
 
 
 class Script(NamedTuple):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
 
 from guardproxy.quota.coded import Arg
 from guardproxy.quota.scripts import Script
@@ -22,11 +22,16 @@ LONGEST_PAUSE_S: Final = 2.0
 MOST_WAITING: Final = 100_000
 
 
+Args = Sequence[Arg] | Callable[[], Sequence[Arg]]
+"""What is called is called when the settlement is sent, each time anew."""
+
+
 class _Settlement(NamedTuple):
     script: Script
     keys: Sequence[str]
-    args: Sequence[Arg]
+    args: Args
     until: float
+    told: Callable[[Any], None] | None
 
 
 class Settling:
@@ -50,13 +55,13 @@ class Settling:
         if self._task is None:
             self._task = asyncio.create_task(self._work(), name="quota-settling")
 
-    def add(self, script: Script, keys: Sequence[str], args: Sequence[Arg]) -> None:
-        """Send it as soon as possible. Never waits. Beyond `MOST_WAITING` it is lost: memory has an end."""
+    def add(self, script: Script, keys: Sequence[str], args: Args, told: Callable[[Any], None] | None = None) -> None:
+        """Send it as soon as possible; `told` gets the reply. Never waits. Beyond `MOST_WAITING` it is lost."""
         if len(self._queue) >= MOST_WAITING:
             self.lost += 1
             return
         until = asyncio.get_running_loop().time() + self._give_up_s
-        self._queue.append(_Settlement(script, keys, args, until))
+        self._queue.append(_Settlement(script, keys, args, until, told))
         self._idle.clear()
         self._wake.set()
 
@@ -93,7 +98,7 @@ class Settling:
         """Send the oldest; whether the store took any. What it did not take stays first."""
         now = asyncio.get_running_loop().time()
         batch = [self._queue[at] for at in range(min(len(self._queue), MOST_AT_ONCE))]
-        answers = [self._store.ask(item.script, item.keys, item.args) for item in batch]
+        answers = [self._store.ask(item.script, item.keys, _now(item.args)) for item in batch]
         await asyncio.wait(answers)
         left = []
         for item, answer in zip(batch, answers, strict=True):
@@ -102,7 +107,13 @@ class Settling:
                     left.append(item)
                 else:
                     self.lost += 1
+            elif item.told is not None:
+                item.told(answer.result())
         for _ in batch:
             self._queue.popleft()
         self._queue.extendleft(reversed(left))
         return len(left) < len(batch)
+
+
+def _now(args: Args) -> Sequence[Arg]:
+    return args() if callable(args) else args

@@ -26,6 +26,7 @@ def test_the_names_are_stable() -> None:
         "key_use_not_noted",
         "key_store_restored",
         "quota_refused",
+        "quota_data_lost",
         "quota_store_lost",
         "quota_store_restored",
         "quota_store_unavailable",

@@ -65,9 +65,10 @@ async def test_with_a_store_it_counts_there_and_says_when_that_is_lost_and_found
     await until(lambda: not ledger.degraded)
     await ledger.drain()
     log.flush()
-    events = captured.events()
-    assert [event["event"] for event in events] == ["quota_store_lost", "quota_store_restored"]
-    assert events[0]["error"] == "ConnectionError"
+    events = {event["event"]: event for event in captured.events()}
+    assert sorted(events) == ["quota_data_lost", "quota_store_lost", "quota_store_restored"]
+    assert events["quota_store_lost"]["error"] == "ConnectionError"
+    assert events["quota_data_lost"]["complete"] is False  # it came back empty
 
 
 def test_a_password_comes_from_its_variable_or_its_file_and_is_not_shown(tmp_path: Path) -> None:

@@ -80,13 +80,25 @@ def _config_map(release: Release, name: str) -> dict[str, str]:
 
 
 def _project(files: Mapping[str, str], place: Path) -> None:
-    version = place / "..2026_01_02_03_04_05.678"
-    for path, content in files.items():
-        (version / path).parent.mkdir(parents=True, exist_ok=True)
-        (version / path).write_text(content, encoding="utf-8")
-    (place / "..data").symlink_to(version.name)
+    _swap(files, place, "..2026_01_02_03_04_05.678")
     for top in {path.partition("/")[0] for path in files}:
         (place / top).symlink_to(f"..data/{top}")
+
+
+def update(laid: Laid, pod: Object, release: Release, name: str) -> None:
+    """The kubelet brings the files of a changed ConfigMap to the volume of this name."""
+    (volume,) = [each for each in pod["spec"]["volumes"] if each["name"] == name]
+    (mount,) = [each for each in laid.container["volumeMounts"] if each["name"] == name]
+    _swap(_files(volume, release, {}), laid.path(mount["mountPath"]), "..2026_01_02_03_05_06.789")
+
+
+def _swap(files: Mapping[str, str], place: Path, version: str) -> None:
+    """All files change at once, since one link does."""
+    for path, content in files.items():
+        (place / version / path).parent.mkdir(parents=True, exist_ok=True)
+        (place / version / path).write_text(content, encoding="utf-8")
+    (place / "..data_tmp").symlink_to(version)
+    (place / "..data_tmp").rename(place / "..data")
 
 
 def _value(variable: Object, known: Mapping[str, str], secrets: Secrets) -> str:

@@ -86,12 +86,22 @@ def checksum(values: Values) -> str:
     return str(render(values).pod["metadata"]["annotations"]["checksum/config"])
 
 
-def test_other_files_mean_other_pods_and_nothing_else_does() -> None:
-    files = {"policy.yaml": "version: 1\nname: a\n"}
-    base = {**MINIMAL, "policies": {"files": files}}
+def test_other_settings_mean_other_pods_and_nothing_else_does() -> None:
+    base = {**MINIMAL, "policies": {"files": {"policy.yaml": "version: 1\nname: a\n"}}}
     assert checksum({**base, "replicas": 7, "podAnnotations": {"a": "b"}}) == checksum(base)
     assert checksum({**base, "config": {"body_timeout": 10}}) != checksum(base)
-    assert checksum({**base, "policies": {"files": {"policy.yaml": "version: 1\nname: b\n"}}}) != checksum(base)
+
+
+def test_a_changed_policy_leaves_the_pods_as_they_are_and_another_file_does_not() -> None:
+    """What runs follows its files; but which files a pod has is written in the pod."""
+    files = {"policy.yaml": "version: 1\nname: a\n"}
+    base, changed, more = (
+        render({**MINIMAL, "policies": {"files": written}})
+        for written in (files, {"policy.yaml": "version: 1\nname: b\n"}, {**files, "pack/a.yaml": "{}"})
+    )
+    assert base.one("Deployment") == changed.one("Deployment")
+    assert base.all("ConfigMap") != changed.all("ConfigMap")
+    assert base.one("Deployment") != more.one("Deployment")
 
 
 def test_incidents_go_to_the_one_place_that_can_be_written() -> None:

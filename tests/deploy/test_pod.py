@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.chart import Release, Values, render, rendered, values_of
-from tests.deploy.pod import PATIENCE_S, Laid, Replica, expand, lay_out, replica, run, valkey_server
+from tests.deploy.pod import PATIENCE_S, Laid, Replica, expand, lay_out, replica, run, update, valkey_server
 from tests.support.caller import Answer, ask
 from tests.support.upstream import Upstream, answers, completion, running_upstream, whole
 
@@ -101,6 +101,7 @@ async def deployed(values: Values, folder: Path, upstream: Upstream) -> AsyncIte
         **values,
         "existingSecret": "guardproxy",
         "config": {
+            **values.get("config", {}),
             "listen": {"host": "127.0.0.1"},
             "admin": {"host": "127.0.0.1"},
             "upstream": {"base_url": upstream.base_url},
@@ -160,6 +161,44 @@ async def test_a_policy_and_a_pack_from_values_guard_the_replicas(tmp_path: Path
         assert status == 0
         assert "acme.stop" in shown
         assert running.laid.path("/var/lib/guardproxy/incidents.jsonl").is_file()
+
+
+async def test_a_policy_that_changes_is_taken_over_by_pods_that_run(tmp_path: Path) -> None:
+    def values(rules: str) -> Values:
+        return {"replicas": 1, "policies": {"files": {"policy.yaml": rules}}}
+
+    rules = RULES.replace("packs: [secrets, ./my-pack]\n", "")
+    changed = rules.replace("name: acme", "name: newer").replace("STOP-", "HALT-")
+    async with (
+        running_upstream(answers(whole(completion()))) as upstream,
+        deployed(values(rules), tmp_path, upstream) as ((running,), key),
+    ):
+        assert (await chat(running, key, "STOP-1234")).status == 400
+        assert (await chat(running, key, "HALT-1234")).status == 200
+        later = render({**values(changed), "existingSecret": "guardproxy"})
+        update(running.laid, later.pod, later, "policies")
+        async with asyncio.timeout(PATIENCE_S):
+            while (
+                not (answer := await chat(running, key, "STOP-1234")).headers["x-guardproxy-policy"].startswith("newer")
+            ):
+                await asyncio.sleep(0.1)
+        assert answer.status == 200
+        assert (await chat(running, key, "HALT-1234")).refusal == (400, "content_policy_violation")
+
+
+async def test_the_replicas_of_a_release_share_its_limits(tmp_path: Path) -> None:
+    rules = "version: 1\nname: shared\nquotas:\n  - {metric: requests, per: day, limit: 7}\n"
+    async with (
+        running_upstream(answers(whole(completion()))) as upstream,
+        deployed({"policies": {"files": {"policy.yaml": rules}}}, tmp_path, upstream) as (replicas, key),
+    ):
+        assert len(replicas) == 2
+        said = [await chat(replicas[number % 2], key, "hi") for number in range(10)]
+        assert [answer.status for answer in said] == [200] * 7 + [429] * 3
+        left = [answer.headers["x-ratelimit-remaining-requests"] for answer in said]
+        assert left == ["6", "5", "4", "3", "2", "1", "0", "0", "0", "0"]
+        assert not [answer for answer in said if "x-guardproxy-quota" in answer.headers]
+        assert len(upstream.asked) == 7
 
 
 async def test_helm_test_passes_for_a_release_that_runs_and_fails_for_another_server(tmp_path: Path) -> None:

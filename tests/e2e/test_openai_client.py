@@ -7,7 +7,9 @@ import json
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import anyio
 import openai
 import pytest
 from openai import AsyncOpenAI
@@ -345,3 +347,70 @@ async def test_two_hundred_streams_at_once_keep_apart(proxy: Proxy, upstream: Up
         answers_ = await asyncio.gather(*(ask(client, number) for number in range(200)))
     assert answers_ == [f"number {number} " * 5 for number in range(200)]
     assert proxy.running.gateway.lifecycle.in_flight == 0
+
+
+async def test_the_client_comes_back_exactly_when_it_is_told(
+    upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    really = anyio.sleep
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await really(seconds)
+
+    monkeypatch.setattr("openai._base_client.anyio.sleep", sleep)
+    told: list[str] = []
+    reads = AsyncOpenAI._calculate_retry_timeout
+
+    def noting(client: AsyncOpenAI, left: int, options: Any, headers: Any = None) -> float:
+        told.append(headers["retry-after-ms"])
+        return reads(client, left, options, headers)
+
+    monkeypatch.setattr(AsyncOpenAI, "_calculate_retry_timeout", noting)
+    policy = "version: 1\nname: p\nquotas: [{metric: requests, per: second, limit: 1}]\n"
+    async with (
+        running_proxy(upstream.base_url, tmp_path, policy=policy) as proxy,
+        proxy.client(max_retries=4) as client,
+    ):
+        for _ in range(3):
+            answer = await client.chat.completions.create(model="m", messages=ASK)
+            assert answer.choices[0].message.content == "Hello there."
+        assert told
+        assert slept == [float(each) / 1000 for each in told]
+        assert len(proxy.events("quota_refused")) == len(told) <= 4
+        assert len(upstream.asked) == 3
+
+
+async def test_the_client_does_not_try_a_used_up_budget_again(upstream: Upstream, tmp_path: Path) -> None:
+    policy = "version: 1\nname: p\nquotas: [{metric: requests, per: month, limit: 1}]\n"
+    async with (
+        running_proxy(upstream.base_url, tmp_path, policy=policy) as proxy,
+        proxy.client(max_retries=4) as client,
+    ):
+        await client.chat.completions.create(model="m", messages=ASK)
+        with pytest.raises(openai.RateLimitError) as caught:
+            await client.chat.completions.create(model="m", messages=ASK)
+        assert (caught.value.code, caught.value.type) == ("insufficient_quota", "insufficient_quota")
+        assert caught.value.response.headers["x-should-retry"] == "false"
+        assert len(proxy.events("quota_refused")) == 1
+        assert len(upstream.asked) == 1
+
+
+async def test_what_is_left_at_the_upstream_is_told_apart_from_what_is_left_here(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    theirs = [("x-ratelimit-remaining-requests", "4711"), ("x-ratelimit-reset-tokens", "6m0s")]
+    upstream.script = answers(whole(completion(), headers=theirs))
+    for shown in (True, False):
+        folder = tmp_path / str(shown)
+        folder.mkdir()
+        async with (
+            running_proxy(upstream.base_url, folder, upstream={"rate_limits": shown}) as proxy,
+            proxy.client() as client,
+        ):
+            raw = await client.chat.completions.with_raw_response.create(model="m", messages=ASK)
+            assert raw.headers["x-ratelimit-remaining-requests"] != "4711"
+            found = {name: value for name, value in raw.headers.items() if name.startswith("x-upstream-")}
+            told = {"x-upstream-ratelimit-remaining-requests": "4711", "x-upstream-ratelimit-reset-tokens": "6m0s"}
+            assert found == (told if shown else {})

@@ -7,6 +7,7 @@ from typing import Final
 
 from guardproxy.core.quota import Quota
 from guardproxy.quota.model import Account, Charge, Ledger
+from guardproxy.quota.recovery import Told
 from guardproxy.quota.redis_ledger import RedisLedger
 from guardproxy.quota.scripts import load_scripts
 from guardproxy.quota.store import Store
@@ -17,10 +18,12 @@ LEASE_MS: Final = 3_600_000
 ON_TEST_CLOCK: Final = load_scripts(TEST_CLOCK)
 
 
-def on_server(server: StoreServer, clock: Callable[[], int], lease_ms: int = LEASE_MS) -> RedisLedger:
+def on_server(
+    server: StoreServer, clock: Callable[[], int], lease_ms: int = LEASE_MS, told: Told | None = None
+) -> RedisLedger:
     """A ledger on the server, on the test's clock."""
     store, background = Store(server.async_client(), 2), Store(server.async_client(), 1)
-    ledger = RedisLedger(store, background, clock, lease_ms=lease_ms, scripts=ON_TEST_CLOCK)
+    ledger = RedisLedger(store, background, clock, lease_ms=lease_ms, scripts=ON_TEST_CLOCK, told=told)
     ledger.open()
     return ledger
 

@@ -64,7 +64,7 @@ def test_three_periods_are_told_whatever_the_hour() -> None:
 
 def test_replies_are_read_limit_by_limit() -> None:
     coded = [CodedAccount(Account("key", [REQUESTS, REQUESTS]), ""), CodedAccount(Account("all", [REQUESTS]), "")]
-    reply = [0, NOON, 1, 10, 0, 2, 20, -1, 5, 30, -2]
+    reply = [0, NOON, 1, 10, 0, 2, 20, -1, 5, 30, -2, 7, 7, 7]
     assert [state[1:] for state in read_states(coded, reply, 3)] == [(1, 2, 10), (2, 1, 20), (5, 0, 30)]
     assert read_waits(reply) == [0, UNKNOWN_MS, None]
     assert is_other_calendar([3, NOON])

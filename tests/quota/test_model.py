@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -24,12 +23,6 @@ def spends(requests: int, tokens: int) -> Charge:
     return {Metric.REQUESTS: requests, Metric.TOKENS: tokens}
 
 
-async def test_of_fifty_requests_at_once_exactly_as_many_pass_as_fit(ledger: Ledger) -> None:
-    tokens = one(TOKENS_A_MINUTE)
-    admissions = await asyncio.gather(*(ledger.admit(f"r{n}", tokens, {Metric.TOKENS: 100}) for n in range(50)))
-    assert sum(admission.admitted for admission in admissions) == 10
-
-
 async def test_a_denied_request_leaves_no_trace_in_any_account(ledger: Ledger) -> None:
     team = Account("team", [TOKENS_A_MINUTE, COST_A_MONTH])
     key = Account("key", [REQUESTS_A_MINUTE])
@@ -40,21 +33,6 @@ async def test_a_denied_request_leaves_no_trace_in_any_account(ledger: Ledger) -
     assert denied.denied is not None
     assert denied.denied.quota is TOKENS_A_MINUTE
     assert before == await used(ledger, (key, team)) == [1, 900, 5]
-
-
-async def test_ending_a_denied_or_unknown_request_frees_nothing(ledger: Ledger) -> None:
-    await ledger.admit("first", BOTH, spends(3, 10))
-    assert not (await ledger.admit("second", BOTH, spends(1, 10))).admitted
-    ledger.cancel("second")
-    ledger.settle("second", spends(0, 0))
-    ledger.cancel("never heard of")
-    assert await used(ledger, BOTH) == [3, 10]
-
-
-@pytest.mark.parametrize("amounts", [{}, spends(0, 0)])
-async def test_an_amount_of_zero_is_denied_by_a_full_window(ledger: Ledger, amounts: Charge) -> None:
-    await ledger.admit("first", BOTH, spends(3, 10))
-    assert not (await ledger.admit("second", BOTH, amounts)).admitted
 
 
 async def test_an_overrun_is_written_above_the_limit_and_blocks_until_the_told_millisecond(
@@ -170,27 +148,6 @@ async def test_no_more_run_at_once_than_may_and_an_end_makes_room(ledger: Ledger
     ledger.settle("a", None)
     assert await used(ledger, accounts) == [1]
     assert (await ledger.admit("c", accounts, {})).admitted
-
-
-async def test_a_request_refused_for_concurrency_uses_up_no_request(ledger: Ledger) -> None:
-    accounts = one(Quota(Metric.REQUESTS, 60, 2), Quota(Metric.CONCURRENCY, 0, 1))
-    assert await admits(ledger, "a", accounts, spends(1, 0))
-    assert not await admits(ledger, "b", accounts, spends(1, 0))
-    ledger.settle("a", None)
-    await settled(ledger)
-    assert await admits(ledger, "c", accounts, spends(1, 0))
-    ledger.settle("c", None)
-    await settled(ledger)
-    assert not await admits(ledger, "d", accounts, spends(1, 0))
-
-
-async def test_metrics_of_one_scope_reset_independently(ledger: Ledger, clock: Clock) -> None:
-    accounts = one(Quota(Metric.REQUESTS, 1, 3), Quota(Metric.TOKENS, 60, 1000))
-    await ledger.admit("a", accounts, spends(3, 900))
-    clock.ms += 1500
-    assert await used(ledger, accounts) == [0, 900]
-    clock.ms += 70_000
-    assert await used(ledger, accounts) == [0, 0]
 
 
 async def test_an_orphan_is_charged_what_was_said_and_stops_running(ledger: Ledger, clock: Clock) -> None:

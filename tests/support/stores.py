@@ -101,6 +101,10 @@ class StoreServer:
         assert self._process is not None
         self._process.wait()
 
+    def forget(self) -> None:
+        """It starts empty next time, whatever it saved."""
+        (self._folder / "dump.rdb").unlink(missing_ok=True)
+
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None
         if self._process.poll() is None:

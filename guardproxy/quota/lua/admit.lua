@@ -1,18 +1,25 @@
--- KEYS: counters, leases, records of each scope. ARGV: request id, lease in ms, leases swept at most, '1' to charge
--- whatever the limits say, and for each scope how many limits it has and these (limits.lua).
--- Returns {1 admitted | 0 denied | 2 already running | 3 other calendar, now, used, reset, wait, used, ...}.
+-- KEYS: counters, leases, records of each scope; the generation; the request's mark of being given up. ARGV: request id,
+-- lease in ms, leases swept at most, when the request ended if it is charged whatever the limits say (0: it is not),
+-- generation and number known (generation.lua), and for each scope how many limits it has and these (limits.lua).
+-- Returns {1 admitted | 0 denied | 2 already running | 3 other calendar | 4 given up, now, used, reset, wait, used, ...,
+-- generation, number, ended}.
 local now = now_ms()
-local id, lease, most, forced = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
+local id, lease, most, ended_at = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local last, forced = #KEYS - 2, ended_at > 0
+local met = meet(KEYS[last + 1], tonumber(ARGV[5]), tonumber(ARGV[6]), now)
 
-local scopes, at, fits = {}, 5, true
-for first = 1, #KEYS, 3 do
+local scopes, at, fits = {}, 7, true
+for first = 1, last, 3 do
   sweep(KEYS[first], KEYS[first + 1], KEYS[first + 2], now, most)
   local limits
   limits, at = read_limits(at, KEYS[first], KEYS[first + 1], now)
   if not limits then
-    return {3, now}
+    return tell({3, now}, met)
   end
   for _, limit in ipairs(limits) do
+    if forced and limit.kind == 'c' and ended_at <= met.reconciled then
+      limit.amount, limit.orphan = 0, 0 -- the logs told of it already
+    end
     limit.wait = wait_of(limit, now)
     fits = fits and (limit.wait == 0 or limit.shadow)
   end
@@ -20,8 +27,13 @@ for first = 1, #KEYS, 3 do
 end
 
 local status = (fits or forced) and 1 or 0
-if #KEYS > 0 and redis.call('ZSCORE', KEYS[2], id) then
+if redis.call('EXISTS', KEYS[#KEYS]) == 1 then
+  status = 4
+elseif redis.call('ZSCORE', KEYS[2], id) then
   status = 2
+end
+if status == 1 then
+  take(KEYS[last + 1], met, now)
 end
 
 local reply = {status, now}
@@ -63,4 +75,4 @@ for number, limits in ipairs(scopes) do
     end
   end
 end
-return reply
+return tell(reply, met)
