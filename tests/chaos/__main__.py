@@ -32,8 +32,9 @@ def runs(rounds: int, rng: random.Random) -> list[tuple[str, Run]]:
                 (f"{kind}: 2,000 calls at once", partial(burst, kind)),
                 (f"{kind}: a proxy is killed", partial(death, kind)),
                 (f"{kind}, seed {seed}: {', '.join(faults)}", partial(storm, kind, seed=seed, faults=faults)),
-                (f"{kind}, seed {seed}: failover", partial(failover, kind, seed=seed)),
             ]
+        seed = rng.randrange(2**32)
+        chosen.append((f"valkey, seed {seed}: failover", partial(failover, "valkey", seed=seed)))
     return chosen
 
 
