@@ -24,7 +24,8 @@ from guardproxy.quota.store import StoreUnreachable
 MOST_REMEMBERED: Final = 10_000
 MOST_TOLD: Final = 8
 RETRY_S: Final = 0.5
-CLOSE_S: Final = 2.0
+CLOSE_S: Final = 10.0
+AT_ONCE: Final = 64
 
 NOTHING: Final[Charge] = {"*": 0}
 """What a cancelled request has used: 0 of everything."""
@@ -173,18 +174,18 @@ class Recovery:
                 self._end(again, actual, actual)
 
     async def _tell_ended(self) -> None:
-        lost: list[Ended] = []
-        kept: list[Ended] = []
-        has_lost = self.generation.has_lost
-        for entry in self._remembered:
-            (lost if has_lost(entry.held.taken) or has_lost(entry.taken) else kept).append(entry)
-        self._remembered = deque(kept)
-        try:
-            while lost:
-                await self._tell_one(lost[-1])
-                lost.pop()
-        finally:
-            self._remembered.extendleft(lost)
+        has_lost, entries = self.generation.has_lost, self._remembered
+        gone = [has_lost(entry.held.taken) or has_lost(entry.taken) for entry in entries]
+        lost = [entry for entry, is_gone in zip(entries, gone, strict=True) if is_gone]
+        self._remembered = deque(entry for entry, is_gone in zip(entries, gone, strict=True) if not is_gone)
+        while lost:
+            batch, lost = lost[-AT_ONCE:], lost[:-AT_ONCE]
+            answers = await asyncio.gather(*map(self._tell_one, batch), return_exceptions=True)
+            failures = [answer for answer in answers if answer is not None]
+            if failures:
+                lost += [entry for entry, answer in zip(batch, answers, strict=True) if answer is not None]
+                self._remembered.extendleft(reversed(lost))
+                raise failures[0]
 
     async def _tell_one(self, entry: Ended) -> None:
         held, actual = entry.held, entry.actual

@@ -184,6 +184,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "old dump": an_old_dump_comes_back,
     "empty": the_store_comes_back_empty,
 }
+LOSSES: Final = ("old dump", "empty")
 BETWEEN_S: Final = 2.5
 """Time for all proxies to meet the store again, as their requests do, and to tell it what it lost."""
 
@@ -199,9 +200,12 @@ async def storm(kind: str, folder: Path, seed: int, faults: list[str], callers: 
         ):
             on = Scene(store, relay, proxies, random.Random(seed))
             async with under_load(on, callers, report):
+                losses = 0
                 for name in faults:
                     await FAULTS[name](on)
                     await asyncio.sleep(BETWEEN_S)
+                    losses += len(proxies.ports) if name in LOSSES else 0
+                    await proxies.put_right(losses)
             await compare(on, report)
     return report
 

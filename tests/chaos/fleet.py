@@ -84,6 +84,13 @@ class Fleet:
             assert time.monotonic() < deadline, "they do not find the store again"
             await asyncio.sleep(0.1)
 
+    async def put_right(self, losses: int) -> None:
+        """So many times a proxy has told the store what that had lost."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while len(self.events("quota_data_lost")) < losses:
+            assert time.monotonic() < deadline, "what was lost is not put right"
+            await asyncio.sleep(0.1)
+
     def charged(self) -> dict[str, int]:
         """What all exchanges together were charged, by the logs of those who served them."""
         sums: dict[str, int] = {}
