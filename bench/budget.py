@@ -16,7 +16,8 @@ from pydantic import Field
 
 from bench import BenchError
 from guardproxy.errors import ConfigurationError
-from guardproxy.policyfile.schema import Text, Written, read_as, suggestion
+from guardproxy.policyfile.mistakes import read_as, suggestion
+from guardproxy.policyfile.schema import Text, Written
 from guardproxy.policyfile.yaml_nodes import YamlFile, parse_yaml
 
 SHIPPED: Final = Path(__file__).parent / "budget.yaml"

@@ -17,7 +17,8 @@ from guardproxy.match.scanner import Span
 from guardproxy.policyfile.compile import compile_policy
 from guardproxy.policyfile.load import PolicyDocument, read_policy
 from guardproxy.policyfile.locate import find_pack, shipped_policies
-from guardproxy.policyfile.schema import WrittenOverride, suggestion
+from guardproxy.policyfile.mistakes import suggestion
+from guardproxy.policyfile.schema import WrittenOverride
 
 
 @dataclass(frozen=True, slots=True)

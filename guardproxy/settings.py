@@ -21,7 +21,8 @@ from guardproxy.identity.stored import Cidr
 from guardproxy.oidc.discovery import is_loopback as is_loopback
 from guardproxy.oidc.schema import AuthSettings
 from guardproxy.policyfile.catalogue import Wanted
-from guardproxy.policyfile.schema import Count, Text, Written, read_as
+from guardproxy.policyfile.mistakes import read_as
+from guardproxy.policyfile.schema import Count, Text, Written
 from guardproxy.policyfile.yaml_nodes import parse_yaml
 
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"

@@ -19,7 +19,8 @@ from guardproxy.errors import ConfigurationError, GuardproxyError
 from guardproxy.identity.keyfile import ensure_pepper, replace_file
 from guardproxy.identity.keys import ADMIN_PREFIX, digest, is_key_id, new_key, parse
 from guardproxy.identity.stored import Moment, checked_name
-from guardproxy.policyfile.schema import Written, read_as
+from guardproxy.policyfile.mistakes import read_as
+from guardproxy.policyfile.schema import Written
 from guardproxy.policyfile.yaml_nodes import parse_yaml
 
 HEADER: Final = (

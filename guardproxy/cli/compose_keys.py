@@ -24,7 +24,7 @@ from guardproxy.identity.keys import new_key
 from guardproxy.identity.live import LiveKeys
 from guardproxy.identity.store import KeyStore
 from guardproxy.identity.watching import KeyWatcher, look_at
-from guardproxy.policyfile.schema import suggestion
+from guardproxy.policyfile.mistakes import suggestion
 from guardproxy.settings import Settings
 
 if TYPE_CHECKING:

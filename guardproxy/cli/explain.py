@@ -144,7 +144,7 @@ def _by_pack(rules: Any) -> dict[str, dict[str, int]]:
 
 def _rule(document: Any, rules: Any, name: str) -> dict[str, Any]:
     from guardproxy.errors import ConfigurationError
-    from guardproxy.policyfile.schema import suggestion
+    from guardproxy.policyfile.mistakes import suggestion
 
     written = {rule.written.id: rule for rule in document.rules}
     if name not in written:

@@ -18,7 +18,8 @@ from pydantic import Field
 
 from guardproxy.errors import ConfigurationError
 from guardproxy.identity.stored import StoredKey
-from guardproxy.policyfile.schema import Written, read_as
+from guardproxy.policyfile.mistakes import read_as
+from guardproxy.policyfile.schema import Written
 from guardproxy.policyfile.yaml_nodes import parse_yaml
 
 PEPPER_VARIABLE: Final = "GUARDPROXY_PEPPER"

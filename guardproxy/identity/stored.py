@@ -17,7 +17,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from guardproxy.core.principal import Principal
 from guardproxy.core.scope import ANYTHING, Scope
 from guardproxy.identity.keys import is_key_id
-from guardproxy.policyfile.schema import Written, suggestion
+from guardproxy.policyfile.mistakes import suggestion
+from guardproxy.policyfile.schema import Written
 from guardproxy.surfaces import SURFACES
 from guardproxy.surfaces.further import FURTHER
 

@@ -18,7 +18,8 @@ from pydantic import Field, JsonValue
 from guardproxy.errors import ConfigurationError
 from guardproxy.policyfile.catalogue import CASES_SUFFIX, is_cases_file
 from guardproxy.policyfile.examples import expand
-from guardproxy.policyfile.schema import Text, Written, read_as
+from guardproxy.policyfile.mistakes import read_as
+from guardproxy.policyfile.schema import Text, Written
 from guardproxy.policyfile.sources import Sources, read_text_file, shown
 from guardproxy.policyfile.yaml_nodes import YamlFile, parse_yaml
 

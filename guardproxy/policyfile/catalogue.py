@@ -22,7 +22,7 @@ from guardproxy.errors import ConfigurationError
 from guardproxy.policyfile.choices import compile_choice
 from guardproxy.policyfile.load import PolicyDocument, read_policy
 from guardproxy.policyfile.locate import shipped_policies
-from guardproxy.policyfile.schema import suggestion
+from guardproxy.policyfile.mistakes import suggestion
 from guardproxy.policyfile.sources import Sources, shown
 
 CASES_SUFFIX: Final = ".cases.yaml"

@@ -40,8 +40,9 @@ from guardproxy.detectors import DETECTORS
 from guardproxy.errors import ConfigurationError, RuleError
 from guardproxy.policyfile.conditions import compile_condition
 from guardproxy.policyfile.load import PolicyDocument, RuleDocument, read_policy
+from guardproxy.policyfile.mistakes import read_as, suggestion
 from guardproxy.policyfile.quotas import compile_quotas
-from guardproxy.policyfile.schema import Written, WrittenOverride, WrittenPolicy, read_as, suggestion
+from guardproxy.policyfile.schema import Written, WrittenOverride, WrittenPolicy
 from guardproxy.policyfile.separation import compile_separation, prompt_files
 from guardproxy.policyfile.surfaces import OTHERS, surface_problems
 from guardproxy.policyfile.tool_compile import compile_tools, rules_of

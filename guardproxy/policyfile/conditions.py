@@ -7,7 +7,7 @@ from collections.abc import Callable
 from guardproxy.core.conditions import METADATA, Condition, OneOf
 from guardproxy.errors import ConfigurationError
 from guardproxy.policyfile.condition_schema import WrittenCondition
-from guardproxy.policyfile.schema import suggestion
+from guardproxy.policyfile.mistakes import suggestion
 from guardproxy.surfaces import SURFACES
 
 

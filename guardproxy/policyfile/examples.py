@@ -20,7 +20,7 @@ from guardproxy.core.policy import Detector
 from guardproxy.errors import ConfigurationError
 from guardproxy.match.scanner import Span
 from guardproxy.policyfile.compile import CompiledRule
-from guardproxy.policyfile.schema import suggestion
+from guardproxy.policyfile.mistakes import suggestion
 
 ALPHABETS: Final[Mapping[str, str]] = {
     "alnum": string.ascii_letters + string.digits,

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from guardproxy.errors import ConfigurationError
 from guardproxy.policyfile.layers import Layers
 from guardproxy.policyfile.locate import find_pack, find_policy, shipped_policies
-from guardproxy.policyfile.schema import WrittenPolicy, WrittenRule, read_as
+from guardproxy.policyfile.mistakes import read_as
+from guardproxy.policyfile.schema import WrittenPolicy, WrittenRule
 from guardproxy.policyfile.sources import Sources, read_text_file, shown
 from guardproxy.policyfile.yaml_nodes import Place, YamlFile, parse_yaml
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import guardproxy
 from guardproxy.errors import ConfigurationError
-from guardproxy.policyfile.schema import suggestion
+from guardproxy.policyfile.mistakes import suggestion
 from guardproxy.policyfile.sources import Sources
 
 _PACKAGE: Final = Path(guardproxy.__file__).parent

@@ -21,6 +21,7 @@ from guardproxy.policyfile.cases import WrittenCaller, WrittenCase, WrittenCases
 from guardproxy.policyfile.compile import options_model
 from guardproxy.policyfile.condition_schema import WrittenCondition
 from guardproxy.policyfile.context_schema import WrittenContext
+from guardproxy.policyfile.mistakes import suggestion
 from guardproxy.policyfile.quota_schema import WrittenCharging, WrittenQuota
 from guardproxy.policyfile.schema import (
     WrittenAnswers,
@@ -31,7 +32,6 @@ from guardproxy.policyfile.schema import (
     WrittenPolicy,
     WrittenRule,
     WrittenWhen,
-    suggestion,
 )
 
 FILES: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(

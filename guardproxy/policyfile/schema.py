@@ -1,16 +1,12 @@
-"""What may stand in a policy file and in a rule file, and how a mistake in one is told.
+"""What may stand in a policy file and in a rule file.
 
 The models are pydantic's, strict: no text becomes a number, no unknown key passes. `WrittenPolicy` and `WrittenRule`
-are what was written and nothing more; `compile` gives them a meaning. Every message names file, line and column.
+are what was written and nothing more; `compile` gives them a meaning. `mistakes` tells what is wrong in a file.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from difflib import get_close_matches
-from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     BaseModel,
@@ -18,18 +14,13 @@ from pydantic import (
     Field,
     JsonValue,
     StringConstraints,
-    ValidationError,
 )
-from pydantic_core import ErrorDetails
 
 from guardproxy.core.policy import MATCHING_WORK_PER_CHARACTER
-from guardproxy.errors import ConfigurationError
 from guardproxy.policyfile.condition_schema import WrittenCondition
 from guardproxy.policyfile.context_schema import PassWord, WrittenContext
-from guardproxy.policyfile.layers import Source
 from guardproxy.policyfile.quota_schema import ModeWord, WrittenCharging, WrittenQuota
 from guardproxy.policyfile.tool_schema import WrittenTools
-from guardproxy.policyfile.yaml_nodes import Place
 
 ActionWord = Literal["allow", "flag", "redact", "block"]
 SeverityWord = Literal["low", "medium", "high", "critical"]
@@ -212,92 +203,3 @@ class WrittenPolicy(WrittenSections):
     )
     rules: tuple[WrittenRule, ...] = Field((), description="rules written here instead of in a pack")
     when: tuple[WrittenWhen, ...] = Field((), description="what the policy says otherwise where a condition holds")
-
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-def read_as(model: type[Model], file: Source, content: object, place: Place = ()) -> Model:
-    """`content`, which stands at `place` of `file`, as a `model`. Raises `ConfigurationError`, a line per problem."""
-    try:
-        # Strict JSON mode: a list may be a tuple, as there is no other way to write one, and nothing else bends.
-        return model.model_validate_json(json.dumps(content))
-    except ValidationError as error:
-        details = error.errors(include_url=False)
-        told = [detail for detail in details if not _is_misspelt(detail, details)]
-        problems = [_problem(model, file, place, detail) for detail in told]
-        # Not chained: pydantic quotes what it was given, and that may be a key somebody wrote into the file.
-        raise ConfigurationError("\n".join(problems)) from None
-
-
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """`, did you mean 'x'?` when one of `known` is close to `word`, otherwise what is known."""
-    words = sorted(known)
-    if close := get_close_matches(word, words, n=1):
-        return f", did you mean '{close[0]}'?"
-    return f"; known: {', '.join(words)}" if words else ""
-
-
-_PLAIN: Final = "in lower case letters, digits and single hyphens"
-_PARAMETER: Final = "as requests write it, in lower case, with a dot for what stands below: `stream_options.x`"
-_FORMS: Final = {
-    "id": f"<pack>.<name>, {_PLAIN}", "allow": _PARAMETER, "deny": _PARAMETER,
-}  # fmt: skip
-_CALLED: Final = {"applies_to": "provenance", "per": "window"}
-
-
-def _problem(model: type[BaseModel], file: Source, place: Place, detail: ErrorDetails) -> str:
-    inside = detail["loc"]
-    where = (*place, *inside)
-    name = next((step for step in reversed(inside) if isinstance(step, str)), "the file")
-    match detail["type"]:
-        case "extra_forbidden":
-            known = suggestion(name, _keys_at(model, inside[:-1]))
-            return f"{file.at_key(where)}: unknown key '{name}'{known}"
-        case "missing":
-            return f"{file.at(where)}: '{name}' is missing"
-        case "literal_error":
-            allowed = detail["ctx"]["expected"].replace("'", "")
-            return f"{file.at(where)}: unknown {_CALLED.get(name, name)} '{detail['input']}'; use {allowed}"
-        case "string_pattern_mismatch" if "sha256" in detail["ctx"]["pattern"]:
-            return f"{file.at(where)}: a digest is 'sha256:' and 64 hexadecimal digits; `guardproxy pin` prints it"
-        case "string_pattern_mismatch":
-            form = _FORMS.get(name, f"<name>, {_PLAIN}")
-            return f"{file.at(where)}: {name} is written {form}"
-        case "too_short":
-            return f"{file.at(where)}: '{name}' needs at least one entry"
-    said = detail["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("Value error, ")
-    return f"{file.at(where)}: '{name}' {said}"
-
-
-def _is_misspelt(missing: ErrorDetails, details: list[ErrorDetails]) -> bool:
-    """Whether a key is missing only because it is misspelt, which is told already."""
-    if missing["type"] != "missing":
-        return False
-    *around, name = missing["loc"]
-    unknown = [one["loc"] for one in details if one["type"] == "extra_forbidden"]
-    beside = [str(place[-1]) for place in unknown if [*place[:-1]] == around]
-    return bool(get_close_matches(str(name), beside, n=1))
-
-
-def _keys_at(model: Any, place: Place) -> list[str]:
-    """The keys the model at `place` inside `model` knows, as they are written."""
-    for step in place:
-        model = _certain(model)
-        if _is_model(model):
-            model = {field.alias or name: field.annotation for name, field in model.model_fields.items()}.get(str(step))
-        else:
-            model = next((part for part in map(_certain, get_args(model)) if _is_model(part)), None)
-    model = _certain(model)
-    return [field.alias or name for name, field in model.model_fields.items()] if _is_model(model) else []
-
-
-def _certain(kind: Any) -> Any:
-    """A kind without `None` beside it and without what limits it."""
-    while get_origin(kind) in (Annotated, Union, UnionType):
-        kind = next(part for part in get_args(kind) if part is not NoneType)
-    return kind
-
-
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)

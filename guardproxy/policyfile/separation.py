@@ -16,7 +16,7 @@ from guardproxy.core.separation.terms import OperatorPrompt, Place, RoleOrder, S
 from guardproxy.errors import ConfigurationError
 from guardproxy.policyfile.context_schema import WrittenFence, WrittenFenceModes, WrittenOrder
 from guardproxy.policyfile.load import PolicyDocument
-from guardproxy.policyfile.schema import suggestion
+from guardproxy.policyfile.mistakes import suggestion
 
 PROMPT_BYTES: Final = 1 << 20
 

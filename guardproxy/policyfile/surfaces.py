@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from guardproxy.policyfile.load import PolicyDocument
-from guardproxy.policyfile.schema import suggestion
+from guardproxy.policyfile.mistakes import suggestion
 from guardproxy.surfaces import SURFACES
 from guardproxy.surfaces.further import FURTHER
 

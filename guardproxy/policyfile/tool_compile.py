@@ -18,7 +18,7 @@ from guardproxy.errors import ConfigurationError
 from guardproxy.match.pattern_set import Pattern, PatternSet
 from guardproxy.match.syntax import PatternSyntaxError
 from guardproxy.policyfile.load import PolicyDocument
-from guardproxy.policyfile.schema import suggestion
+from guardproxy.policyfile.mistakes import suggestion
 from guardproxy.policyfile.tool_schema import WrittenArgument, WrittenFlowRule, WrittenLists, WrittenTools
 
 PACK: Final = "tools"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from guardproxy.errors import ConfigurationError
-from guardproxy.policyfile.schema import WrittenPolicy, WrittenRule, read_as, suggestion
+from guardproxy.policyfile.mistakes import read_as, suggestion
+from guardproxy.policyfile.schema import WrittenPolicy, WrittenRule
 from guardproxy.policyfile.yaml_nodes import parse_yaml
 
 RULE = """\

@@ -74,6 +74,7 @@ to account: small mistakes in the engine that it must notice.
     tests/surfaces/chat_completions/test_stream.py::test_interleaved_choices_are_each_what_they_are_alone
     tests/surfaces/chat_completions/test_stream.py::test_events_of_a_choice_keep_their_order
     tests/promises/test_streams.py::test_the_order_in_which_channels_come_changes_none_of_them
+    tests/promises/test_streams.py::test_fields_said_to_follow_each_other_leave_in_that_order_as_their_whole_texts_would
 9. Arguments of tool calls stay JSON of the same shape, and only leaves that match change.
     tests/surfaces/chat_completions/test_calls.py::test_interleaved_calls_come_whole_redacted_and_valid
     tests/surfaces/chat_completions/test_calls.py::test_a_stream_cut_anywhere_emits_whole_calls_or_none
@@ -107,4 +108,6 @@ to account: small mistakes in the engine that it must notice.
    separates turns, also when the caller knows the nonce.
     tests/promises/test_separation.py::test_whatever_a_caller_sends_operator_user_and_data_stay_apart
     tests/promises/test_separation.py::test_without_fences_no_token_is_live_and_nothing_hidden_however_texts_are_cut
+    tests/promises/test_separation_elsewhere.py::test_whatever_a_caller_sends_operator_user_and_data_stay_apart
+    tests/promises/test_separation_elsewhere.py::test_without_fences_no_token_is_live_and_nothing_hidden_however_texts_are_cut
 """

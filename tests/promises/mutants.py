@@ -92,8 +92,8 @@ MUTANTS: Final = (
     Mutant(
         "text beside a fenced content passes",
         "core/separation/apart.py",
-        "if role and _SPACE.search(text):",
-        "if not role and _SPACE.search(text):",
+        "if not _SAID.search(text):",
+        "if _SAID.search(text):",
         _SEPARATION,
     ),
     Mutant(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from guardproxy.cli.cases.stage import Outcome
 from guardproxy.policyfile.cases import WrittenCase
-from guardproxy.policyfile.schema import suggestion
+from guardproxy.policyfile.mistakes import suggestion
 from guardproxy.wire.path import Path, format_path
 
 
