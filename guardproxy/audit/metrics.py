@@ -25,6 +25,8 @@ _REQUEST: Final = ("request",)
 _RESPONSE: Final = ("response",)
 _REFUSED: Final = {Event.QUOTA_REFUSED: "refused", Event.QUOTA_STORE_UNAVAILABLE: "unavailable"}
 
+_AT_ONCE: Final = 64
+
 # Route, status, event, action, policy, what the quotas said.
 _Alike = tuple[str, int, Event, str | None, str | None, str | None]
 
@@ -101,11 +103,13 @@ class Metrics:
     """The counts of one process, since it began.
 
     Exchanges that agree in all that is counted are counted together, by one addition; what each family says of them is
-    told apart when somebody asks.
+    told apart when somebody asks. Records wait until there are some, or somebody asks: counted one after the other each
+    costs less than between two requests.
     """
 
     def __init__(self) -> None:
         self.admin_actions = Counter(ADMIN_ACTIONS)
+        self._waiting: list[AuditRecord] = []
         self._alike: dict[_Alike, list[int]] = {}
         self._duration = Histogram(DURATION, _SECONDS)
         self._overhead = Histogram(OVERHEAD, _OVERHEAD)
@@ -116,7 +120,17 @@ class Metrics:
         self._quota_refusals = Counter(QUOTA_REFUSALS)
 
     def observe(self, record: AuditRecord) -> None:
-        """Count an exchange that has ended. On the way of every exchange: additions, nothing else."""
+        """Count an exchange that has ended."""
+        self._waiting.append(record)
+        if len(self._waiting) >= _AT_ONCE:
+            self._count_waiting()
+
+    def _count_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for record in waiting:
+            self._count(record)
+
+    def _count(self, record: AuditRecord) -> None:
         route, event, timings = record.route, record.event, record.timings_us
         alike = (route, record.status, event, record.action, record.policy, record.admitted)
         sums = self._alike.get(alike) or self._begin(alike)
@@ -145,6 +159,7 @@ class Metrics:
 
     def told(self) -> Iterator[tuple[Family, Iterator[Sample]]]:
         """Every family with its samples."""
+        self._count_waiting()
         for metric in (*self._told_apart(), *vars(self).values()):
             if isinstance(metric, Counter | Histogram):
                 yield metric.family, metric.samples()

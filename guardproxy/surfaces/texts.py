@@ -7,7 +7,7 @@ as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from guardproxy.core.exchange import Provenance, Segment
@@ -69,6 +69,11 @@ def read_call(call: dict[str, Any], path: Path, provenance: Provenance) -> Itera
 def is_signature(path: Path, text: str) -> bool:
     """Whether a string at that path of a call, or of a message, is what its provider signed it with."""
     return path[-3:] == _SIGNATURE and _BASE64.fullmatch(text) is not None
+
+
+def may_be_signed(message: Mapping[str, Any]) -> bool:
+    """Whether it is worth asking for `signatures`."""
+    return "tool_calls" in message or _SIGNATURE[0] in message
 
 
 def signatures(holder: Any, path: Path) -> Iterator[Path]:

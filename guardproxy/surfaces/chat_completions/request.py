@@ -36,7 +36,7 @@ from guardproxy.surfaces.chat_completions.opaque import (
 from guardproxy.surfaces.facts import count_fact, flag_fact, text_fact, wants_usage
 from guardproxy.surfaces.hosted import read_hosted
 from guardproxy.surfaces.other_models import other_models
-from guardproxy.surfaces.texts import is_signature, read_call, signatures, walk
+from guardproxy.surfaces.texts import is_signature, may_be_signed, read_call, signatures, walk
 from guardproxy.wire.path import Path, format_path
 
 # What the application sets up, as long as the caller may speak as the operator.
@@ -142,7 +142,8 @@ class _RequestReader:
         return Provenance.TOOL if role in ("tool", "function") else Provenance.USER
 
     def _read_message(self, message: dict[str, Any], path: Path, provenance: Provenance) -> None:
-        self.opaque += (Seal(OpaqueKind.ENCRYPTED, provenance, where) for where in signatures(message, path))
+        if may_be_signed(message):
+            self.opaque += (Seal(OpaqueKind.ENCRYPTED, provenance, where) for where in signatures(message, path))
         for name, value in message.items():
             here = (*path, name)
             if name == "content":

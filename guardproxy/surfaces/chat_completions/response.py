@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from guardproxy.core.exchange import ALONE, Opaque, OpaqueKind, Provenance, ResponseReading, Seal, Segment, segment_of
 from guardproxy.surfaces.chat_completions.opaque import CARRIERS, beside, opaques, unread
-from guardproxy.surfaces.texts import is_signature, read_call, signatures, walk
+from guardproxy.surfaces.texts import is_signature, may_be_signed, read_call, signatures, walk
 from guardproxy.wire.path import Key, Path, is_word
 
 # Names that need no look: most of what an answer has.
@@ -44,12 +44,18 @@ def read_response(document: Any) -> ResponseReading:
                 for index, choice in enumerate(value):
                     at = len(segments)
                     _read_choice(choice, ("choices", index), segments, opaque)
-                    segments[at:] = [_in_run(segment, index) for segment in segments[at:]]
+                    if _has_parts(choice):
+                        segments[at:] = [_in_run(segment, index) for segment in segments[at:]]
             elif name == "usage" and isinstance(value, dict):
                 segments += _read_usage(value)
             else:
                 segments += walk(value, (name,), _MODEL)
     return ResponseReading(tuple(segments), tuple(opaque), document.get("usage"))
+
+
+def _has_parts(choice: Any) -> bool:
+    message = choice.get("message") if isinstance(choice, dict) else None
+    return isinstance(message, dict) and isinstance(message.get("content"), list)
 
 
 def _in_run(segment: Segment, choice: int) -> Segment:
@@ -127,7 +133,8 @@ def _read_choice(choice: Any, path: Path, segments: list[Segment], opaque: list[
 def _read_reply(message: dict[str, Any], path: Path, segments: list[Segment], opaque: list[Opaque]) -> None:
     if not _NAMES.issuperset(message):
         segments += (segment for name in message if name not in _NAMES for segment in _name(name, path))
-    opaque += (Seal(OpaqueKind.ENCRYPTED, Provenance.MODEL, where) for where in signatures(message, path))
+    if may_be_signed(message):
+        opaque += (Seal(OpaqueKind.ENCRYPTED, Provenance.MODEL, where) for where in signatures(message, path))
     for name, value in message.items():
         here = (*path, name)
         found = unread(name, value) if value and name in CARRIERS else ()
