@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from guardproxy.core.choice import Choice, PolicySet
 from guardproxy.core.conditions import Facts
@@ -17,6 +17,9 @@ from guardproxy.quota.model import Account, Charge
 from guardproxy.quota.plan import Planner
 
 Spent = list[tuple[Account, Charge]]
+# What no line of ours exceeds: a calendar goes on from such a year, and a store adds up such amounts exactly.
+_YEARS: Final = range(2000, 9000)
+_MOST: Final = 2**53
 
 
 def spent_of(lines: Iterable[str], planner: Planner, policies: PolicySet, now_ms: int) -> Spent:
@@ -63,8 +66,10 @@ def _object(text: str) -> dict[str, Any] | None:
             return None
         if not all(isinstance(line.get(name, ""), str | None) for name in ("team", "model", "policy", "revision")):
             return None
-        datetime.fromisoformat(line["time"])
+        moment = datetime.fromisoformat(line["time"])
+        if moment.tzinfo is None or moment.year not in _YEARS:
+            return None
         charged = line["charged"].values()
-        return line if all(type(amount) is int and amount >= 0 for amount in charged) else None
+        return line if all(type(amount) is int and 0 <= amount <= _MOST for amount in charged) else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None  # cut off by a crash, or of somebody else

@@ -38,6 +38,8 @@ def test_a_line_is_charged_once_however_often_it_comes() -> None:
     [
         {"time": "yesterday"}, {"time": 7}, {"key_id": None}, {"key_name": []}, {"request_id": {}},
         {"charged": {"tokens": -1}}, {"charged": {"tokens": "7"}}, {"charged": {"tokens": True}}, {"charged": [7]},
+        {"charged": {"tokens": 2**53 + 1}}, {"time": "0001-01-01"}, {"time": "2026-03-05T01:00:00"},
+        {"time": "0001-01-01T00:00:00+14:00"}, {"time": "9999-12-31T23:59:59-14:00"},
     ],
 )  # fmt: skip
 def test_a_line_that_is_not_as_we_write_them_is_left_out(changes: dict[str, Any]) -> None:
@@ -47,6 +49,14 @@ def test_a_line_that_is_not_as_we_write_them_is_left_out(changes: dict[str, Any]
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3))
 
 
+TIMES = st.datetimes(timezones=st.none() | st.timezones()).map(datetime.isoformat)
+
+
 @given(st.dictionaries(st.sampled_from([*GOOD, "team", "policy", "revision"]), JSON))
 def test_whatever_a_line_holds_it_is_read_or_left_out(changes: dict[str, Any]) -> None:
     assert total(json.dumps({**GOOD, **changes})) >= 0
+
+
+@given(TIMES)
+def test_whenever_a_line_says_it_was_it_counts_for_its_own_day_alone(time: str) -> None:
+    assert total(json.dumps({**GOOD, "time": time})) in (0, 7)
