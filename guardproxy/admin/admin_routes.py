@@ -6,6 +6,7 @@ import asyncio
 from functools import partial
 
 from guardproxy.admin.admins import create_admin, read_admins, revoke_admin
+from guardproxy.admin.bodies import check_expires
 from guardproxy.admin.pages import page
 from guardproxy.admin.roles import GRANTED
 from guardproxy.admin.route import Call, Controls, Told
@@ -42,6 +43,7 @@ async def list_admins(controls: Controls, call: Call) -> Told:
 async def make_admin(controls: Controls, call: Call) -> Told:
     """The token is told once."""
     path, now = controls.authority.path, controls.now()
+    check_expires(call.body, now)
     made = await asyncio.to_thread(create_admin, path, controls.environment, call.body.terms, now)
     document = {
         "object": "guardproxy.admin",

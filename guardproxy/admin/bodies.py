@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, model_validator
 
 from guardproxy.admin.admins import AdminTerms
+from guardproxy.errors import InvalidRequest
 from guardproxy.identity.stored import KeyTerms, checked_name
 from guardproxy.policyfile.schema import Written
 
@@ -18,6 +19,12 @@ OVERLAP_MOST_S: Final = 90 * 24 * 3600
 Reason = Annotated[str, AfterValidator(checked_name)]
 Name = Annotated[str, AfterValidator(checked_name)]
 Revision = Annotated[str, Field(pattern="^[0-9a-f]{12}$")]
+
+
+def check_expires(terms: KeyTerms | AdminTerms, now: datetime) -> None:
+    """Raises `InvalidRequest` for what would be over before it begins."""
+    if terms.expires is not None and terms.expires <= now:
+        raise InvalidRequest("expires is not in the future")
 
 
 class Reasoned(Written):

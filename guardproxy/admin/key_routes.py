@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from guardproxy.admin.bodies import check_expires
 from guardproxy.admin.errors import Conflict, NotFound, RoleNotAllowed
 from guardproxy.admin.pages import page
 from guardproxy.admin.roles import Permission
@@ -40,6 +41,7 @@ async def create_key(controls: Controls, call: Call) -> Told:
     """A key with roles stands for an admin, so only who makes admins makes one."""
     if call.body.roles and not call.admin.role.may(Permission.ADMINISTER):
         raise RoleNotAllowed(f"the role {call.admin.role.value} may not make keys that have roles")
+    check_expires(call.body, controls.now())
     issued = await _store(controls).create(call.body.terms)
     key = issued.key
     detail = {"name": key.name, "team": key.team, "speaks_as": key.speaks_as}

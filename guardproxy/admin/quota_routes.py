@@ -12,6 +12,7 @@ from guardproxy.core.principal import Principal
 from guardproxy.gateway.usage import told_state
 from guardproxy.identity.changes import chosen
 from guardproxy.identity.keyring import SESSION
+from guardproxy.oidc.mapping import is_caller_id
 from guardproxy.quota.choosing import NoSuchAccount, choose_accounts
 from guardproxy.quota.model import Account
 from guardproxy.quota.spent import spent_of
@@ -58,14 +59,23 @@ async def reconcile_quotas(controls: Controls, call: Call) -> Told:
 
 
 async def _accounts(controls: Controls, asked: Mapping[str, str], *, every: bool) -> tuple[Account, ...]:
-    key = await _principal(controls, asked["key"]) if "key" in asked else None
-    return choose_accounts(controls.gateway.policies.current, key, asked.get("team"), asked.get("model"), every=every)
+    which = asked.get("key")
+    key = None if which is None else await _principal(controls, which)
+    # A token tells the team of its caller; its id does not.
+    knows_team = which is None or not is_caller_id(which)
+    policies, team, model = controls.gateway.policies.current, asked.get("team"), asked.get("model")
+    return choose_accounts(policies, key, team, model, every=every, knows_team=knows_team)
 
 
 async def _principal(controls: Controls, which: str) -> Principal:
-    """The holder of a key of this id or name, also of one that was revoked: its account outlives it."""
+    """The holder of a key of this id or name, also of one that was revoked: its account outlives it.
+
+    Or a caller with a token, by the id the log knows it by.
+    """
     if which == SESSION.key_id:
         return SESSION
+    if is_caller_id(which):
+        return Principal(which, which)
     if controls.keys is None:
         raise NotFound(f"the only key of this proxy is '{SESSION.key_id}'")
     return chosen(await controls.keys.list(), which).principal

@@ -34,9 +34,9 @@ Status = Literal["active", "not yet valid", "expired", "revoked"]
 def _moment(written: object) -> datetime:
     try:
         moment = written if isinstance(written, datetime) else datetime.fromisoformat(str(written))
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # a year that is none in UTC
         raise ValueError("is a date such as 2030-01-31, or a time such as 2030-01-31T12:00:00Z") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _key_id(text: str) -> str:

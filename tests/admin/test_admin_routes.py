@@ -40,6 +40,14 @@ async def test_names_are_taken_once_and_nobody_revokes_themselves(tmp_path: Path
         assert (await on.get("/whoami", Role.ADMIN)).status == 200
 
 
+async def test_an_admin_whose_token_is_over_before_it_begins_is_not_made(tmp_path: Path) -> None:
+    async with admin_scene(tmp_path) as on:
+        before = len((await on.get("/admins", Role.ADMIN)).json["data"])
+        answer = await on.post("/admins", {"name": "eve", "role": "viewer", "expires": "2020-01-01"}, Role.ADMIN)
+        assert refused(answer) == (400, "invalid_request")
+        assert len((await on.get("/admins", Role.ADMIN)).json["data"]) == before
+
+
 async def test_metrics_may_need_a_token_and_reading_them_fills_no_record(tmp_path: Path) -> None:
     async with admin_scene(tmp_path, admin={"metrics": "token"}) as on:
         assert refused(await on.get("/metrics", None)) == (401, "invalid_token")

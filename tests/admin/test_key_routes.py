@@ -113,6 +113,7 @@ SECRET = "gpk_" + "A" * 12 + "_" + "B" * 49
         ({"name": "x", "reason": SECRET}, "and not a key"),
         ({"name": "x", "cidrs": ["10.0.0.1/8"]}, "cidrs.0 is a network such as"),
         ({"name": "x", "expires": "soon"}, "expires is a date such as"),
+        ({"name": "x", "expires": "0001-01-01T00:00:00+14:00"}, "expires is a date such as"),
         ({"name": 7}, "name should be a valid string"),
         ([], "the body is a JSON object"),
     ],
@@ -126,6 +127,14 @@ async def test_a_wrong_body_is_told_by_name_and_never_repeated(tmp_path: Path, b
         assert SECRET[4:20] not in everything
         assert len(read_keys(tmp_path / "keys.yaml")) == 1
         assert [record.outcome for record in on.records] == ["refused"]
+
+
+async def test_a_key_that_is_over_before_it_begins_is_not_made(tmp_path: Path) -> None:
+    async with admin_scene(tmp_path) as on:
+        answer = await on.post("/keys", {"name": "x", "expires": "2020-01-01"})
+        assert refused(answer) == (400, "invalid_request")
+        assert "expires is not in the future" in answer.json["error"]["message"]
+        assert len(read_keys(tmp_path / "keys.yaml")) == 1
 
 
 async def test_only_who_makes_admins_makes_keys_with_roles(tmp_path: Path) -> None:

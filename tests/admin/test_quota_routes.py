@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from guardproxy.core.principal import Principal
+from guardproxy.oidc.mapping import caller_id
 from tests.admin.scene import AdminScene, admin_scene, refused
 
 
-async def spend(on: AdminScene, tokens: int) -> None:
-    """One settled request of the key `app`."""
+async def spend(on: AdminScene, tokens: int, caller: Principal | None = None) -> None:
+    """One settled request of the key `app`, or of another caller."""
     gateway = on.running.gateway
-    principal = on.key.key.principal
+    principal = caller or on.key.key.principal
     policy = gateway.policies.current.assigned(principal).policy
     plan = gateway.planner.plan(policy, principal, "m", True)
     await gateway.ledger.admit("r", plan.accounts, {"requests": 1, "tokens": tokens})
@@ -36,6 +38,17 @@ async def test_how_accounts_stand_is_told_by_id_by_name_by_team_and_for_everybod
         (told,) = everybody["data"]
         assert (told["limit"], told["remaining"], told["mode"], everybody["degraded"]) == (5000, 4700, "enforce", False)
         assert refused(await on.get("/quotas?key=nobody")) == (404, "not_found")
+
+
+async def test_a_caller_with_a_token_is_named_by_its_id_in_the_log(tmp_path: Path) -> None:
+    caller = Principal(caller_id("https://idp.example.com", "ann"), "corp/ann", team="red")
+    async with admin_scene(tmp_path, keys={}) as on:
+        await spend(on, 300, caller)
+        stands = (await on.get(f"/quotas?key={caller.key_id}")).json
+        assert used(stands) == {"requests/3600s": 1, "tokens/86400s": 300}
+        assert used((await on.get(f"/quotas?key={caller.key_id}&team=red")).json)["tokens/month@UTC"] == 300
+        assert (await on.post("/quotas/reset", {"key": caller.key_id})).status == 200
+        assert used((await on.get(f"/quotas?key={caller.key_id}")).json)["requests/3600s"] == 0
 
 
 async def test_a_reset_forgets_what_was_used_and_says_whose(tmp_path: Path) -> None:
