@@ -118,6 +118,10 @@ def make_redis_key_store(
     settings: Settings, environ: Mapping[str, str], pepper: bytes, now: Callable[[], datetime] = utc_now
 ) -> RedisKeyStore:
     """The shared store by itself, to list and change its keys. Raises `ConfigurationError`."""
+    if settings.quota.redis.url is None:
+        raise ConfigurationError(
+            "keys in Redis need a server: set GUARDPROXY_REDIS_URL, or quota.redis.url in guardproxy.yaml"
+        )
     address = store_address(settings, environ)
     from guardproxy.identity.redis_store import RedisKeyStore
     from guardproxy.quota.connect import make_client

@@ -20,10 +20,11 @@ _PINGS: Final = 21
 
 
 class Findings:
-    """What was found. `failed` is whether something does not work."""
+    """What was found. `failed` is whether something does not work. What several checks stumble over is told once."""
 
     def __init__(self) -> None:
         self.failed = False
+        self._told: set[str] = set()
 
     def good(self, said: str) -> None:
         typer.echo(f"ok    {said}")
@@ -33,7 +34,9 @@ class Findings:
 
     def bad(self, said: str) -> None:
         self.failed = True
-        typer.echo(f"FAIL  {said}")
+        if said not in self._told:
+            typer.echo(f"FAIL  {said}")
+        self._told.add(said)
 
 
 def doctor(
@@ -76,14 +79,13 @@ def doctor(
         asyncio.run(check_shared_keys(settings, os.environ, found))
     asyncio.run(examine_issuers(settings, found))
     check_admins(settings, os.environ, found)
+    check_incidents(settings, found)
     if found.failed:
         raise typer.Exit(1)
 
 
 def check_admins(settings: Settings, environ: Mapping[str, str], found: Findings) -> None:
     """Whether the admin API would start, and could record what is done with it."""
-    import os
-
     from guardproxy.cli.compose_admin import open_authority
     from guardproxy.errors import ConfigurationError
 
@@ -96,11 +98,23 @@ def check_admins(settings: Settings, environ: Mapping[str, str], found: Findings
         found.good("there is no admin API: admin.tokens_file names no file of admins")
         return
     record = Path(settings.admin.log_file)
-    place = record if record.exists() else next(folder for folder in record.absolute().parents if folder.exists())
-    if record.is_dir() or not os.access(place, os.W_OK):
+    if not _can_be_written(record):
         found.bad(f"{record}: the record of admin actions cannot be written, so nothing could be changed")
         return
     found.good(f"the admin API knows {len(authority)} admins, and records what they do in {record}")
+
+
+def check_incidents(settings: Settings, found: Findings) -> None:
+    """Whether what is blocked could be left for review: the proxy serves without, and only counts what was lost."""
+    if settings.log.incidents is not None and not _can_be_written(Path(settings.log.incidents)):
+        found.bad(f"{settings.log.incidents}: the file of incidents cannot be written, so what is blocked gets lost")
+
+
+def _can_be_written(file: Path) -> bool:
+    import os
+
+    place = file if file.exists() else next(folder for folder in file.absolute().parents if folder.exists())
+    return (file.is_file() or (place.is_dir() and not file.exists())) and os.access(place, os.W_OK)
 
 
 def check_speed(found: Findings) -> None:
@@ -119,7 +133,7 @@ def check_keys(settings: Settings, environ: Mapping[str, str], found: Findings) 
     from guardproxy.errors import ConfigurationError
 
     try:
-        secret, _, made = open_keys(settings, environ)
+        secret, keyring, made = open_keys(settings, environ)
     except ConfigurationError as error:
         found.bad(error.message)
         return
@@ -129,15 +143,17 @@ def check_keys(settings: Settings, environ: Mapping[str, str], found: Findings) 
         found.good("the upstream's key is there" if secret else f"{settings.upstream.base_url} is asked without a key")
     if made:
         found.doubt("no keys of callers: name their file in keys.file, or each start makes a new key and prints it")
-    else:
+    elif len(keyring):
         found.good("the keys of callers are there")
+    elif settings.auth.oidc and settings.keys.store == "file":
+        found.good("callers come with tokens of identity providers, and there are no keys")
 
 
 async def check_shared_keys(settings: Settings, environ: Mapping[str, str], found: Findings) -> None:
     """Whether the keys of the shared store can be read, and were made under this pepper."""
     from guardproxy.cli.compose_keys import make_redis_key_store, shared_pepper
     from guardproxy.errors import ConfigurationError
-    from guardproxy.identity.redis_store import OTHER_PEPPER
+    from guardproxy.identity.redis_store import ASK_DOCTOR, OTHER_PEPPER
     from guardproxy.identity.store import KeyStoreError
 
     try:
@@ -153,7 +169,7 @@ async def check_shared_keys(settings: Settings, environ: Mapping[str, str], foun
         else:
             found.bad(OTHER_PEPPER)
     except KeyStoreError as error:
-        found.bad(error.message)
+        found.bad(error.message.removesuffix(ASK_DOCTOR))
     finally:
         await store.close()
 

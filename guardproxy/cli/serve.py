@@ -32,7 +32,7 @@ def serve(
         int | None, typer.Option(help="Port of the data plane. Default: 8080; 0 takes a free one.", min=0, max=65535)
     ] = None,
     admin_port: Annotated[
-        int | None, typer.Option(help="Port of the health checks. Default: 8081.", min=0, max=65535)
+        int | None, typer.Option(help="Port of health, metrics and the admin API. Default: 8081.", min=0, max=65535)
     ] = None,
     log_format: Annotated[
         Literal["auto", "json", "console"] | None,

@@ -90,7 +90,7 @@ def load_pepper(keys_path: Path, environment: Mapping[str, str], pepper_file: Pa
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"{path}: the pepper of the keys cannot be read; put the file back or set {PEPPER_VARIABLE}. "
-            "Without it no key works, and all have to be created again"
+            "Without it no key works, and all have to be created again (the first `guardproxy keys create` makes it)"
         ) from error
     return _pepper(text.strip(), str(path))
 

@@ -25,6 +25,7 @@ from guardproxy.quota.scripts import Script
 from guardproxy.quota.store import Store, StoreUnreachable
 
 ATTEMPTS: Final = 8
+ASK_DOCTOR: Final = "; `guardproxy doctor` says more"
 OTHER_PEPPER: Final = (
     "the keys in the store were made under another pepper: use theirs (GUARDPROXY_PEPPER, keys.pepper_file, or the "
     "file next to keys.yaml)"
@@ -151,9 +152,7 @@ class RedisKeyStore:
         try:
             return await self._store.run(script, keys, arguments)
         except StoreUnreachable as error:
-            raise KeyStoreUnavailable(
-                f"the store of the keys does not answer ({error}); `guardproxy doctor` says more"
-            ) from error
+            raise KeyStoreUnavailable(f"the store of the keys does not answer ({error}){ASK_DOCTOR}") from error
 
 
 def _read(value: bytes) -> StoredKey:

@@ -147,7 +147,35 @@ def test_keys_of_the_shared_store_are_counted_and_a_wrong_pepper_or_a_lost_store
     assert bad.exit_code == 1
     assert "at least 32" in run("short", "doctor").stdout
     server.kill()
-    assert "FAIL  the store of the keys does not answer" in run(right, "doctor").stdout
+    lost = run(right, "doctor").stdout
+    assert "FAIL  the store of the keys does not answer" in lost
+    assert "`guardproxy doctor`" not in lost
+
+
+def test_keys_that_are_nowhere_are_not_said_to_be_there(tmp_path: Path) -> None:
+    config = tmp_path / "guardproxy.yaml"
+    config.write_text("keys: {store: redis}\n", encoding="utf-8")
+
+    def run(**environ: str) -> Result:
+        return CliRunner().invoke(app, ["doctor", "--config", str(config)], env=UPSTREAM | environ)
+
+    nowhere = run(GUARDPROXY_PEPPER=secrets.token_hex(32))
+    assert nowhere.exit_code == 1
+    assert "keys of callers are there" not in nowhere.stdout
+    assert "FAIL  keys in Redis need a server: set GUARDPROXY_REDIS_URL" in nowhere.stdout
+    config.write_text("keys: {store: redis, pepper_file: none}\n", encoding="utf-8")
+    assert run().stdout.count("the pepper of the keys cannot be read") == 1
+    config.write_text("auth: {oidc: [{name: corp, issuer: 'http://127.0.0.1:1', audience: [x]}]}\n", encoding="utf-8")
+    assert "ok    callers come with tokens of identity providers" in run().stdout
+
+
+def test_a_file_of_incidents_that_cannot_be_written_fails(tmp_path: Path) -> None:
+    assert "incidents" not in examine(tmp_path, None).stdout
+    blocked = examine(tmp_path, None, GUARDPROXY_INCIDENTS=str(tmp_path))
+    assert blocked.exit_code == 1
+    assert "the file of incidents cannot be written" in blocked.stdout
+    below = examine(tmp_path, None, GUARDPROXY_INCIDENTS=str(tmp_path / "policy.yaml" / "incidents.jsonl"))
+    assert below.exit_code == 1
 
 
 def test_admins_that_are_there_are_counted_and_a_record_that_cannot_be_written_fails(tmp_path: Path) -> None:
