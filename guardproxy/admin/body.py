@@ -31,6 +31,8 @@ async def read_model(request: web.BaseRequest, model: type[Written] | type[str] 
         raw = await read_body(request, limit, timeout_s)
     except RequestTooLarge:
         raise RequestTooLarge(f"a body here has at most {limit:,} bytes") from None
+    except ConnectionError as error:  # for the record: nobody is there to read it
+        raise InvalidRequest("the connection ended before the body did") from error
     if model is None:
         if raw:
             raise InvalidRequest("this path takes no body")

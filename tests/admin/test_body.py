@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -43,3 +44,14 @@ async def test_many_mistakes_are_told_together_and_not_without_end(tmp_path: Pat
         assert refused(answer) == (400, "invalid_request")
         assert message.count("is not known here") == 4
         assert message.endswith("and 16 more")
+
+
+async def test_a_body_that_breaks_off_is_its_callers_doing(tmp_path: Path) -> None:
+    async with admin_scene(tmp_path) as on:
+        async with calling(on.running.listeners.admin_port) as caller:
+            whole = request("POST", "/admin/v1/keys", b'{"name": "x"}', on.tokens[Role.OPERATOR])
+            await caller.send(whole[:-5])
+        async with asyncio.timeout(10):
+            while not on.records:
+                await asyncio.sleep(0.01)
+        assert [(record.outcome, record.code) for record in on.records] == [("refused", "invalid_request")]
