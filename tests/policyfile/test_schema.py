@@ -70,6 +70,12 @@ def test_a_mistake_in_a_rule_is_told_with_its_cure(old: str, new: str, expected:
     assert expected in rule_problems(RULE.replace(old, new, 1))
 
 
+def test_a_list_whose_entries_are_wrong_is_not_told_to_be_empty() -> None:
+    assert rule_problems(RULE.replace("[user]", "[usre]")) == [
+        "r.yaml:5:14: unknown provenance 'usre'; use operator, user, tool, document or model"
+    ]
+
+
 def test_what_is_missing_is_told_where_it_should_stand() -> None:
     assert rule_problems(RULE.replace("  pass: [xyz]\n", "")) == ["r.yaml:9:3: 'pass' is missing"]
 
