@@ -120,6 +120,35 @@ def test_a_mistake_in_a_policy_is_told_with_its_cure(text: str, expected: str) -
         assert expected == error.message
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "https://mcp.example.com*",
+        "https://*.example.com/*",
+        "http*://mcp.example.com/*",
+        "https://*:443/a",
+        "https://*a",
+    ],
+)
+def test_a_server_that_any_host_would_fit_is_refused(name: str) -> None:
+    (told,) = policy_problems(f"limits: {{mcp_servers: ['*', '{name}']}}\n")
+    assert told.startswith(f"p.yaml:3:29: 'mcp_servers' holds '{name}', which any host fits")
+
+
+@pytest.mark.parametrize("name", ["mcp.example.com", "*.example.com/*", "example/mcp"])
+def test_a_server_without_its_scheme_is_refused(name: str) -> None:
+    (told,) = policy_problems(f"limits: {{mcp_servers: ['{name}']}}\n")
+    assert told.startswith(f"p.yaml:3:24: 'mcp_servers' holds '{name}': a URL is written with its scheme")
+
+
+@pytest.mark.parametrize(
+    "name", ["*", "https://*", "https://mcp.example.com", "https://mcp.example.com/*", "connector_gmail", "connector_*"]
+)
+def test_a_server_by_its_url_or_id_is_taken(name: str) -> None:
+    file = parse_yaml(f"version: 1\nname: p\nlimits: {{mcp_servers: ['{name}']}}\n".encode(), "p.yaml")
+    assert read_as(WrittenPolicy, file, file.content).limits.mcp_servers == (name,)
+
+
 def test_another_version_of_the_format_is_refused() -> None:
     file = parse_yaml(b"version: 2\nname: p\n", "p.yaml")
     with pytest.raises(ConfigurationError, match="unknown version '2'; use 1"):
