@@ -30,7 +30,7 @@ ProvenanceWord = Literal["operator", "user", "tool", "document", "model"]
 _NAME: Final = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 RuleId = Annotated[str, StringConstraints(pattern=rf"^{_NAME}\.{_NAME}$", max_length=100)]
 Name = Annotated[str, StringConstraints(pattern=rf"^{_NAME}$", max_length=100)]
-ParameterName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(\.([a-z0-9_]+|\*))*$", max_length=100)]
+ParameterName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$", max_length=100)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
 Placeholder = Annotated[str, StringConstraints(max_length=200)]
 Count = Annotated[int, Field(gt=0, le=2**53)]

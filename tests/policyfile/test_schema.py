@@ -149,6 +149,12 @@ def test_a_server_by_its_url_or_id_is_taken(name: str) -> None:
     assert read_as(WrittenPolicy, file, file.content).limits.mcp_servers == (name,)
 
 
+@pytest.mark.parametrize("list_", ["allow", "deny"])
+def test_a_star_in_the_name_of_a_parameter_is_refused_since_it_would_name_none(list_: str) -> None:
+    (told,) = policy_problems(f"parameters: {{{list_}: [top_k, 'chat_template_kwargs.*']}}\n")
+    assert f"{list_} is written as requests write it" in told
+
+
 def test_another_version_of_the_format_is_refused() -> None:
     file = parse_yaml(b"version: 2\nname: p\n", "p.yaml")
     with pytest.raises(ConfigurationError, match="unknown version '2'; use 1"):
