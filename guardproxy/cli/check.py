@@ -110,6 +110,18 @@ class _Report:
         except ConfigurationError as error:
             self._add(error.message.splitlines())
             self._take(self._usable(file))
+        self._read_cases_of(file)
+
+    def _read_cases_of(self, policy: Path) -> None:
+        """A running proxy refuses a policy whose cases are wrong, so that is told here as well."""
+        from guardproxy.errors import ConfigurationError
+        from guardproxy.policyfile.cases import cases_path, read_cases
+
+        if (cases := cases_path(policy)).is_file():
+            try:
+                read_cases(cases)
+            except ConfigurationError as error:
+                self._add(error.message.splitlines())
 
     def run_examples(self) -> None:
         """The examples of all rules of all files, side by side."""

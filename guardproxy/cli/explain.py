@@ -12,9 +12,13 @@ import typer
 if TYPE_CHECKING:
     from guardproxy.core.conditions import Condition, Facts
     from guardproxy.policyfile.catalogue import Catalogue
+    from guardproxy.policyfile.load import PolicyDocument
     from guardproxy.settings import Settings
 
 _DEFAULT_CONFIG = Path("guardproxy.yaml")
+_SECTIONS = (
+    "context", "opaque", "parameters", "server_state", "surfaces", "limits", "answers", "charging", "tools",
+)  # fmt: skip
 
 
 def explain(
@@ -50,13 +54,13 @@ def explain(
     import os
 
     from guardproxy.core.conditions import Facts
-    from guardproxy.policyfile.catalogue import load_policies
-    from guardproxy.settings import Overrides, load_settings, wanted_policies
+    from guardproxy.policyfile.catalogue import Wanted, load_policies
+    from guardproxy.settings import load_settings, wanted_policies
 
     if config is None and _DEFAULT_CONFIG.exists():
         config = _DEFAULT_CONFIG
-    settings = load_settings(config, os.environ, Overrides(policy=policy))
-    catalogue = load_policies(wanted_policies(settings))
+    settings = load_settings(config, os.environ)
+    catalogue = load_policies(wanted_policies(settings) if policy is None else Wanted((policy,)))
     facts = Facts(key, team if team is not None else _team_of(key, settings), surface, model, _members(metadata or []))
     said = explanation(catalogue, facts, use_policy, rule)
     typer.echo(json.dumps(said, ensure_ascii=False) if as_json else "\n".join(_lines(said)))
@@ -92,10 +96,7 @@ def explanation(catalogue: Catalogue, facts: Facts, use_policy: str | None, rule
             name: {**override.model_dump(exclude_none=True), "at": document.file.at_key(("override", name))}
             for name, override in document.written.override.items()
         },
-        "sections": {
-            part: {"value": getattr(document.written, part).model_dump(), "at": document.at(part)}
-            for part in ("context", "opaque", "limits", "answers")
-        },
+        "sections": {part: _section(document, part) for part in _SECTIONS},
         "quotas": [quota.model_dump(exclude_defaults=True) for quota in document.written.quotas],
         "may_choose": sorted(name for name, base in policies.tighter if base == assigned.policy.name),
     }
@@ -142,6 +143,19 @@ def _by_pack(rules: Any) -> dict[str, dict[str, int]]:
     return {pack: dict(words) for pack, words in packs.items()}
 
 
+def _section(document: PolicyDocument, part: str) -> dict[str, Any]:
+    """A part of the policy and where it stands; `elsewhere`: those of its members that stand in another place."""
+    file, at = document.file.origin((part,))
+    members = document.file.content.get(part)
+    elsewhere = {
+        name: document.file.at_key((part, name))
+        for name in (members if isinstance(members, dict) else ())
+        if document.file.origin((part, name)) != (file, (*at, name))
+    }
+    value = document.written.model_dump(include={part})[part]
+    return {"value": value, "at": document.at(part), "elsewhere": elsewhere}
+
+
 def _rule(document: Any, rules: Any, name: str) -> dict[str, Any]:
     from guardproxy.errors import ConfigurationError
     from guardproxy.policyfile.mistakes import suggestion
@@ -164,6 +178,19 @@ def _rule(document: Any, rules: Any, name: str) -> dict[str, Any]:
     }
 
 
+def _shown(value: Any) -> str:
+    """A value for people: what says nothing inside a mapping is left out."""
+    match value:
+        case dict():
+            said = ((name, one) for name, one in value.items() if one is not None and one not in ((), [], {}))
+            return "{" + ", ".join(f"{name} {_shown(one)}" for name, one in said) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(map(_shown, value)) + "]"
+        case bool() | None:
+            return {True: "true", False: "false", None: "none"}[value]
+    return str(value)
+
+
 def _lines(said: dict[str, Any]) -> Iterator[str]:
     yield f"policy    {said['policy']}  ({said['file'].rpartition(':')[0].rpartition(':')[0]})"
     yield f"because   {said['because']}"
@@ -180,8 +207,9 @@ def _lines(said: dict[str, Any]) -> Iterator[str]:
         changes = ", ".join(f"{what} {value}" for what, value in override.items() if what != "at")
         yield f"{'override' if not number else '':9} {name}: {changes}  ({override['at']})"
     for part, section in said["sections"].items():
-        values = ", ".join(f"{name} {value}" for name, value in section["value"].items() if value is not None)
-        yield f"{part:9} {values}  ({section['at']})"
+        if (value := _shown(section["value"]).removeprefix("{").removesuffix("}")) not in ("", "none"):
+            places = [section["at"], *(f"{name} {at}" for name, at in section["elsewhere"].items())]
+            yield f"{part:9} {value}  ({'; '.join(places)})"
     for number, quota in enumerate(said["quotas"]):
         yield f"{'quotas' if not number else '':9} {', '.join(f'{name} {value}' for name, value in quota.items())}"
     if said["may_choose"]:

@@ -11,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from guardproxy.core.policy import Policy
+    from guardproxy.core.verdict import Finding
 
 Direction = Literal["request", "response"]
 From = Literal["operator", "user", "tool", "document", "model"]
@@ -67,19 +68,22 @@ def inspect_text(policy: Policy, text: str, source: str) -> dict[str, Any]:
     return {
         "verdict": verdict.action.word,
         "from": source,
-        "findings": [
-            {
-                "rule": finding.rule,
-                "severity": finding.severity.value,
-                "score": finding.score,
-                "start": finding.start,
-                "end": finding.end,
-                "excerpt": finding.excerpt,
-            }
-            for finding in verdict.findings
-        ],
+        "findings": [_found(finding) for finding in verdict.findings],
         "redacted": None if verdict.action is Action.BLOCK else verdict.edits.get(("text",), text),
         "policy": f"{policy.name}@{policy.revision}",
+        "would": verdict.would.word,
+        "shadow": [_found(finding) for finding in verdict.shadow],
+    }
+
+
+def _found(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity.value,
+        "score": finding.score,
+        "start": finding.start,
+        "end": finding.end,
+        "excerpt": finding.excerpt,
     }
 
 
@@ -125,9 +129,15 @@ def _readable(report: dict[str, Any], number: int) -> str:
     colours = {"allow": typer.colors.GREEN, "flag": typer.colors.YELLOW}
     verdict = typer.style(report["verdict"].upper(), fg=colours.get(report["verdict"], typer.colors.RED), bold=True)
     lines = [f"{number}. {verdict}  from {report['from']}, policy {report['policy']}"]
-    for finding in report["findings"]:
-        lines.append(f"   {finding['rule']} ({finding['severity']}) at {finding['start']}-{finding['end']}")
-        lines.append(f"      {finding['excerpt']}")
+    lines += _listed(report["findings"])
+    if report["shadow"]:
+        lines += [f"   would {report['would']}, in shadow:", *_listed(report["shadow"])]
     if report["verdict"] == "redact":
         lines += ["   becomes:", *(f"      {line}" for line in report["redacted"].splitlines())]
     return "\n".join(lines)
+
+
+def _listed(findings: list[dict[str, Any]]) -> Iterator[str]:
+    for finding in findings:
+        yield f"   {finding['rule']} ({finding['severity']}) at {finding['start']}-{finding['end']}"
+        yield f"      {finding['excerpt']}"

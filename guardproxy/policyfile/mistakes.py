@@ -25,7 +25,7 @@ def read_as(model: type[Model], file: Source, content: object, place: Place = ()
         return model.model_validate_json(json.dumps(content))
     except ValidationError as error:
         details = error.errors(include_url=False)
-        told = [detail for detail in details if not _is_misspelt(detail, details)]
+        told = [detail for detail in details if not _is_misspelt(detail, details) and not _only_seems_empty(detail)]
         problems = [_problem(model, file, place, detail) for detail in told]
         # Not chained: pydantic quotes what it was given, and that may be a key somebody wrote into the file.
         raise ConfigurationError("\n".join(problems)) from None
@@ -79,6 +79,11 @@ def _is_misspelt(missing: ErrorDetails, details: list[ErrorDetails]) -> bool:
     unknown = [one["loc"] for one in details if one["type"] == "extra_forbidden"]
     beside = [str(place[-1]) for place in unknown if [*place[:-1]] == around]
     return bool(get_close_matches(str(name), beside, n=1))
+
+
+def _only_seems_empty(short: ErrorDetails) -> bool:
+    """Whether a list is too short only because an entry of it is wrong, which is told already."""
+    return short["type"] == "too_short" and bool(short["input"])
 
 
 def _keys_at(model: Any, place: Place) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Final, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -29,10 +30,27 @@ ProvenanceWord = Literal["operator", "user", "tool", "document", "model"]
 _NAME: Final = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 RuleId = Annotated[str, StringConstraints(pattern=rf"^{_NAME}\.{_NAME}$", max_length=100)]
 Name = Annotated[str, StringConstraints(pattern=rf"^{_NAME}$", max_length=100)]
-ParameterName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(\.([a-z0-9_]+|\*))*$", max_length=100)]
+ParameterName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$", max_length=100)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
 Placeholder = Annotated[str, StringConstraints(max_length=200)]
 Count = Annotated[int, Field(gt=0, le=2**53)]
+
+
+def _server(name: str) -> str:
+    """A `*` stands for any text, slashes too: one before the end of the host would let every host through."""
+    scheme, url, rest = name.partition("://")
+    if not url:
+        if "." in name or "/" in name:
+            raise ValueError(f"holds '{name}': a URL is written with its scheme, such as https://mcp.example.com/*")
+    elif "*" in scheme or (rest != "*" and "*" in rest.partition("/")[0]):
+        raise ValueError(
+            f"holds '{name}', which any host fits: the first '*' stands behind the slash that ends the host, such as "
+            "https://mcp.example.com/*"
+        )
+    return name
+
+
+ServerName = Annotated[Text, AfterValidator(_server)]
 
 
 class Written(BaseModel):
@@ -135,7 +153,7 @@ class WrittenLimits(Written):
     models: tuple[Text, ...] = Field(
         (), description="names of models, with `*`; requests to others are answered 403 `model_not_allowed`"
     )
-    mcp_servers: tuple[Text, ...] = Field((), description="MCP servers and connectors a request may name, below")
+    mcp_servers: tuple[ServerName, ...] = Field((), description="MCP servers and connectors a request may name, below")
 
 
 class WrittenParameters(Written):

@@ -51,6 +51,17 @@ def test_every_problem_is_one_line_with_its_place(tmp_path: Path) -> None:
     assert result.stdout == "0 policies, 1 rule, 2 examples: 3 problems\n"
 
 
+def test_the_cases_next_to_a_policy_are_read_too(tmp_path: Path) -> None:
+    write_rule(tmp_path, rule("mine.one", "abc"))
+    policy = write_policy(tmp_path, packs=["./mine"])
+    cases = policy.with_name(f"{policy.stem}.cases.yaml")
+    cases.write_text("cases:\n  - case: it passes\n    expect: alow\n", encoding="utf-8")
+    told = f"{cases}:3:13: unknown expect 'alow'; use allow, flag, redact, block or refuse"
+    for paths in ((policy,), (tmp_path,)):
+        result = run(*paths)
+        assert (result.exit_code, result.stderr.splitlines()) == (1, [told])
+
+
 def test_a_problem_met_twice_is_told_once(tmp_path: Path) -> None:
     bad = write_rule(tmp_path, rule("mine.one", "abc*d"))
     policy = write_policy(tmp_path, packs=["./mine"])

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from guardproxy.cli.main import app
 from guardproxy.core.conditions import Facts
 from guardproxy.policyfile.catalogue import Wanted, load_policies
+from guardproxy.policyfile.schema import WrittenSections
 from tests.policyfile.workshop import rule, write
 
 
@@ -70,6 +71,30 @@ def test_every_section_says_where_it_was_written(folder: Path) -> None:
     assert said["sections"]["limits"]["value"]["messages"] == 3
     assert said["sections"]["limits"]["at"].startswith("policies/strict.yaml:")
     assert said["overrides"]["own.one"]["at"].startswith("policies/strict.yaml:")
+
+
+def test_every_part_of_a_policy_is_a_section(folder: Path) -> None:
+    assert set(explained()["sections"]) == set(WrittenSections.model_fields) - {"mode", "override", "quotas"}
+
+
+def test_what_was_written_elsewhere_than_the_rest_of_its_section_is_told_with_its_place(folder: Path) -> None:
+    base = {"version": 1, "name": "base", "limits": {"messages": 5, "choices": 2}, "server_state": "own"}
+    write(folder / "base.yaml", base)
+    upper = {
+        "version": 1, "name": "upper", "extends": "./base.yaml", "limits": {"output_tokens": 9},
+        "surfaces": {"files": {"uninspected": True}}, "tools": {"deny": ["rm_*"]},
+    }  # fmt: skip
+    write(folder / "upper.yaml", upper)
+    sections = explained("--policy", "upper.yaml")["sections"]
+    assert sections["limits"]["at"].startswith("base.yaml:")
+    (elsewhere,) = sections["limits"]["elsewhere"].items()
+    assert elsewhere[0] == "output_tokens" and elsewhere[1].startswith("upper.yaml:")
+    result = CliRunner().invoke(app, ["explain", "--policy", "upper.yaml"], catch_exceptions=False)
+    (limits,) = (line for line in result.stdout.splitlines() if line.startswith("limits "))
+    assert limits.endswith(f"  ({sections['limits']['at']}; output_tokens {elsewhere[1]})")
+    assert "server_state own  (base.yaml:" in result.stdout
+    assert "files {open true, uninspected true}" in result.stdout
+    assert "deny [rm_*]" in result.stdout
 
 
 def test_one_rule_in_full(folder: Path) -> None:

@@ -57,7 +57,9 @@ def test_a_report_for_programs_has_everything_and_no_match(policy: str) -> None:
     (report,) = reports(run("an abc\n", "--policy", policy, "--json"))
     assert report.pop("policy") == f"mine@{load_policy(Path(policy)).revision}"
     (finding,) = report.pop("findings")
-    assert report == {"verdict": "redact", "from": "user", "redacted": "an [REDACTED:own.hidden]"}
+    assert report == {
+        "verdict": "redact", "from": "user", "redacted": "an [REDACTED:own.hidden]", "would": "allow", "shadow": [],
+    }  # fmt: skip
     assert (finding["rule"], finding["severity"], finding["start"], finding["end"], finding["score"]) == (
         "own.hidden", "high", 3, 6, 1.0,
     )  # fmt: skip
@@ -130,9 +132,20 @@ def test_the_shipped_policy_is_used_without_a_file() -> None:
     assert key not in result.output
 
 
+def test_what_a_rule_in_shadow_finds_is_told_and_decides_nothing(tmp_path: Path) -> None:
+    hidden = rule("own.hidden", "abc", action="block")
+    policy = str(write_policy(tmp_path, rules=[hidden], mode="shadow"))
+    (report,) = reports(result := run("an abc", "--policy", policy, "--json"))
+    assert (result.exit_code, report["verdict"], report["findings"], report["redacted"]) == (0, "allow", [], "an abc")
+    assert (report["would"], [found["rule"] for found in report["shadow"]]) == ("block", ["own.hidden"])
+    told = run("an abc", "--policy", policy).stdout
+    assert "would block, in shadow:" in told and "own.hidden" in told
+
+
 def test_it_decides_as_the_proxy_does(policy: str) -> None:
     compiled = load_policy(Path(policy))
     assert inspect_text(compiled, "an abc", "user")["redacted"] == "an [REDACTED:own.hidden]"
     assert inspect_text(compiled, "", "user") == {
         "verdict": "allow", "from": "user", "findings": [], "redacted": "", "policy": f"mine@{compiled.revision}",
+        "would": "allow", "shadow": [],
     }  # fmt: skip

@@ -24,6 +24,7 @@ from guardproxy.core.policy import (
     Unknown,
 )
 from guardproxy.core.quota import Metric, Only, OnStoreError, Period, Quota, Share
+from guardproxy.core.separation.terms import Separation, Treatment
 from guardproxy.core.strictness import loosenings
 from guardproxy.core.verdict import Action, Severity
 from tests.support.policies import FORBIDDEN, HIDDEN, SMALL, small
@@ -59,6 +60,14 @@ def test_a_policy_is_as_strict_as_itself() -> None:
         (replace(BASE, rules={}), "own.codeword is missing"),
         (replace(BASE, context=Context(OperatorMessages.ANY_KEY)), "context.operator_messages is looser"),
         (replace(BASE, context=Context(unknown_roles=Action.ALLOW)), "context.unknown_roles is looser"),
+        (
+            replace(BASE, context=Context(separation=Separation(hidden_characters=Treatment.FLAG))),
+            "context.hidden_characters differs, and has no order of strictness",
+        ),
+        (
+            replace(BASE, context=Context(separation=Separation(definitions_by_operators=True))),
+            "context.definitions differs, and has no order of strictness",
+        ),
         (replace(BASE, opaque={OpaqueKind.FILE: Action.ALLOW}), "opaque.file is looser"),
         (replace(BASE, limits=RequestLimits(messages=11)), "limits.messages is higher"),
         (replace(BASE, limits=RequestLimits()), "limits.messages is higher"),

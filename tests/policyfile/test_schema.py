@@ -70,6 +70,12 @@ def test_a_mistake_in_a_rule_is_told_with_its_cure(old: str, new: str, expected:
     assert expected in rule_problems(RULE.replace(old, new, 1))
 
 
+def test_a_list_whose_entries_are_wrong_is_not_told_to_be_empty() -> None:
+    assert rule_problems(RULE.replace("[user]", "[usre]")) == [
+        "r.yaml:5:14: unknown provenance 'usre'; use operator, user, tool, document or model"
+    ]
+
+
 def test_what_is_missing_is_told_where_it_should_stand() -> None:
     assert rule_problems(RULE.replace("  pass: [xyz]\n", "")) == ["r.yaml:9:3: 'pass' is missing"]
 
@@ -112,6 +118,41 @@ def test_a_mistake_in_a_policy_is_told_with_its_cure(text: str, expected: str) -
         assert expected in policy_problems(text)
     except ConfigurationError as error:  # found while the YAML was read
         assert expected == error.message
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "https://mcp.example.com*",
+        "https://*.example.com/*",
+        "http*://mcp.example.com/*",
+        "https://*:443/a",
+        "https://*a",
+    ],
+)
+def test_a_server_that_any_host_would_fit_is_refused(name: str) -> None:
+    (told,) = policy_problems(f"limits: {{mcp_servers: ['*', '{name}']}}\n")
+    assert told.startswith(f"p.yaml:3:29: 'mcp_servers' holds '{name}', which any host fits")
+
+
+@pytest.mark.parametrize("name", ["mcp.example.com", "*.example.com/*", "example/mcp"])
+def test_a_server_without_its_scheme_is_refused(name: str) -> None:
+    (told,) = policy_problems(f"limits: {{mcp_servers: ['{name}']}}\n")
+    assert told.startswith(f"p.yaml:3:24: 'mcp_servers' holds '{name}': a URL is written with its scheme")
+
+
+@pytest.mark.parametrize(
+    "name", ["*", "https://*", "https://mcp.example.com", "https://mcp.example.com/*", "connector_gmail", "connector_*"]
+)
+def test_a_server_by_its_url_or_id_is_taken(name: str) -> None:
+    file = parse_yaml(f"version: 1\nname: p\nlimits: {{mcp_servers: ['{name}']}}\n".encode(), "p.yaml")
+    assert read_as(WrittenPolicy, file, file.content).limits.mcp_servers == (name,)
+
+
+@pytest.mark.parametrize("list_", ["allow", "deny"])
+def test_a_star_in_the_name_of_a_parameter_is_refused_since_it_would_name_none(list_: str) -> None:
+    (told,) = policy_problems(f"parameters: {{{list_}: [top_k, 'chat_template_kwargs.*']}}\n")
+    assert f"{list_} is written as requests write it" in told
 
 
 def test_another_version_of_the_format_is_refused() -> None:

@@ -60,8 +60,9 @@ def test_what_becomes_of_unknown_events_is_read(tmp_path: Path) -> None:
 
 def test_parameters_are_read(tmp_path: Path) -> None:
     read = policy(
-        tmp_path, "parameters: {unknown: strip, allow: [echo, chat_template_kwargs.*], deny: [stream_options.x]}"
+        tmp_path,
+        "parameters: {unknown: strip, allow: [echo, chat_template_kwargs.thinking_mode], deny: [stream_options.x]}",
     )
     assert read.parameters == ParameterRules(
-        Unknown.STRIP, frozenset({"echo", "chat_template_kwargs.*"}), frozenset({"stream_options.x"})
+        Unknown.STRIP, frozenset({"echo", "chat_template_kwargs.thinking_mode"}), frozenset({"stream_options.x"})
     )
