@@ -84,7 +84,7 @@ class QuotaSettings(Written):
     """How quotas are kept. Without a store each process counts by itself.
 
     `replicas` is how many processes share the limits while the store is away, `factor` how much of the limits they may
-    use together then.
+    use together then. `ietf_headers`: callers are also told in the headers of the IETF's draft.
     """
 
     redis: RedisSettings = RedisSettings()
@@ -93,6 +93,7 @@ class QuotaSettings(Written):
     replicas: Annotated[int, Field(gt=0)] = 1
     factor: Annotated[float, Field(gt=0, le=100, strict=False)] = 1.0
     tokenizer: Literal["estimate", "tiktoken"] = "estimate"
+    ietf_headers: bool = False
     prices: tuple[WrittenPrice, ...] = ()
 
 

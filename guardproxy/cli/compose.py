@@ -35,6 +35,7 @@ from guardproxy.identity.keyring import Keyring
 from guardproxy.policyfile.catalogue import Wanted
 from guardproxy.policyfile.history import History
 from guardproxy.policyfile.store import PolicyStore
+from guardproxy.quota.headers import rate_limit_headers, with_ietf_headers
 from guardproxy.settings import DEFAULT_BASE_URL, Settings, UpstreamSettings, is_loopback, wanted_policies
 from guardproxy.surfaces.conventions import KeyForm
 
@@ -108,6 +109,7 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         entrance=make_entrance(settings, log),
         planner=make_planner(settings),
         tokenizer=make_tokenizer(settings),
+        headers_of=with_ietf_headers if settings.quota.ietf_headers else rate_limit_headers,
         ledger=make_ledger(settings, log, environ),
         upstream=HttpUpstream(
             upstream.base_url,

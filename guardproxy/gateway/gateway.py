@@ -21,6 +21,7 @@ from guardproxy.gateway.policies import Policies
 from guardproxy.gateway.upstream import Upstream
 from guardproxy.identity.lookup import KeyLookup
 from guardproxy.quota.expectations import Expectations
+from guardproxy.quota.headers import HeadersOf, rate_limit_headers
 from guardproxy.quota.model import Ledger
 from guardproxy.quota.plan import Planner
 from guardproxy.quota.tokenizer import EstimatingTokenizer, Tokenizer
@@ -65,6 +66,7 @@ class Gateway:
     planner: Planner = field(default_factory=Planner)
     candidate: Candidate | None = None
     tokenizer: Tokenizer = field(default_factory=EstimatingTokenizer)
+    headers_of: HeadersOf = rate_limit_headers
     expectations: Expectations = field(default_factory=Expectations)
     entrance: Entrance = field(default_factory=Entrance)
     asking: Asking = field(default_factory=Asking)

@@ -70,7 +70,7 @@ def new_request_id() -> str:
 async def answer(gateway: Gateway, request: web.BaseRequest) -> web.StreamResponse:
     """Answer one HTTP request of the data plane. Raises nothing but cancellation (the caller has left)."""
     draft = Draft(new_request_id())
-    reservation = Reservation(gateway.ledger, draft.request_id, gateway.now_ms, gateway.tokenizer)
+    reservation = Reservation(gateway.ledger, draft.request_id, gateway.now_ms, gateway.tokenizer, gateway.headers_of)
     # The clock of event loops; asking for the loop first would be a system call.
     deadline = time.monotonic() + gateway.bounds.exchange_s
     running = Running(gateway, request, draft, reservation, deadline)

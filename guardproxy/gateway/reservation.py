@@ -12,7 +12,7 @@ from guardproxy.core.quota import OnFailure, Quota
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.exceeded import exceeded
 from guardproxy.quota.estimate import Usage, most_input_tokens, probable_output
-from guardproxy.quota.headers import DEGRADED, rate_limit_headers
+from guardproxy.quota.headers import DEGRADED, HeadersOf, rate_limit_headers
 from guardproxy.quota.model import Ledger
 from guardproxy.quota.plan import NO_PLAN, Plan
 from guardproxy.quota.tokenizer import EstimatingTokenizer, Tokenizer
@@ -55,12 +55,18 @@ class Reservation:
     _uncounted: RequestReading | None = None
 
     def __init__(
-        self, ledger: Ledger, request_id: str, now_ms: Callable[[], int], tokenizer: Tokenizer = _ESTIMATING
+        self,
+        ledger: Ledger,
+        request_id: str,
+        now_ms: Callable[[], int],
+        tokenizer: Tokenizer = _ESTIMATING,
+        headers_of: HeadersOf = rate_limit_headers,
     ) -> None:
         self._ledger = ledger
         self._request_id = request_id
         self._now_ms = now_ms
         self._tokenizer = tokenizer
+        self._headers_of = headers_of
 
     async def admit(self, plan: Plan, reading: RequestReading | None, usual: int | None = None) -> None:
         """Reserve one request and its probable tokens. `usual`: how long the key's answers are, where that is known.
@@ -83,7 +89,7 @@ class Reservation:
         else:
             amounts, orphan = plan.charge(0, 0), None
         admission = await self._ledger.admit(self._request_id, plan.accounts, amounts, orphan)
-        headers = rate_limit_headers(admission.states)
+        headers = self._headers_of(admission.states)
         self.headers = {**headers, **DEGRADED} if admission.degraded and admission.admitted else headers
         if not admission.admitted:
             raise exceeded(admission, amounts, self._now_ms())

@@ -6,12 +6,15 @@ the time until a reset is written from a few divisions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
 from guardproxy.core.quota import Metric
 from guardproxy.quota.model import QuotaState
+
+HeadersOf = Callable[[Sequence[QuotaState]], dict[str, str]]
+"""What callers are told of their quotas."""
 
 SHOWN: Final = (Metric.REQUESTS, Metric.TOKENS)
 DEGRADED: Final = {"x-guardproxy-quota": "degraded"}
@@ -45,6 +48,32 @@ def rate_limit_headers(states: Sequence[QuotaState]) -> dict[str, str]:
         headers["x-ratelimit-limit-tokens"] = str(quota.limit)
         headers["x-ratelimit-remaining-tokens"] = str(remaining)
         headers["x-ratelimit-reset-tokens"] = format_duration(reset_ms)
+    return headers
+
+
+def with_ietf_headers(states: Sequence[QuotaState]) -> dict[str, str]:
+    """`rate_limit_headers`, and the `RateLimit-Policy` and `RateLimit` of the IETF's draft, a list with every quota.
+
+    Source: draft-ietf-httpapi-ratelimit-headers-11. Of its units only requests and concurrent requests are registered,
+    so quotas of other metrics are left out; times are whole seconds, never too few.
+    """
+    headers = rate_limit_headers(states)
+    policies: list[str] = []
+    limits: list[str] = []
+    for quota, _, remaining, reset_ms in states:
+        if quota.shadow or quota.metric not in (_REQUESTS, Metric.CONCURRENCY):
+            continue
+        name = f'"{quota.metric.value}-{len(policies) + 1}"'  # what a quota is about is not everybody's to know
+        window = f";w={quota.window_s}" if quota.window_s else ""
+        if quota.metric is _REQUESTS:
+            policies.append(f"{name};q={quota.limit}{window}")
+            limits.append(f"{name};r={remaining};t={-(-reset_ms // 1000)}")
+        else:
+            policies.append(f'{name};q={quota.limit};qu="concurrent-requests"')
+            limits.append(f"{name};r={remaining}")
+    if policies:
+        headers["ratelimit-policy"] = ", ".join(policies)
+        headers["ratelimit"] = ", ".join(limits)
     return headers
 
 

@@ -414,3 +414,25 @@ async def test_what_is_left_at_the_upstream_is_told_apart_from_what_is_left_here
             found = {name: value for name, value in raw.headers.items() if name.startswith("x-upstream-")}
             told = {"x-upstream-ratelimit-remaining-requests": "4711", "x-upstream-ratelimit-reset-tokens": "6m0s"}
             assert found == (told if shown else {})
+
+
+async def test_limits_are_told_as_the_ietf_writes_them_where_that_is_asked_for(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    upstream.script = answers(whole(completion()))
+    for shown in (True, False):
+        folder = tmp_path / str(shown)
+        folder.mkdir()
+        async with (
+            running_proxy(upstream.base_url, folder, quota={"ietf_headers": shown}) as proxy,
+            proxy.client() as client,
+        ):
+            raw = await client.chat.completions.with_raw_response.create(model="m", messages=ASK)
+            limit, left = (raw.headers[f"x-ratelimit-{what}-requests"] for what in ("limit", "remaining"))
+            policy, state = raw.headers.get("ratelimit-policy"), raw.headers.get("ratelimit")
+            if shown:
+                assert policy == f'"requests-1";q={limit};w=60'
+                assert state is not None
+                assert state.startswith(f'"requests-1";r={left};t=')
+            else:
+                assert (policy, state) == (None, None)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardproxy.core.quota import Metric, Quota
-from guardproxy.quota.headers import format_duration, rate_limit_headers
+from guardproxy.core.quota import Metric, Period, Quota
+from guardproxy.quota.headers import format_duration, rate_limit_headers, with_ietf_headers
 from guardproxy.quota.model import QuotaState
 
 
@@ -27,6 +27,27 @@ def test_headers_tell_the_quota_of_each_metric_with_least_left() -> None:
         "x-ratelimit-remaining-tokens": "10",
         "x-ratelimit-reset-tokens": "1h0m0s",
     }
+
+
+def test_the_ietfs_headers_tell_every_quota_of_requests_and_what_runs_at_once() -> None:
+    states = [
+        QuotaState(Quota(Metric.REQUESTS, 60, 10), 4, 6, 51_001),
+        QuotaState(Quota(Metric.TOKENS, 60, 1000), 100, 900, 52_000),
+        QuotaState(Quota(Metric.REQUESTS, 0, 500, period=Period.DAY), 500, 0, 3_600_000),
+        QuotaState(Quota(Metric.CONCURRENCY, 0, 8), 3, 5, 0),
+        QuotaState(Quota(Metric.REQUESTS, 1, 1, shadow=True), 1, 0, 1000),
+    ]
+    headers = with_ietf_headers(states)
+    assert headers.pop("ratelimit-policy") == (
+        '"requests-1";q=10;w=60, "requests-2";q=500, "concurrency-3";q=8;qu="concurrent-requests"'
+    )
+    assert headers.pop("ratelimit") == '"requests-1";r=6;t=52, "requests-2";r=0;t=3600, "concurrency-3";r=5'
+    assert headers == rate_limit_headers(states)
+
+
+def test_without_such_a_quota_there_are_no_headers_of_the_ietf() -> None:
+    states = [QuotaState(Quota(Metric.TOKENS, 60, 1000), 100, 900, 52_000)]
+    assert with_ietf_headers(states) == rate_limit_headers(states)
 
 
 def test_a_metric_without_quota_has_no_headers() -> None:
