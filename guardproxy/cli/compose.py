@@ -109,6 +109,7 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         entrance=make_entrance(settings, log),
         planner=make_planner(settings),
         tokenizer=make_tokenizer(settings),
+        keys_away=lambda: opened.away,
         headers_of=with_ietf_headers if settings.quota.ietf_headers else rate_limit_headers,
         ledger=make_ledger(settings, log, environ),
         upstream=HttpUpstream(

@@ -49,6 +49,11 @@ class OpenKeys:
     follower: KeyFollower | None
     stores: tuple[KeyStore, ...]
 
+    @property
+    def away(self) -> bool:
+        """Whether there is a shared store that does not answer."""
+        return self.follower is not None and not self.follower.asked.reachable
+
     async def start(self) -> None:
         """Begin to watch. Raises `ConfigurationError` where the shared store's keys are those of another pepper."""
         if self.follower is not None:

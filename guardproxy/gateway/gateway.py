@@ -67,6 +67,7 @@ class Gateway:
     candidate: Candidate | None = None
     tokenizer: Tokenizer = field(default_factory=EstimatingTokenizer)
     headers_of: HeadersOf = rate_limit_headers
+    keys_away: Callable[[], bool] = bool
     expectations: Expectations = field(default_factory=Expectations)
     entrance: Entrance = field(default_factory=Entrance)
     asking: Asking = field(default_factory=Asking)

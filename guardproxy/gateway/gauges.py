@@ -78,6 +78,12 @@ GAUGES: Final = (
         lambda gateway: _one(gateway.lifecycle.draining),
     ),
     _Gauge(
+        Family(
+            "guardproxy_key_store_degraded", "gauge", "1 while the store of the keys is away: known keys go on."
+        ),
+        lambda gateway: _one(gateway.keys_away()),
+    ),
+    _Gauge(
         Family("guardproxy_quota_store_degraded", "gauge", "1 while the breaker is open: the quotas' store is away."),
         lambda gateway: _one(gateway.ledger.degraded),
     ),

@@ -86,6 +86,7 @@ async def test_a_watched_file_may_be_emptied_while_the_key_of_the_environment_st
     assert opened.keys.find(token, NOW) is None
     assert opened.keys.find(session, NOW) is not None
     assert [store.place for store in opened.stores] == [str(file)]
+    assert not opened.away
 
 
 async def test_file_and_shared_store_open_side_by_side_and_the_file_wins(tmp_path: Path) -> None:
@@ -112,5 +113,10 @@ async def test_file_and_shared_store_open_side_by_side_and_the_file_wins(tmp_pat
                 while opened.keys.find(of_store.token, NOW) is not None:
                     await asyncio.sleep(0.01)
             assert (await shared.rotate("bob", timedelta(0))).key.id == of_store.key.id
+            assert not opened.away
+            server.kill()
+            assert opened.follower is not None
+            assert await opened.follower.check() is None
+            assert opened.away
         finally:
             await opened.stop()

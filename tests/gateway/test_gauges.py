@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from guardproxy import __version__
 from guardproxy.core.choice import Choice, PolicySet
 from guardproxy.core.policy import Policy
@@ -45,6 +47,14 @@ def test_a_store_that_is_away_is_loud() -> None:
     assert page.value("guardproxy_quota_degraded_seconds_total") == 2.5
     assert page.value("guardproxy_quota_store_errors_total") == 7
     assert page.value("guardproxy_quota_lost_total") == 3
+
+
+def test_a_store_of_keys_that_is_away_is_loud() -> None:
+    away = False
+    gateway = replace(make_gateway()[0], keys_away=lambda: away)
+    assert shown(gateway).value("guardproxy_key_store_degraded") == 0
+    away = True
+    assert shown(gateway).value("guardproxy_key_store_degraded") == 1
 
 
 def test_the_policies_in_force_are_told_with_their_revision_and_what_came_of_changes() -> None:
