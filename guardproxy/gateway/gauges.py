@@ -78,9 +78,7 @@ GAUGES: Final = (
         lambda gateway: _one(gateway.lifecycle.draining),
     ),
     _Gauge(
-        Family(
-            "guardproxy_key_store_degraded", "gauge", "1 while the store of the keys is away: known keys go on."
-        ),
+        Family("guardproxy_key_store_degraded", "gauge", "1 while the store of the keys is away: known keys go on."),
         lambda gateway: _one(gateway.keys_away()),
     ),
     _Gauge(

@@ -42,7 +42,7 @@ class NativeSearch:
         self._database = database
 
     def excludes(self, text: str) -> bool:
-        """True only if no program can match in the text, nor in a part of it that is cut out where no letter stands."""
+        """True only if no program can match in the text, nor in a part of it that no letter stands next to."""
         if len(text) > LONGEST_TEXT:
             return False
         try:
