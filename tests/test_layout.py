@@ -18,6 +18,7 @@ ABOUT_MORE = {
     "quota/test_invariants.py",
     "policyfile/test_shipped_policies.py",
     "surfaces/test_dialects.py",
+    "surfaces/test_missed_places.py",
     "surfaces/test_joined.py",
     "surfaces/test_planted.py",
     "surfaces/test_surfaces.py",
