@@ -59,9 +59,9 @@ def cost(policy: Policy, rounds: int = ROUNDS) -> Cost:
         guard.finish()
 
     return Cost(
-        _best(lambda: inspect(policy, request), rounds),
-        _best(lambda: inspect(policy, answer), rounds),
-        _best(stream, rounds) / len(pieces),
+        best_of(lambda: inspect(policy, request), rounds),
+        best_of(lambda: inspect(policy, answer), rounds),
+        best_of(stream, rounds) / len(pieces),
         waits,
     )
 
@@ -78,7 +78,7 @@ def main() -> None:
             )
 
 
-def _best(work: Callable[[], object], rounds: int) -> float:
+def best_of(work: Callable[[], object], rounds: int) -> float:
     """Microseconds of processor time of the best round, after one that warms up."""
     work()
     found = []

@@ -15,11 +15,11 @@ is new (`core.memo`). Where the extra `fast` is installed it is used, as in a pr
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, NamedTuple
 
+from bench.policies import best_of
 from bench.scenarios import prose
 from guardproxy.core.choice import PolicySet
 from guardproxy.core.context import speaks_as_operator
@@ -136,7 +136,7 @@ def policies() -> dict[str, Policy]:
 def added(text: str, rounds: int = ROUNDS) -> Added:
     """What each way adds to a request with this text, the best of several rounds."""
     raw = request(text)
-    costs = {name: _best(lambda policy=policy: pass_on(policy, raw), rounds) for name, policy in policies().items()}  # type: ignore[misc]
+    costs = {name: best_of(partial(pass_on, policy, raw), rounds) for name, policy in policies().items()}
     empty = costs["empty"]
     return Added(empty, costs["packs"] - empty, costs["apart"] - empty, costs["tools"] - empty, costs["all"])
 
@@ -152,18 +152,6 @@ def main() -> None:
             f"{one.tools_us:>+6.0f} us {one.added_us:>+8.0f} us {one.ratio:>6.1f}x"
             f"{'' if one.added_us <= GOAL_US else '  missed'}"
         )
-
-
-def _best(work: Callable[[], object], rounds: int) -> float:
-    """Microseconds of processor time of the best round, after one that warms up."""
-    work()
-    found = []
-    for _ in range(rounds):
-        started = time.process_time_ns()
-        for _ in range(10):
-            work()
-        found.append((time.process_time_ns() - started) / 10_000)
-    return min(found)
 
 
 if __name__ == "__main__":

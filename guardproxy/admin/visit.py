@@ -73,7 +73,7 @@ class Visit:
         """Raises nothing: every failure is an answer."""
         try:
             told = await self._done()
-        except Exception as error:
+        except Exception as error:  # a mistake of ours too is recorded and told before it is forgotten
             return await self._refused(as_refusal(error), error)
         headers = self._headers()
         if told.text is not None:

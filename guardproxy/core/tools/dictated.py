@@ -24,9 +24,11 @@ _INSTALLS: Final = re.compile(
 )
 # Options whose next word is no package.
 _TAKES: Final = frozenset(
-    {"-r", "--requirement", "-c", "--constraint", "-i", "--index-url", "--extra-index-url", "-t", "--target", "-e",
-     "--editable", "-f", "--find-links", "--prefix", "-C", "-n", "--name", "-p", "--python", "--registry"}
+    {"-r", "--requirement", "-c", "--constraint", "-i", "-t", "--target", "-e", "--editable", "-f", "--find-links",
+     "--prefix", "-C", "-n", "--name", "-p", "--python"}
 )  # fmt: skip
+# Where packages come from, also abbreviated, as pip and npm take it.
+_FROM: Final = re.compile(r"--(?:extra-)?index(?:-\w{1,8})?|--reg(?:istry)?")
 _PACKAGE: Final = re.compile(r"@?[a-z0-9][\w.-]{0,100}(?:/[\w.-]{1,100}){0,4}", re.IGNORECASE)
 _MOST_WORDS: Final = 20
 
@@ -63,7 +65,7 @@ def packages(text: str) -> Iterator[str]:
     for command in _INSTALLS.finditer(text):
         words = iter(command["what"].split()[:_MOST_WORDS])
         for word in words:
-            if word in _TAKES:
+            if word in _TAKES or _FROM.fullmatch(word):
                 next(words, None)
             elif (name := _PACKAGE.match(word)) and not word.startswith("-") and not _is_file(word):
                 yield normalised(name[0]).rstrip(".,")
