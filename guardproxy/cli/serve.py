@@ -93,7 +93,9 @@ async def _run(settings: Settings, log: EventLog) -> None:
     import signal
 
     from guardproxy.cli.compose import start, tell_address
+    from guardproxy.cli.open_files import allow_open_files
 
+    allow_open_files()
     running = await start(settings, log, os.environ)
     tell_address(settings, running)
     stop = asyncio.Event()

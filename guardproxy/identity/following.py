@@ -21,6 +21,7 @@ from guardproxy.identity.redis_store import OTHER_PEPPER, RedisKeyStore
 from guardproxy.identity.store import KeyStoreError
 
 USED_EVERY_S: Final = 60
+CANCEL_AGAIN_S: Final = 0.1
 
 
 class KeyFollower:
@@ -63,9 +64,12 @@ class KeyFollower:
             self._tasks[-1].add_done_callback(self._listened)
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        pending = set(self._tasks)
+        while pending:
+            for task in pending:
+                task.cancel()
+            # Below Python 3.12 `asyncio.wait_for`, which redis-py sends with, may lose a cancellation: so once more.
+            _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
         self._tasks = []
         await self.store.close()
         if self._unsubscribed is not None:

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from guardproxy.cli.open_files import allow_open_files
 from guardproxy.quota.tokenizer import EstimatingTokenizer
 from guardproxy.surfaces import CHAT_COMPLETIONS
 from tests.chaos.fleet import KEY, Fleet, fleet, standing
 from tests.chaos.slowed import Slowed, slowed
-from tests.support.caller import ask, calling, request
+from tests.support.caller import Answer, ask, calling, request
 from tests.support.stores import StoreServer, store_server
 from tests.support.upstream import (
     DONE,
@@ -96,7 +97,13 @@ async def burst(kind: str, folder: Path, calls: int = 2000) -> Report:
     with store_server(kind, folder) as store:
         async with running_upstream(answers) as upstream, fleet(folder, store.url, upstream.base_url, BURST) as proxies:
             ports = [proxies.ports[number % len(proxies.ports)] for number in range(calls)]
-            replies = await asyncio.gather(*(ask(port, "POST", CHAT, body(), KEY) for port in ports))
+            at_once = asyncio.Semaphore((allow_open_files() or calls) * 2 // 3)  # the upstream's sockets are here too
+
+            async def call(port: int) -> Answer:
+                async with at_once:
+                    return await ask(port, "POST", CHAT, body(), KEY)
+
+            replies = await asyncio.gather(*(call(port) for port in ports))
             statuses = [reply.status for reply in replies]
             report.notes["calls"] = calls
             report.expect("admitted", statuses.count(200), LIMIT)

@@ -106,6 +106,13 @@ async def test_a_new_key_opens_though_it_was_presented_before_it_was_there(serve
     await store.close()
 
 
+async def test_it_stops_however_far_its_listening_has_come(redis_server: StoreServer) -> None:
+    for turns in range(90):  # a command that was just sent may take a cancellation for its own end
+        async with following(redis_server):
+            for _ in range(turns % 30):
+                await asyncio.sleep(0)
+
+
 async def test_announcements_in_order_forget_one_key_and_a_gap_forgets_all(server: StoreServer) -> None:
     store = on_server(server)
     alice, bob = await store.create(KeyTerms(name="alice")), await store.create(KeyTerms(name="bob"))
