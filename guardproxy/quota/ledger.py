@@ -5,8 +5,9 @@ goes to the slot of its reservation, whatever the time is: that gives back exact
 left the window has nothing to correct.
 
 Windows are found by what they count, not by limit: a changed limit keeps what was used. A scope without charges is
-forgotten. A reservation whose settlement never came is charged as an orphan when its lease is over. The sweep looks at
-no more than `SWEEP` of each per call, so no request pays for many, and goes on with the next call while there is more.
+forgotten. A reservation whose settlement did not come is charged as an orphan when its lease is over; should it come
+after all, it counts. The sweep looks at no more than `SWEEP` of each per call, so no request pays for many, and goes on
+with the next call while there is more.
 
 This is also what the scripts for Redis are held against: the same calls at the same times give the same answers.
 """
@@ -28,6 +29,8 @@ SWEEP_EVERY_MS: Final = 1000
 DEFAULT_LEASE_MS: Final = 60 * 60 * 1000
 _RUNNING: Final = Metric.CONCURRENCY.value  # how the ids of quotas begin that count what runs
 PLANS_PER_SCOPE: Final = 64
+MOST_OVER: Final = 512
+"""How many requests whose lease is over may still be settled."""
 
 
 class _Limit(NamedTuple):
@@ -44,6 +47,10 @@ class _Limit(NamedTuple):
 
 _Hold = tuple[Window, int, str, int]
 """What a running request holds in one window: slot, measure, amount. A plain tuple, as it is made on the hot path."""
+
+
+_Orphaned = tuple[_Hold, int]
+"""What a request held whose lease is over, and what it was charged instead."""
 
 
 class _Reservation(NamedTuple):
@@ -110,6 +117,7 @@ class MemoryLedger:
         self._sweep_at = self._now
         self._scopes: OrderedDict[str, _Scope] = OrderedDict()
         self._reservations: OrderedDict[str, _Reservation] = OrderedDict()
+        self._over: OrderedDict[str, list[_Orphaned]] = OrderedDict()
 
     @property
     def unsettled(self) -> int:
@@ -171,6 +179,8 @@ class MemoryLedger:
         """See `Ledger.settle`. A negative amount counts as 0."""
         ended = self._reservations.pop(request_id, None)
         if ended is None:
+            for (window, slot, measure, amount), charged in self._over.pop(request_id, ()):
+                window.correct(slot, max(0, (actual or {}).get(measure, amount)) - charged)
             return
         if actual is not None:
             for window, slot, measure, amount in ended.holds:
@@ -184,6 +194,8 @@ class MemoryLedger:
         """See `Ledger.cancel`."""
         if request_id in self._reservations:
             self.settle(request_id, {measure: 0 for _, _, measure, _ in self._reservations[request_id].holds})
+        elif request_id in self._over:
+            self.settle(request_id, {measure: 0 for (_, _, measure, _), _ in self._over[request_id]})
 
     def renew(self, request_ids: Iterable[str]) -> None:
         """Begin the lease of running requests anew; others are left alone."""
@@ -248,7 +260,12 @@ class MemoryLedger:
         """Charge orphans, oldest first, and forget past scopes, in rotation."""
         orphans = [key for key, held in islice(self._reservations.items(), SWEEP) if held.deadline <= now]
         for request_id in orphans:
-            self.settle(request_id, self._reservations[request_id].orphan)
+            held = self._reservations[request_id]
+            orphan = held.orphan or {}
+            self.settle(request_id, orphan)
+            self._over[request_id] = [(hold, max(0, orphan.get(hold[2], hold[3]))) for hold in held.holds]
+            if len(self._over) > MOST_OVER:
+                self._over.popitem(last=False)
         forgotten = 0
         for name in list(islice(self._scopes, SWEEP)):
             if self._scopes[name].forget_past(now):

@@ -79,7 +79,9 @@ class StoreHealth(NamedTuple):
 class Ledger(Protocol):
     """Keeps account. A reservation ends exactly once: settled, cancelled, or orphaned when its lease runs out.
 
-    `settle` and `cancel` do nothing to a request that was denied or has already ended, and never wait or fail.
+    An orphan that is settled or cancelled after all was only cut off: then that is what counts, for the last 512 of a
+    scope. Otherwise `settle` and `cancel` do nothing to a request that was denied or has already ended. They never
+    wait or fail.
     """
 
     async def admit(

@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from tests.chaos.campaign import FAULTS, Report, burst, death, failover, storm
+from tests.chaos.campaign import FAULTS, Report, burst, cut_off, death, failover, storm
 
 Run = Callable[[Path], Coroutine[Any, Any, Report]]
 
@@ -31,6 +31,7 @@ def runs(rounds: int, rng: random.Random) -> list[tuple[str, Run]]:
             chosen += [
                 (f"{kind}: 2,000 calls at once", partial(burst, kind)),
                 (f"{kind}: a proxy is killed", partial(death, kind)),
+                (f"{kind}: a proxy stands still", partial(cut_off, kind)),
                 (f"{kind}, seed {seed}: {', '.join(faults)}", partial(storm, kind, seed=seed, faults=faults)),
             ]
         seed = rng.randrange(2**32)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,7 @@ from typing import Final
 from guardproxy.cli.open_files import allow_open_files
 from guardproxy.quota.tokenizer import EstimatingTokenizer
 from guardproxy.surfaces import CHAT_COMPLETIONS
-from tests.chaos.fleet import KEY, Fleet, fleet, standing
+from tests.chaos.fleet import KEY, Fleet, fleet, leases, standing
 from tests.chaos.slowed import Slowed, slowed
 from tests.support.caller import Answer, ask, calling, request
 from tests.support.stores import StoreServer, store_server
@@ -316,4 +317,48 @@ async def death(kind: str, folder: Path, streams: int = 20) -> Report:
             report.expect("leases", (found["leases"], found["concurrency"]), (0, 0))
             report.expect("requests", found["requests/month@UTC"], streams + 1)
             report.expect("tokens", found["tokens/month@UTC"], tokens)
+    return report
+
+
+async def cut_off(kind: str, folder: Path, streams: int = 10) -> Report:
+    """A proxy stands still for longer than its leases, and its streams go on: they are charged what they used."""
+    report = Report()
+    go_on = asyncio.Event()
+
+    async def long(asked: Asked, send: Send) -> None:
+        if not asked.json.get("stream"):
+            await send(whole(completion()))
+            return
+        await send(STREAM_HEAD + piece(event(chunk({"content": "x"}))))
+        await go_on.wait()
+        usage = {"prompt_tokens": 10, "completion_tokens": 36, "total_tokens": 46}
+        await send(piece(event(chunk({}, finish_reason="stop"))))
+        await send(piece(event({**chunk({}), "choices": [], "usage": usage})) + piece(DONE) + STREAM_END)
+
+    with store_server(kind, folder) as store:
+        async with (
+            running_upstream(long) as upstream,
+            fleet(folder, store.url, upstream.base_url, STEADY, count=2, lease_s=3) as both,
+            AsyncExitStack() as opened,
+        ):
+            standing_still, other = both.replicas
+            callers = [await opened.enter_async_context(calling(standing_still.port)) for _ in range(streams)]
+            for caller in callers:
+                await caller.send(request("POST", CHAT, body(stream=True), KEY))
+                await caller.head()
+            standing_still.process.send_signal(signal.SIGSTOP)
+            try:
+                await asyncio.sleep(3.5)
+                for _ in range(3):  # each sweeps a few
+                    report.expect("the other one", (await ask(other.port, "POST", CHAT, body(), KEY)).status, 200)
+                report.notes["leases"] = leases(store)
+            finally:
+                standing_still.process.send_signal(signal.SIGCONT)
+            go_on.set()
+            await asyncio.gather(*(caller.rest() for caller in callers))
+            await both.stop()
+            found = await standing(store, both.accounts)
+            report.expect("leases while it stood still", report.notes["leases"], 0)
+            report.expect("requests", found["requests/month@UTC"], streams + 3)
+            report.expect("tokens", found["tokens/month@UTC"], 46 * streams + 3 * completion()["usage"]["total_tokens"])
     return report

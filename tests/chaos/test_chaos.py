@@ -6,7 +6,7 @@ import asyncio
 import time
 from pathlib import Path
 
-from tests.chaos.campaign import burst, death, storm
+from tests.chaos.campaign import burst, cut_off, death, storm
 from tests.chaos.slowed import slowed
 
 
@@ -16,6 +16,10 @@ async def test_of_two_thousand_calls_at_once_over_four_proxies_exactly_the_limit
 
 async def test_a_proxy_killed_in_its_streams_leaves_its_input_charged_and_no_lease(tmp_path: Path) -> None:
     assert (await death("valkey", tmp_path)).faults == []
+
+
+async def test_streams_that_outlive_their_leases_are_charged_what_they_used(tmp_path: Path) -> None:
+    assert (await cut_off("valkey", tmp_path)).faults == []
 
 
 async def test_streams_left_at_random_while_the_store_is_stopped_and_set_back_are_charged_exactly(

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from guardproxy.core.quota import Metric, Quota
 from guardproxy.quota.grid import PARTS as SLOTS
-from guardproxy.quota.ledger import SWEEP, SWEEP_EVERY_MS, MemoryLedger
+from guardproxy.quota.ledger import MOST_OVER, SWEEP, SWEEP_EVERY_MS, MemoryLedger
 from guardproxy.quota.model import Account, Admission, Charge
 from tests.quota.ledgers import one
 from tests.support.stores import Clock
@@ -236,7 +236,7 @@ def test_settlements_commute_and_repeat_without_effect(
     assert results[0] == results[1]
 
 
-def test_an_orphan_keeps_its_charge_but_its_late_settlement_changes_nothing() -> None:
+def test_an_orphan_keeps_its_charge_until_its_late_settlement_tells_what_it_used() -> None:
     clock = Clock()
     ledger = MemoryLedger(clock, lease_ms=5000)
     hourly = (Quota(Metric.TOKENS, 3600, 100),)
@@ -244,8 +244,25 @@ def test_an_orphan_keeps_its_charge_but_its_late_settlement_changes_nothing() ->
     clock.ms += 5000
     assert at_once(ledger.admit("next", one(*hourly), {Metric.TOKENS: 1})).states[0].used == 61
     assert ledger.unsettled == 1
-    ledger.settle("lost", {Metric.TOKENS: 0})
-    assert at_once(ledger.admit("last", one(*hourly), {})).states[0].used == 61
+    for _ in range(2):
+        ledger.settle("lost", {Metric.TOKENS: 70})
+        assert at_once(ledger.admit("last", one(*hourly), {})).states[0].used == 71
+
+
+def test_only_so_many_orphans_may_still_be_settled() -> None:
+    clock = Clock()
+    ledger = MemoryLedger(clock, lease_ms=5000)
+    daily = (Quota(Metric.TOKENS, 86_400, 10_000_000),)
+    for number in range(MOST_OVER + 1):
+        at_once(ledger.admit(f"lost{number}", one(*daily), {Metric.TOKENS: 2}))
+    clock.ms += 5000
+    while ledger.unsettled:
+        clock.ms += 1
+        at_once(ledger.admit("passer-by", one(*daily), {}))
+        ledger.cancel("passer-by")
+    for number in range(MOST_OVER + 1):
+        ledger.settle(f"lost{number}", {Metric.TOKENS: 1})
+    assert at_once(ledger.look(one(*daily)))[0].used == MOST_OVER + 2
 
 
 def test_many_orphans_are_forgotten_a_few_per_request() -> None:

@@ -150,14 +150,25 @@ async def test_no_more_run_at_once_than_may_and_an_end_makes_room(ledger: Ledger
     assert (await ledger.admit("c", accounts, {})).admitted
 
 
-async def test_an_orphan_is_charged_what_was_said_and_stops_running(ledger: Ledger, clock: Clock) -> None:
+async def test_an_orphan_is_charged_what_was_said_until_it_is_settled_after_all(ledger: Ledger, clock: Clock) -> None:
     accounts = one(Quota(Metric.TOKENS, 86_400, 1000), Quota(Metric.REQUESTS, 86_400, 10), TWO_AT_ONCE)
     await ledger.admit("lost", accounts, spends(1, 600), {Metric.TOKENS: 40})
     clock.ms += LEASE_MS
     again = await ledger.admit("next", accounts, spends(1, 1))
     assert [state.used for state in again.states] == [41, 2, 1]
+    ledger.settle("lost", {Metric.TOKENS: 70})  # its proxy was only cut off
+    assert await used(ledger, accounts) == [71, 2, 1]
     ledger.settle("lost", spends(0, 0))
-    assert await used(ledger, accounts) == [41, 2, 1]
+    assert await used(ledger, accounts) == [71, 2, 1]
+
+
+async def test_an_orphan_that_is_cancelled_after_all_has_used_nothing(ledger: Ledger, clock: Clock) -> None:
+    accounts = one(Quota(Metric.TOKENS, 86_400, 1000), Quota(Metric.REQUESTS, 86_400, 10))
+    await ledger.admit("lost", accounts, spends(1, 600), {Metric.TOKENS: 40})
+    clock.ms += LEASE_MS
+    await ledger.admit("next", accounts, spends(1, 1))
+    ledger.cancel("lost")
+    assert await used(ledger, accounts) == [1, 1]
 
 
 async def test_a_calendar_budget_begins_anew_at_midnight_of_its_zone(ledger: Ledger, clock: Clock) -> None:

@@ -1,7 +1,7 @@
 -- KEYS: counters, leases, records of each scope; the generation; where the request is given up, its mark of that. ARGV:
 -- request id, generation and number known (generation.lua), for how many ms an admission that has not come yet stays
 -- given up (0: it came), then field and amount of what is to be corrected ('*' stands for every field not named).
--- Returns {in how many scopes the request was still running, generation, number, ended}.
+-- Returns {in how many scopes the request had not ended yet, generation, number, ended}.
 local id, given_up, ended = ARGV[1], tonumber(ARGV[4]), 0
 local last = given_up > 0 and #KEYS - 2 or #KEYS - 1
 local now = now_ms()
