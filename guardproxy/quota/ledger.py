@@ -19,30 +19,17 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-from guardproxy.core.quota import Metric, Quota
-from guardproxy.quota.grid import grid_of
+from guardproxy.core.quota import Metric
 from guardproxy.quota.model import UNKNOWN_MS, Account, Admission, Charge, QuotaState, denial, needed, shadowed
+from guardproxy.quota.scope import Limit, Scope
 from guardproxy.quota.window import Window
 
 SWEEP: Final = 8
 SWEEP_EVERY_MS: Final = 1000
 DEFAULT_LEASE_MS: Final = 60 * 60 * 1000
 _RUNNING: Final = Metric.CONCURRENCY.value  # how the ids of quotas begin that count what runs
-PLANS_PER_SCOPE: Final = 64
 MOST_OVER: Final = 512
 """How many requests whose lease is over may still be settled."""
-
-
-class _Limit(NamedTuple):
-    """One quota of a scope, with its window at hand. `repeated`: another quota of the account charges the window."""
-
-    window: Window
-    quota: Quota
-    measure: str
-    most: int
-    running: bool
-    repeated: bool
-    shadow: bool
 
 
 _Hold = tuple[Window, int, str, int]
@@ -50,7 +37,7 @@ _Hold = tuple[Window, int, str, int]
 
 
 _Orphaned = tuple[_Hold, int]
-"""What a request held whose lease is over, and what it was charged instead."""
+"""What a request held whose lease is over, and its charge instead."""
 
 
 class _Reservation(NamedTuple):
@@ -60,44 +47,6 @@ class _Reservation(NamedTuple):
     holds: list[_Hold]
     running: Sequence[Window]
     orphan: Charge | None
-
-
-class _Scope:
-    """The windows of one scope, and the limits of the accounts last asked for (the same until a policy changes)."""
-
-    __slots__ = ("limits", "windows")
-
-    def __init__(self) -> None:
-        self.windows: dict[str, Window] = {}
-        self.limits: dict[Account, tuple[_Limit, ...]] = {}
-
-    def limits_for(self, account: Account, now: int) -> tuple[_Limit, ...]:
-        limits: list[_Limit] = []
-        seen: set[str] = set()
-        for quota in account.quotas:
-            window = self.windows.get(quota.id)
-            if window is None:
-                window = self.windows[quota.id] = Window(grid_of(quota), now)
-            running = quota.metric is Metric.CONCURRENCY
-            repeated = quota.id in seen
-            limits.append(_Limit(window, quota, quota.measure, quota.limit, running, repeated, quota.shadow))
-            seen.add(quota.id)
-        if len(self.limits) >= PLANS_PER_SCOPE:
-            self.limits.clear()
-        self.limits[account] = made = tuple(limits)
-        return made
-
-    def forget_past(self, now: int) -> bool:
-        """Drop windows whose charges have all slid out; True if none is left."""
-        kept = {name: window for name, window in self.windows.items() if not _is_past(window, now)}
-        if len(kept) != len(self.windows):
-            self.windows = kept
-            self.limits.clear()
-        return not kept
-
-
-def _is_past(window: Window, now: int) -> bool:
-    return now >= window.empties_at or (window.kept == 1 and not window.total)
 
 
 class MemoryLedger:
@@ -115,7 +64,7 @@ class MemoryLedger:
         self._lease_ms = lease_ms
         self._now = now_ms()
         self._sweep_at = self._now
-        self._scopes: OrderedDict[str, _Scope] = OrderedDict()
+        self._scopes: OrderedDict[str, Scope] = OrderedDict()
         self._reservations: OrderedDict[str, _Reservation] = OrderedDict()
         self._over: OrderedDict[str, list[_Orphaned]] = OrderedDict()
 
@@ -139,7 +88,7 @@ class MemoryLedger:
         now = self._time()
         holds: list[_Hold] = []
         running: list[Window] | tuple[()] = ()
-        limits: tuple[_Limit, ...] = ()
+        limits: tuple[Limit, ...] = ()
         fits = unshadowed = True
         for account in accounts:
             of_scope = self._limits_of(account, now)
@@ -192,10 +141,9 @@ class MemoryLedger:
 
     def cancel(self, request_id: str) -> None:
         """See `Ledger.cancel`."""
-        if request_id in self._reservations:
-            self.settle(request_id, {measure: 0 for _, _, measure, _ in self._reservations[request_id].holds})
-        elif request_id in self._over:
-            self.settle(request_id, {measure: 0 for (_, _, measure, _), _ in self._over[request_id]})
+        known = self._reservations.get(request_id)
+        holds = known.holds if known else [hold for hold, _ in self._over.get(request_id, ())]
+        self.settle(request_id, {measure: 0 for _, _, measure, _ in holds})
 
     def renew(self, request_ids: Iterable[str]) -> None:
         """Begin the lease of running requests anew; others are left alone."""
@@ -247,13 +195,13 @@ class MemoryLedger:
             self._sweep(now)
         return now
 
-    def _limits_of(self, account: Account, now: int) -> tuple[_Limit, ...]:
+    def _limits_of(self, account: Account, now: int) -> tuple[Limit, ...]:
         known = self._scopes.get(account.scope)
         if known is None:
             # Looking at several old scopes for each new one bounds them to little more than those in use. Not now: a
             # scope of this very request, which holds nothing yet, would be forgotten.
             self._sweep_at = now
-            known = self._scopes[account.scope] = _Scope()
+            known = self._scopes[account.scope] = Scope()
         return known.limits.get(account) or known.limits_for(account, now)
 
     def _sweep(self, now: int) -> None:
@@ -264,8 +212,8 @@ class MemoryLedger:
             orphan = held.orphan or {}
             self.settle(request_id, orphan)
             self._over[request_id] = [(hold, max(0, orphan.get(hold[2], hold[3]))) for hold in held.holds]
-            if len(self._over) > MOST_OVER:
-                self._over.popitem(last=False)
+        for _ in range(len(self._over) - MOST_OVER):
+            self._over.popitem(last=False)
         forgotten = 0
         for name in list(islice(self._scopes, SWEEP)):
             if self._scopes[name].forget_past(now):
@@ -273,13 +221,12 @@ class MemoryLedger:
                 forgotten += 1
             else:
                 self._scopes.move_to_end(name)
-        oldest = next(iter(self._reservations.values()), None)
         self._sweep_at = now if forgotten == SWEEP else now + min(SWEEP_EVERY_MS, self._lease_ms)
-        if oldest is not None and oldest.deadline < self._sweep_at:
-            self._sweep_at = oldest.deadline
+        for oldest in islice(self._reservations.values(), 1):
+            self._sweep_at = min(self._sweep_at, oldest.deadline)
 
 
-def _states(limits: Sequence[_Limit], now: int) -> tuple[QuotaState, ...]:
+def _states(limits: Sequence[Limit], now: int) -> tuple[QuotaState, ...]:
     states = []
     for window, quota, _, most, running, _, _ in limits:
         used = window.total
@@ -293,7 +240,7 @@ def _states(limits: Sequence[_Limit], now: int) -> tuple[QuotaState, ...]:
     return tuple(states)
 
 
-def _waits(limits: Sequence[_Limit], amounts: Charge, now: int) -> list[int | None]:
+def _waits(limits: Sequence[Limit], amounts: Charge, now: int) -> list[int | None]:
     """How long each quota makes the request wait: `denial` says what the numbers mean."""
     waits: list[int | None] = []
     for window, quota, _, most, running, _, _ in limits:
