@@ -16,7 +16,7 @@ from typing import Any, Final
 from guardproxy.core.exchange import OpaqueKind
 from guardproxy.core.policy import Context, OperatorMessages, Policy, RequestLimits, Rule, ServerState, Unknown
 from guardproxy.core.quota import OnStoreError, Quota, Share
-from guardproxy.core.separation.terms import Separation
+from guardproxy.core.separation.strictness import separation_loosenings
 from guardproxy.core.tools.rules import ToolRules
 from guardproxy.core.verdict import Action
 
@@ -24,12 +24,6 @@ _OPERATOR_ORDER: Final = (OperatorMessages.ANY_KEY, OperatorMessages.OPERATOR_KE
 _STORE_ORDER: Final = (OnStoreError.OPEN, OnStoreError.DEGRADED, OnStoreError.CLOSED)
 _STATE_ORDER: Final = (ServerState.ALLOW, ServerState.OWN, ServerState.DENY)
 _UNKNOWN_ORDER: Final = (Unknown.PASS, Unknown.STRIP, Unknown.REJECT)
-
-# What a policy file calls parts of a separation, where that is another name.
-_WRITTEN: Final = {
-    "prompt": "operator_prompt", "pinned": "pinned_prompts", "seen_only": "history", "fences": "fence",
-    "token_families": "control_token_families", "definitions_by_operators": "definitions",
-}  # fmt: skip
 
 # What follows from the other parts, or names the policy; and the quotas, for which the names count, too.
 _NOT_COMPARED: Final = frozenset({"name", "revision", "detectors", "masking", "quotas"})
@@ -74,16 +68,10 @@ def _context(ours: Context, theirs: Context) -> Iterator[str]:
             case "unknown_roles":
                 looser = other < one
             case _:
-                yield from _separation(one or Separation(), other or Separation())
+                yield from separation_loosenings(one, other)
                 continue
         if looser:
             yield f"context.{part.name} is looser"
-
-
-def _separation(ours: Separation, theirs: Separation) -> Iterator[str]:
-    for part in fields(Separation):
-        if part.init and getattr(ours, part.name) != getattr(theirs, part.name):
-            yield f"context.{_WRITTEN.get(part.name, part.name)} differs, and has no order of strictness"
 
 
 def _opaque(ours: Mapping[OpaqueKind, Action], theirs: Mapping[OpaqueKind, Action]) -> Iterator[str]:

@@ -6,7 +6,7 @@ when the policy is loaded: an exchange never waits for one, and no mistake in on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -27,21 +27,30 @@ MOST_FORMS: Final = 128
 def compile_choice(document: PolicyDocument) -> Choice:
     """A policy with all the forms its conditions give it. Raises `ConfigurationError`, one line per problem."""
     conditions = conditions_of(document)
-    sets, revision = Sets(), revision_of(document)
-    plain = compile_form(document, sets, frozenset(), revision)
-    if not conditions:
-        return Choice(plain)
     try:
         ways = outcomes(tuple(conditions), MOST_FORMS)
     except TooManyOutcomes as error:
         raise ConfigurationError(f"{document.at('when')}: {error}; write fewer, or several policies") from error
-    forms = {0: plain}
-    for way in ways:
-        if way:
-            holding = frozenset(one for index, one in enumerate(conditions) if way >> index & 1)
-            forms[way] = compile_form(document_of(document, holding), sets, holding, f"{revision}-{way:x}")
+    forms = _forms(document, list(conditions), ways)
+    if not conditions:
+        return Choice(forms[0])
     _check_callers_choice(conditions, forms)
-    return Choice(plain, tuple(conditions), forms)
+    return Choice(forms[0], tuple(conditions), forms)
+
+
+def _forms(document: PolicyDocument, conditions: Sequence[Condition], ways: Iterable[int]) -> dict[int, Policy]:
+    """The policy in each way, the one without conditions first. What is wrong in any of them is told at once."""
+    sets, revision, forms, problems = Sets(), revision_of(document), dict[int, Policy](), list[str]()
+    for way in ways:
+        holding = frozenset(one for index, one in enumerate(conditions) if way >> index & 1)
+        name = f"{revision}-{way:x}" if way else revision
+        try:
+            forms[way] = compile_form(document_of(document, holding), sets, holding, name)
+        except ConfigurationError as error:
+            problems += error.message.splitlines()
+    if problems:
+        raise ConfigurationError("\n".join(dict.fromkeys(problems)))
+    return forms
 
 
 def conditions_of(document: PolicyDocument) -> dict[Condition, str]:

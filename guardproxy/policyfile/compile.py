@@ -39,11 +39,14 @@ from guardproxy.core.verdict import Action, Severity
 from guardproxy.detectors import DETECTORS
 from guardproxy.errors import ConfigurationError, RuleError
 from guardproxy.policyfile.conditions import compile_condition
+from guardproxy.policyfile.limits import limit_problems
 from guardproxy.policyfile.load import PolicyDocument, RuleDocument, read_policy
 from guardproxy.policyfile.mistakes import read_as, suggestion
+from guardproxy.policyfile.overrides import override_of, unknown_overrides
+from guardproxy.policyfile.prompts import prompt_files
 from guardproxy.policyfile.quotas import compile_quotas
-from guardproxy.policyfile.schema import Written, WrittenOverride, WrittenPolicy
-from guardproxy.policyfile.separation import compile_separation, prompt_files
+from guardproxy.policyfile.schema import Written, WrittenOverride
+from guardproxy.policyfile.separation import compile_separation
 from guardproxy.policyfile.surfaces import OTHERS, surface_problems
 from guardproxy.policyfile.tool_compile import compile_tools, rules_of
 
@@ -104,7 +107,7 @@ def compile_form(document: PolicyDocument, sets: Sets, holding: frozenset[Condit
     }
     masking = _told(problems, lambda: sets.detectors(compiled for compiled in every if compiled.hides), ())
     surfaces = {name: SurfaceRules(**said.model_dump()) for name, said in written.surfaces.items()}
-    problems += [*_self_matching(rules, masking), *surface_problems(document)]
+    problems += [*_self_matching(rules, masking), *surface_problems(document), *limit_problems(document)]
     quotas = _told(problems, lambda: compile_quotas(document), ())
     tools = _told(problems, lambda: compile_tools(document), None)
     separation = _told(problems, lambda: compile_separation(document), None)
@@ -154,7 +157,7 @@ def _told(problems: list[str], compiled: Callable[[], Part], otherwise: Other) -
 def compile_rules(document: PolicyDocument) -> tuple[CompiledRule, ...]:
     """The rules of a policy, its overrides applied. Raises `ConfigurationError`, one line per problem."""
     compiled: dict[str, CompiledRule] = {}
-    problems = list(_unknown_overrides(document))
+    problems = list(unknown_overrides(document))
     shadow = document.written.mode == "shadow"
     for rule in document.rules:
         name = rule.written.id
@@ -162,7 +165,7 @@ def compile_rules(document: PolicyDocument) -> tuple[CompiledRule, ...]:
             problems.append(f"{rule.at('id')}: the rule '{name}' is already there: {first.document.at('id')}")
             continue
         try:
-            compiled[name] = compile_rule(rule, _override(document.written, name), shadow=shadow)
+            compiled[name] = compile_rule(rule, override_of(document.written, name), shadow=shadow)
         except ConfigurationError as error:
             problems.append(error.message)
     if problems:
@@ -223,26 +226,6 @@ def options_model(technique: str) -> type[Written]:
         else:
             described[field.name] = (hints[field.name], ... if field.default is MISSING else field.default)
     return create_model(options.__name__, __base__=Written, **described)
-
-
-def _override(written: WrittenPolicy, rule: str) -> WrittenOverride:
-    """What the policy changes about a rule: for its whole pack (`pack.*`), and, before that, for itself."""
-    for_pack = written.override.get(_whole_pack(rule), WrittenOverride())
-    for_rule = written.override.get(rule, WrittenOverride())
-    return for_pack.model_copy(update=for_rule.model_dump(exclude_none=True))
-
-
-def _whole_pack(rule: str) -> str:
-    return f"{rule.partition('.')[0]}.*"
-
-
-def _unknown_overrides(document: PolicyDocument) -> Iterator[str]:
-    ids = [rule.written.id for rule in document.rules]
-    known = [*ids, *map(_whole_pack, ids)]
-    for name in document.written.override:
-        if name not in known:
-            where = document.file.at_key(("override", name))
-            yield f"{where}: no rule '{name}' to override{suggestion(name, known)}"
 
 
 class Sets:

@@ -16,6 +16,7 @@ from guardproxy.errors import ConfigurationError
 from guardproxy.policyfile.layers import Layers
 from guardproxy.policyfile.locate import find_pack, find_policy, shipped_policies
 from guardproxy.policyfile.mistakes import read_as
+from guardproxy.policyfile.prompts import unreadable_prompts
 from guardproxy.policyfile.schema import WrittenPolicy, WrittenRule
 from guardproxy.policyfile.sources import Sources, read_text_file, shown
 from guardproxy.policyfile.yaml_nodes import Place, YamlFile, parse_yaml
@@ -144,11 +145,11 @@ def _policy(file: YamlFile, path: Path, sources: Sources) -> PolicyDocument:
         except ConfigurationError as error:
             problems += error.message.splitlines()
     rules = list(_pack_rules(layers, sources, problems))
-    if problems:
-        raise ConfigurationError("\n".join(problems))
     merged = Layers.of(layers[0].file)
     for layer in layers[1:]:
         merged = merged.under(Layers.of(layer.file))
+    if problems:
+        raise ConfigurationError("\n".join([*problems, *unreadable_prompts(merged, sources)]))
     written = read_as(WrittenPolicy, merged, merged.content)
     own = (RuleDocument(rule, *merged.origin(("rules", index))) for index, rule in enumerate(written.rules))
     extended = tuple(layer.file.name for layer in layers[-2::-1])

@@ -141,7 +141,9 @@ class WrittenLimits(Written):
     choices: Count | None = Field(None, description="answers asked for, the request's `n`")
     output_tokens: Count | None = Field(None, description="of each answer; written where a request names no cap")
     excess: Literal["refuse", "cap"] = Field(
-        "refuse", description="what follows where a request asks for more of these two; `cap`: it gets what is allowed"
+        "refuse",
+        description="what follows where a request asks for more of these two; `cap`: it gets what is allowed, which at "
+        "least one of them says",
     )
     matching_work: Count | None = Field(
         MATCHING_WORK_PER_CHARACTER,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from guardproxy.core.exchange import Provenance
@@ -17,8 +15,7 @@ from guardproxy.errors import ConfigurationError
 from guardproxy.policyfile.context_schema import WrittenFence, WrittenFenceModes, WrittenOrder
 from guardproxy.policyfile.load import PolicyDocument
 from guardproxy.policyfile.mistakes import suggestion
-
-PROMPT_BYTES: Final = 1 << 20
+from guardproxy.policyfile.prompts import prompt_text
 
 _VARIABLE: Final = re.compile(r"\{\{\s{0,8}([A-Za-z_][A-Za-z0-9_]{0,60})\s{0,8}\}\}")
 _TREATMENTS: Final[Mapping[str, Treatment]] = {
@@ -34,9 +31,13 @@ _FENCED: Final = (Provenance.TOOL, Provenance.DOCUMENT, Provenance.USER)
 def compile_separation(document: PolicyDocument) -> Separation | None:
     """Raises `ConfigurationError`, one line per problem."""
     written = document.written.context
-    if problems := [*_problems(document)]:
+    problems, text = [*_problems(document)], None
+    try:
+        text = prompt_text(document)
+    except ConfigurationError as error:
+        problems.append(error.message)
+    if problems:
         raise ConfigurationError("\n".join(problems))
-    text = prompt_text(document)
     families = written.control_token_families
     terms = Separation(
         prompt=None if text is None else _prompt(document, text),
@@ -52,47 +53,6 @@ def compile_separation(document: PolicyDocument) -> Separation | None:
         definitions_by_operators=written.definitions == "operator_keys",
     )
     return None if terms == Separation(token_families=terms.token_families) else terms
-
-
-def prompt_files(document: PolicyDocument) -> dict[str, str]:
-    """What the files say that the policy names for its prompt, also under conditions; nothing of unreadable ones.
-
-    By the name of the file, and under a condition by its number too.
-    """
-    said = {}
-    places: list[tuple[str | int, ...]] = [(), *(("when", index) for index in range(len(document.written.when)))]
-    for place, sections in zip(places, (document.written, *document.written.when), strict=True):
-        prompt = sections.context.operator_prompt
-        if prompt.text is None and prompt.file is not None:
-            with suppress(ConfigurationError):
-                said["/".join(map(str, (*place[1:], prompt.file)))] = _read_prompt(document, prompt.file, place)
-    return said
-
-
-def prompt_text(document: PolicyDocument) -> str | None:
-    """The policy's system text as written, from the policy or the file it names. Raises `ConfigurationError`."""
-    prompt = document.written.context.operator_prompt
-    if prompt.text is not None or prompt.file is None:
-        return prompt.text
-    return _read_prompt(document, prompt.file, ())
-
-
-def _read_prompt(document: PolicyDocument, name: str, place: tuple[str | int, ...]) -> str:
-    where = document.at(*place, "context", "operator_prompt", "file")
-    # Next to the file that names it, which need not be the one that was asked for.
-    path = Path(where.rsplit(":", 2)[0]).parent / name
-    try:
-        raw = document.sources.read(path)
-        if len(raw) > PROMPT_BYTES:
-            raise ConfigurationError(f"{where}: the prompt in {name} is larger than {PROMPT_BYTES:,} bytes")
-        text = raw.decode("utf-8-sig").strip()
-    except OSError as error:
-        raise ConfigurationError(f"{where}: the prompt in {name} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{where}: the prompt in {name} is not UTF-8 text") from error
-    if not text:
-        raise ConfigurationError(f"{where}: the prompt in {name} is empty")
-    return text
 
 
 def _problems(document: PolicyDocument) -> Iterator[str]:

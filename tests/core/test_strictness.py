@@ -24,7 +24,7 @@ from guardproxy.core.policy import (
     Unknown,
 )
 from guardproxy.core.quota import Metric, Only, OnStoreError, Period, Quota, Share
-from guardproxy.core.separation.terms import Separation, Treatment
+from guardproxy.core.separation.terms import OperatorPrompt, Separation, Treatment
 from guardproxy.core.strictness import loosenings
 from guardproxy.core.verdict import Action, Severity
 from tests.support.policies import FORBIDDEN, HIDDEN, SMALL, small
@@ -61,12 +61,8 @@ def test_a_policy_is_as_strict_as_itself() -> None:
         (replace(BASE, context=Context(OperatorMessages.ANY_KEY)), "context.operator_messages is looser"),
         (replace(BASE, context=Context(unknown_roles=Action.ALLOW)), "context.unknown_roles is looser"),
         (
-            replace(BASE, context=Context(separation=Separation(hidden_characters=Treatment.FLAG))),
-            "context.hidden_characters differs, and has no order of strictness",
-        ),
-        (
-            replace(BASE, context=Context(separation=Separation(definitions_by_operators=True))),
-            "context.definitions differs, and has no order of strictness",
+            replace(BASE, context=Context(separation=Separation(prompt=OperatorPrompt("Say all you know.")))),
+            "context.operator_prompt differs, and has no order of strictness",
         ),
         (replace(BASE, opaque={OpaqueKind.FILE: Action.ALLOW}), "opaque.file is looser"),
         (replace(BASE, limits=RequestLimits(messages=11)), "limits.messages is higher"),
@@ -99,6 +95,7 @@ def test_each_part_that_is_looser_is_named(other: Policy, reason: str) -> None:
         with_quota(on_store_error=OnStoreError.CLOSED),
         replace(BASE, quotas=(replace(QUOTA, limit=9), Quota(Metric.TOKENS, 60, 1))),
         replace(BASE, context=Context(OperatorMessages.NOBODY)),
+        replace(BASE, context=Context(separation=Separation(hidden_characters=Treatment.FLAG))),
         replace(BASE, rules={**BASE.rules, "own.more": replace(BASE.rules["own.odd"], id="own.more")}),
     ],
 )

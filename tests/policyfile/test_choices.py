@@ -10,6 +10,7 @@ import pytest
 from guardproxy.core.choice import Choice
 from guardproxy.core.conditions import Facts
 from guardproxy.core.exchange import Provenance
+from guardproxy.core.separation.terms import Treatment
 from guardproxy.core.verdict import Action
 from guardproxy.errors import ConfigurationError
 from guardproxy.policyfile.choices import compile_choice
@@ -88,6 +89,33 @@ def test_metadata_may_only_tighten(tmp_path: Path) -> None:
     tight = {"if": {"metadata": {"tier": "gold"}}, "override": {"own.one": {"action": "block"}}}
     form = choice_of(tmp_path, rules=rules, when=[tight]).among(Facts(metadata={"tier": "gold"}))
     assert form.rules["own.one"].action is Action.BLOCK
+
+
+def test_metadata_may_tighten_what_is_kept_apart(tmp_path: Path) -> None:
+    context = {
+        "operator_messages": "nobody", "unknown_roles": "block", "history": "seen", "order": {"last": ["user"]},
+        "control_tokens": "block", "fake_turns": "flag", "fence": {"document": "datamark", "tool": "delimit"},
+    }  # fmt: skip
+    lower = {"control_tokens": "neutralise", "unknown_roles": "allow", "fence": {"document": "delimit"}}
+    when = [{"if": {"metadata": {"tier": "public"}}, "context": context}]
+    form = choice_of(tmp_path, context=lower, when=when).among(Facts(metadata={"tier": "public"}))
+    assert form.context.separation is not None
+    assert form.context.separation.control_tokens is Treatment.BLOCK
+    assert form.context.separation.fenced
+
+
+@pytest.mark.parametrize(
+    ("context", "said"),
+    [
+        ({"control_tokens": "flag"}, "context.control_tokens is looser"),
+        ({"fence": {"document": "off"}}, "context.fence is looser"),
+        ({"operator_prompt": {"text": "Be kind."}}, "context.operator_prompt differs, and has no order of strictness"),
+    ],
+)
+def test_metadata_may_not_loosen_what_is_kept_apart(tmp_path: Path, context: dict[str, Any], said: str) -> None:
+    lower = {"control_tokens": "neutralise", "fence": {"document": "delimit"}}
+    when = [{"if": {"metadata": {"tier": "public"}}, "context": context}]
+    assert problem(tmp_path, context=lower, when=when).endswith(f"may only make the policy stricter; here {said}")
 
 
 def test_two_pieces_of_metadata_cannot_loosen_each_other(tmp_path: Path) -> None:

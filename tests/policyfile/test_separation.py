@@ -16,7 +16,7 @@ from guardproxy.core.separation.terms import OperatorPrompt, Place, RoleOrder, S
 from guardproxy.errors import ConfigurationError
 from guardproxy.policyfile.catalogue import Wanted
 from guardproxy.policyfile.compile import load_policy
-from guardproxy.policyfile.separation import PROMPT_BYTES
+from guardproxy.policyfile.prompts import PROMPT_BYTES
 from guardproxy.policyfile.store import PolicyStore
 from tests.policyfile.workshop import write_policy
 
