@@ -20,14 +20,13 @@ from guardproxy.identity.key_settings import KeySettings
 from guardproxy.identity.stored import Cidr
 from guardproxy.oidc.discovery import is_loopback as is_loopback
 from guardproxy.oidc.schema import AuthSettings
+from guardproxy.policy_settings import VARIABLE, PolicySettings, Seconds, Told, choose_policies
 from guardproxy.policyfile.catalogue import Wanted
 from guardproxy.policyfile.mistakes import read_as
 from guardproxy.policyfile.schema import Count, Text, Written
 from guardproxy.policyfile.yaml_nodes import parse_yaml
 
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
-
-Seconds = Annotated[float, Field(gt=0, le=86_400, strict=False)]
 
 
 class Listen(Written):
@@ -104,26 +103,6 @@ class LogSettings(Written):
     incidents: Text | None = "incidents.jsonl"
 
 
-class PolicySettings(Written):
-    """Several policies: `files` (or directories of them), the one for everybody, and who gets another one.
-
-    `poll`: seconds between two looks at the files; None: only SIGHUP makes a running proxy look. `cases_timeout`:
-    seconds that the cases of changed policies may take; None: they are not played. `state`: a directory in which the
-    last revisions are kept for `guardproxy rollback`. `candidate`: a policy that is held against live traffic beside
-    the present one, without effect; what it would change goes to `candidate_log`.
-    """
-
-    files: tuple[Text, ...] = ()
-    default: Text | None = None
-    keys: dict[Text, Text] = Field(default_factory=dict)
-    teams: dict[Text, Text] = Field(default_factory=dict)
-    poll: Seconds | None = 2.0
-    cases_timeout: Seconds | None = 30.0
-    state: Text | None = None
-    candidate: Text | None = None
-    candidate_log: Text = "candidate.jsonl"
-
-
 class Settings(Written):
     """Everything `guardproxy.yaml` may hold."""
 
@@ -154,15 +133,20 @@ class Overrides:
     skip_cases: bool = False
 
 
-def load_settings(file: Path | None, environ: Mapping[str, str], overrides: Overrides = Overrides()) -> Settings:
-    """The settings of a process. Raises `ConfigurationError`, naming file, line and column where there is one."""
+def load_settings(
+    file: Path | None, environ: Mapping[str, str], overrides: Overrides = Overrides(), told: Told = lambda _: None
+) -> Settings:
+    """The settings of a process. Raises `ConfigurationError`, naming file, line and column where there is one.
+
+    `told` hears of what is named and not used.
+    """
     settings = _read(file) if file else Settings()
     settings = _with_overrides(_with_environment(settings, environ), overrides)
     _check_origin(settings.upstream.base_url)
-    several = settings.policies
-    if settings.policy and (several.files or several.default or several.keys or several.teams):
-        raise ConfigurationError("one policy (`policy`, --policy, GUARDPROXY_POLICY) or several (`policies`), not both")
-    return settings
+    one = None if overrides.policy is None else str(overrides.policy)
+    environment = environ.get(VARIABLE, "").strip() or None
+    chosen = choose_policies(settings.policy, settings.policies, environment, one, told)
+    return settings.model_copy(update={"policy": chosen.one, "policies": chosen.several})
 
 
 def wanted_policies(settings: Settings) -> Wanted:
@@ -182,6 +166,11 @@ def _read(file: Path) -> Settings:
     if ":" in urlsplit(settings.quota.redis.url or "").netloc.rpartition("@")[0]:
         where = document.at(("quota", "redis", "url"))
         raise ConfigurationError(f"{where}: no password belongs into this file: use password_env or password_file")
+    if settings.policy is not None and (also := settings.policies.choosing):
+        where = document.at_key(tuple(also[0].split(".")))
+        raise ConfigurationError(
+            f"{where}: 'policy' is one policy for everybody and '{also[0]}' is about several: write one of the two"
+        )
     return _beside(file.parent, settings)
 
 
@@ -234,8 +223,6 @@ def _with_environment(settings: Settings, environ: Mapping[str, str]) -> Setting
         changes["upstream"] = settings.upstream.model_copy(update={"base_url": base_url})
     if (keys := environ.get("GUARDPROXY_KEYS", "").strip()) and settings.keys.file is None:
         changes["keys"] = settings.keys.model_copy(update={"file": keys})
-    if (policy := environ.get("GUARDPROXY_POLICY", "").strip()) and settings.policy is None:
-        changes["policy"] = policy
     if (
         incidents := environ.get("GUARDPROXY_INCIDENTS", "").strip()
     ) and "incidents" not in settings.log.model_fields_set:
@@ -268,8 +255,6 @@ def _with_overrides(settings: Settings, overrides: Overrides) -> Settings:
         changes[part] = getattr(settings, part).model_copy(update=update)
     if overrides.skip_cases:
         changes["policies"] = settings.policies.model_copy(update={"cases_timeout": None})
-    if overrides.policy is not None:
-        changes["policy"] = str(overrides.policy)
     return settings.model_copy(update=changes)
 
 

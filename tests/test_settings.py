@@ -191,8 +191,23 @@ def test_the_number_of_replicas_comes_from_the_environment_unless_the_file_says_
 def test_one_policy_or_several_but_not_both(tmp_path: Path) -> None:
     file = tmp_path / "guardproxy.yaml"
     file.write_text("policy: a.yaml\npolicies: {files: [b.yaml]}\n", encoding="utf-8")
-    with pytest.raises(ConfigurationError, match="not both"):
+    with pytest.raises(ConfigurationError) as raised:
         load_settings(file, {})
+    assert raised.value.message == (
+        f"{file}:2:12: 'policy' is one policy for everybody and 'policies.files' is about several: write one of the two"
+    )
+
+
+def test_a_policy_of_the_command_line_is_the_policy_of_everybody(tmp_path: Path) -> None:
+    file = written(tmp_path, "policies: {files: [b.yaml], default: b, keys: {x: c}, poll: 9, candidate: d.yaml}\n")
+    told: list[str] = []
+    settings = load_settings(file, {"GUARDPROXY_POLICY": "e.yaml"}, Overrides(policy=Path("a.yaml")), told.append)
+    assert wanted_policies(settings) == Wanted((Path("a.yaml"),))
+    assert (settings.policies.poll, settings.policies.candidate) == (9, str(tmp_path / "d.yaml"))
+    assert told == [
+        "--policy a.yaml is the policy of everybody: not used is policies.files and policies.default and policies.keys "
+        "of the settings file, nor GUARDPROXY_POLICY"
+    ]
 
 
 def test_the_files_of_several_policies_stand_next_to_the_settings(tmp_path: Path) -> None:

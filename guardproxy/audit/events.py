@@ -34,6 +34,7 @@ class Event(StrEnum):
 
     PROXY_STARTED = "proxy_started", "info", "The listeners are open."
     PROXY_STOPPED = "proxy_stopped", "info", "The last exchange has ended and the listeners are closed."
+    SETTING_NOT_USED = "setting_not_used", "warning", "A setting is named and not used, since another one decides."
     POLICY_LOADED = "policy_loaded", "info", "A policy was compiled and applies to new exchanges."
     POLICY_RELOADED = "policy_reloaded", "info", "Changed policies were taken over; exchanges that run keep theirs."
     POLICY_REJECTED = "policy_rejected", "error", "Changed policies have mistakes; the last good ones stay in force."

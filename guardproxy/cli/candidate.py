@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from guardproxy.cli.read_settings import ConfigOption, read_settings
+
 if TYPE_CHECKING:
     from guardproxy.audit.comparisons import Comparison
 
@@ -17,8 +19,6 @@ candidate_app = typer.Typer(
     no_args_is_help=True,
     help="A policy that is held against live traffic beside the present one, without any effect.",
 )
-
-_DEFAULT_CONFIG = Path("guardproxy.yaml")
 
 
 @candidate_app.command("diff")
@@ -29,12 +29,7 @@ def diff(
     show: Annotated[int, typer.Option(help="Excerpts for each rule.", min=0, max=100)] = 3,
     every: Annotated[bool, typer.Option("--all", help="All revisions of the candidate, not only the last.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            help="Settings file. Default: guardproxy.yaml if there is one.", envvar="GUARDPROXY_CONFIG", metavar="FILE"
-        ),
-    ] = None,
+    config: ConfigOption = None,
 ) -> None:
     """Show what the candidate would have done otherwise, decision by decision and rule by rule.
 
@@ -48,15 +43,11 @@ def diff(
         guardproxy candidate diff --file candidate.jsonl --json
     """
     import json
-    import os
 
     from guardproxy.audit.comparisons import read_comparisons
     from guardproxy.errors import ConfigurationError
-    from guardproxy.settings import Overrides, load_settings
 
-    if config is None and _DEFAULT_CONFIG.exists():
-        config = _DEFAULT_CONFIG
-    path = file or Path(load_settings(config, os.environ, Overrides()).policies.candidate_log)
+    path = file or Path(read_settings(config).policies.candidate_log)
     try:
         report = summary(read_comparisons(path), every=every, show=show)
     except OSError as error:

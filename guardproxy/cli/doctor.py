@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
+
+from guardproxy.cli.read_settings import ConfigOption, PolicyOption, read_settings_for_policies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,12 +41,7 @@ class Findings:
         self._told.add(said)
 
 
-def doctor(
-    config: Annotated[
-        Path | None,
-        typer.Option(help="Settings file. Default: guardproxy.yaml if there is one.", envvar="GUARDPROXY_CONFIG"),
-    ] = None,
-) -> None:
+def doctor(config: ConfigOption = None, policy: PolicyOption = None) -> None:
     """Check settings, policy, keys, admins, identity providers, and the store of the quotas: version, memory, clock,
     speed, permissions.
 
@@ -56,12 +53,9 @@ def doctor(
     from guardproxy.cli.compose_quota import check_prices, make_tokenizer
     from guardproxy.cli.examine_issuers import examine_issuers
     from guardproxy.policyfile.catalogue import load_policies
-    from guardproxy.settings import load_settings, wanted_policies
+    from guardproxy.settings import wanted_policies
 
-    default = Path("guardproxy.yaml")
-    if config is None and default.exists():
-        config = default
-    settings = load_settings(config, os.environ)
+    settings = read_settings_for_policies(config, policy)
     policies = load_policies(wanted_policies(settings)).policies
     check_prices(settings, policies)
     make_tokenizer(settings)

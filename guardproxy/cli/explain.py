@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from guardproxy.cli.read_settings import ConfigOption, PolicyOption, read_settings_for_policies
 
 if TYPE_CHECKING:
     from guardproxy.core.conditions import Condition, Facts
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from guardproxy.policyfile.load import PolicyDocument
     from guardproxy.settings import Settings
 
-_DEFAULT_CONFIG = Path("guardproxy.yaml")
 _SECTIONS = (
     "context", "opaque", "parameters", "server_state", "surfaces", "limits", "answers", "charging", "tools",
 )  # fmt: skip
@@ -31,13 +31,8 @@ def explain(
     ] = None,
     use_policy: Annotated[str | None, typer.Option(help="What x-guardproxy-use-policy asks for.")] = None,
     rule: Annotated[str | None, typer.Option(help="One rule in full, by its id.", metavar="ID")] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            help="Settings file. Default: guardproxy.yaml if there is one.", envvar="GUARDPROXY_CONFIG", metavar="FILE"
-        ),
-    ] = None,
-    policy: Annotated[Path | None, typer.Option(help="A policy file instead of those of the settings.")] = None,
+    config: ConfigOption = None,
+    policy: PolicyOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
 ) -> None:
     """Say which policy applies to an exchange and why: the key it came with, what it extends, which `when` holds.
@@ -51,16 +46,13 @@ def explain(
         guardproxy explain --policy my-policy.yaml --metadata tier=gold --json
     """
     import json
-    import os
 
     from guardproxy.core.conditions import Facts
-    from guardproxy.policyfile.catalogue import Wanted, load_policies
-    from guardproxy.settings import load_settings, wanted_policies
+    from guardproxy.policyfile.catalogue import load_policies
+    from guardproxy.settings import wanted_policies
 
-    if config is None and _DEFAULT_CONFIG.exists():
-        config = _DEFAULT_CONFIG
-    settings = load_settings(config, os.environ)
-    catalogue = load_policies(wanted_policies(settings) if policy is None else Wanted((policy,)))
+    settings = read_settings_for_policies(config, policy)
+    catalogue = load_policies(wanted_policies(settings))
     facts = Facts(key, team if team is not None else _team_of(key, settings), surface, model, _members(metadata or []))
     said = explanation(catalogue, facts, use_policy, rule)
     typer.echo(json.dumps(said, ensure_ascii=False) if as_json else "\n".join(_lines(said)))

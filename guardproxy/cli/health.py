@@ -45,12 +45,10 @@ def health(
 
         guardproxy health --live --admin-port 9081
     """
-    import os
+    from guardproxy.cli.read_settings import read_settings
+    from guardproxy.settings import Overrides
 
-    from guardproxy.cli.serve import settings_file
-    from guardproxy.settings import Overrides, load_settings
-
-    admin = load_settings(settings_file(config), os.environ, Overrides(admin_port=admin_port)).admin
+    admin = read_settings(config, Overrides(admin_port=admin_port)).admin
     good, said = _ask(admin, "live" if live else "ready", timeout)
     typer.echo(said, err=not good)
     if not good:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar
 
 import typer
 
+from guardproxy.cli.read_settings import ConfigOption as ConfigOption
+
 # What reads files and talks to stores is imported when it is needed: `guardproxy --help` must not wait for it.
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,10 +38,6 @@ StoreOption = Annotated[
         help="file, or redis: the store of quota.redis that proxies share. Default: as the settings say (keys.store).",
     ),
 ]
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(help="Settings file. Default: guardproxy.yaml if there is one.", envvar="GUARDPROXY_CONFIG"),
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on standard output, for other programs.")]
 
 
@@ -58,14 +56,12 @@ def with_keys(
     where it is the very first.
     """
     import asyncio
-    import os
 
-    from guardproxy.cli.serve import settings_file
+    from guardproxy.cli.read_settings import read_settings
     from guardproxy.errors import ConfigurationError
     from guardproxy.identity.store import KeyStoreError, KeyStoreUnavailable, NameTaken
-    from guardproxy.settings import load_settings
 
-    settings = load_settings(settings_file(config), os.environ)
+    settings = read_settings(config)
 
     async def run() -> Result:
         store = await _open(place, file, settings, now, changes=changes)

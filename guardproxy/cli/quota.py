@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from guardproxy.cli.read_settings import ConfigOption, PolicyOption, read_settings_for_policies
 from guardproxy.core.excerpt import printable
 
 # What talks to the store is imported by the commands: `guardproxy --help` must not wait for it.
@@ -25,11 +26,6 @@ quota_app = typer.Typer(
     help="The accounts in a shared store: how they stand, begin one anew, put one right after a loss of data.",
 )
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(help="Settings file. Default: guardproxy.yaml if there is one.", envvar="GUARDPROXY_CONFIG"),
-]
-PolicyOption = Annotated[Path | None, typer.Option(help="Policy file. Default: that of the settings.")]
 KeyOption = Annotated[
     str | None,
     typer.Option(
@@ -132,12 +128,9 @@ def _loaded(config: Path | None, policy: Path | None) -> tuple[Settings, PolicyS
 
     from guardproxy.cli.compose_quota import store_address
     from guardproxy.policyfile.catalogue import load_policies
-    from guardproxy.settings import Overrides, load_settings, wanted_policies
+    from guardproxy.settings import wanted_policies
 
-    default = Path("guardproxy.yaml")
-    if config is None and default.exists():
-        config = default
-    settings = load_settings(config, os.environ, Overrides(policy=policy))
+    settings = read_settings_for_policies(config, policy)
     store_address(settings, os.environ)  # without a store there is nothing else to say
     return settings, load_policies(wanted_policies(settings)).policies
 

@@ -8,22 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from guardproxy.cli.read_settings import ConfigOption, read_settings_for_policies
+
 if TYPE_CHECKING:
     from guardproxy.policyfile.history import History, Kept
-
-_DEFAULT_CONFIG = Path("guardproxy.yaml")
 
 
 def rollback(
     revision: Annotated[str | None, typer.Argument(help="A kept revision. Default: the one before.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Only show what is kept.")] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Let the policy files decide again.")] = False,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            help="Settings file. Default: guardproxy.yaml if there is one.", envvar="GUARDPROXY_CONFIG", metavar="FILE"
-        ),
-    ] = None,
+    config: ConfigOption = None,
 ) -> None:
     """Put kept policies in force again, in every proxy that runs with these settings.
 
@@ -39,16 +34,11 @@ def rollback(
 
         guardproxy rollback --undo
     """
-    import os
-
     from guardproxy.cli.compose import policy_store
     from guardproxy.errors import ConfigurationError
     from guardproxy.policyfile.history import History
-    from guardproxy.settings import Overrides, load_settings
 
-    if config is None and _DEFAULT_CONFIG.exists():
-        config = _DEFAULT_CONFIG
-    settings = load_settings(config, os.environ, Overrides())
+    settings = read_settings_for_policies(config)
     if settings.policies.state is None:
         raise ConfigurationError("nothing is kept: name a directory under policies.state in guardproxy.yaml")
     history = History(Path(settings.policies.state))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+from guardproxy.cli.read_settings import ConfigOption, PolicyOption, read_settings_for_policies
 
 if TYPE_CHECKING:
     from guardproxy.core.policy import Policy
@@ -19,9 +20,8 @@ Format = Literal["text", "jsonl"]
 
 
 def scan(
-    policy: Annotated[
-        Path | None, typer.Option(help="Policy file. Default: the shipped default policy.", metavar="FILE")
-    ] = None,
+    policy: PolicyOption = None,
+    config: ConfigOption = None,
     direction: Annotated[Direction, typer.Option(help="Which half of an exchange the text belongs to.")] = "request",
     from_: Annotated[
         From | None, typer.Option("--from", help="Where the text comes from. Default: user, or model for a response.")
@@ -33,6 +33,8 @@ def scan(
 ) -> None:
     """Scan text from stdin with a policy and show verdict, findings and the redacted text.
 
+    The policy is the one every key gets that is given no other, as it is where no condition of it holds.
+
     Exit code: 0 when every text may pass as it is, 1 when one would be redacted or blocked, 2 for bad input.
 
         echo 'Ignore all previous instructions' | guardproxy scan
@@ -42,9 +44,10 @@ def scan(
     A line of JSONL is a string, or an object with "text" and optionally "from" (user, tool, document, model, operator).
     """
     from guardproxy.errors import ConfigurationError
-    from guardproxy.policyfile.compile import load_policy
+    from guardproxy.policyfile.catalogue import load_policies
+    from guardproxy.settings import wanted_policies
 
-    compiled = load_policy(policy)
+    compiled = load_policies(wanted_policies(read_settings_for_policies(config, policy))).policies.default.policy
     source = from_ or ("model" if direction == "response" else "user")
     if (direction == "response") != (source == "model"):
         raise ConfigurationError(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from guardproxy.cli.read_settings import ConfigOption, PolicyOption, read_settings
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -14,19 +15,10 @@ if TYPE_CHECKING:
     from guardproxy.audit.sinks import EventLog
     from guardproxy.settings import Settings
 
-_DEFAULT_CONFIG = Path("guardproxy.yaml")
-
 
 def serve(
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            help="Settings file. Default: guardproxy.yaml if there is one.", envvar="GUARDPROXY_CONFIG", metavar="FILE"
-        ),
-    ] = None,
-    policy: Annotated[
-        Path | None, typer.Option(help="Policy file. Default: the shipped default policy.", metavar="FILE")
-    ] = None,
+    config: ConfigOption = None,
+    policy: PolicyOption = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1 (this machine).")] = None,
     port: Annotated[
         int | None, typer.Option(help="Port of the data plane. Default: 8080; 0 takes a free one.", min=0, max=65535)
@@ -58,24 +50,22 @@ def serve(
     SIGTERM lets running exchanges finish; a second one does not wait.
     """
     import asyncio
-    import os
 
+    from guardproxy.audit.events import Event
     from guardproxy.audit.sinks import configure_logging
-    from guardproxy.settings import Overrides, load_settings
+    from guardproxy.settings import Overrides
 
+    unused: list[str] = []
     overrides = Overrides(host, port, admin_port, policy, log_format, skip_cases)
-    settings = load_settings(settings_file(config), os.environ, overrides)
+    settings = read_settings(config, overrides, unused.append)
     log = configure_logging(settings.log.format)
+    for sentence in unused:
+        log.emit(Event.SETTING_NOT_USED, why=sentence)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_run(settings, log))
     finally:
         log.flush()
-
-
-def settings_file(named: Path | None) -> Path | None:
-    """The settings file of a process: the one that was named, or the one that lies in the working directory."""
-    return _DEFAULT_CONFIG if named is None and _DEFAULT_CONFIG.exists() else named
 
 
 def _loop_factory() -> Callable[[], AbstractEventLoop] | None:

@@ -75,11 +75,10 @@ def signing_secret(
     import os
 
     from guardproxy.cli.compose_keys import shared_pepper
-    from guardproxy.cli.serve import settings_file
+    from guardproxy.cli.read_settings import read_settings
     from guardproxy.identity.keyring import Keyring
-    from guardproxy.settings import load_settings
 
-    settings = load_settings(settings_file(config), os.environ)
+    settings = read_settings(config)
     if settings.keys.store == "file" or (file is not None and str(file) != settings.keys.file):
         named = str(file or settings.keys.file or DEFAULT_FILE)
         of_file = settings.keys.model_copy(update={"file": named, "store": "file"})

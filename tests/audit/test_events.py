@@ -9,6 +9,7 @@ def test_the_names_are_stable() -> None:
     assert {
         "proxy_started",
         "proxy_stopped",
+        "setting_not_used",
         "policy_loaded",
         "policy_reloaded",
         "policy_rejected",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,14 @@ def test_a_named_settings_file_is_taken_instead(named: tuple[str, ...], folder: 
 def test_a_policy_that_is_missing_is_told() -> None:
     result = run("--policy", "none.yaml", "--port", "0", "--admin-port", "0", OPENAI_API_KEY="x" * 20)
     assert told(result) == "none.yaml: cannot be read: No such file or directory"
+
+
+def test_policies_that_are_named_and_not_used_are_told_in_the_log(folder: Path) -> None:
+    (folder / "guardproxy.yaml").write_text("policies: {files: [a.yaml]}\n", encoding="utf-8")
+    result = run("--policy", "none.yaml", "--port", "0", "--admin-port", "0", OPENAI_API_KEY="x" * 20)
+    (line,) = map(json.loads, result.stderr.splitlines())
+    assert (line["event"], line["level"]) == ("setting_not_used", "warning")
+    assert line["why"].startswith("--policy none.yaml is the policy of everybody: not used is policies.files")
 
 
 @pytest.mark.parametrize("arguments", [("--log-format", "xml"), ("--port", "70000"), ("--admin-port", "-1")])
