@@ -92,9 +92,35 @@ def test_what_was_written_elsewhere_than_the_rest_of_its_section_is_told_with_it
     result = CliRunner().invoke(app, ["explain", "--policy", "upper.yaml"], catch_exceptions=False)
     (limits,) = (line for line in result.stdout.splitlines() if line.startswith("limits "))
     assert limits.endswith(f"  ({sections['limits']['at']}; output_tokens {elsewhere[1]})")
-    assert "server_state own  (base.yaml:" in result.stdout
+    assert "server_state  own  (base.yaml:" in result.stdout
     assert "files {open true, uninspected true}" in result.stdout
     assert "deny [rm_*]" in result.stdout
+
+
+def test_what_is_not_written_is_told_to_be_the_default(folder: Path) -> None:
+    assert explained()["sections"]["opaque"]["at"] is None
+    result = CliRunner().invoke(app, ["explain"], catch_exceptions=False)
+    (opaque,) = (line for line in result.stdout.splitlines() if line.startswith("opaque "))
+    assert opaque.endswith("unknown block  (default)")
+
+
+def test_each_quota_is_told_with_its_place(folder: Path) -> None:
+    quotas = [{"metric": "requests", "per": "minute", "limit": 300}]
+    write(folder / "upper.yaml", {"version": 1, "name": "upper", "quotas": quotas})
+    (quota,) = explained("--policy", "upper.yaml")["quotas"]
+    assert quota == {"metric": "requests", "limit": 300, "per": "minute", "at": "upper.yaml:5:3"}
+
+
+def test_what_is_asked_is_repeated_with_what_nobody_knows_and_what_is_refused(folder: Path) -> None:
+    said = explained("--key", "wigdet", "--model", "m", "--metadata", "tier=gold")
+    assert said["asked"] == {
+        "key": "wigdet", "team": "", "surface": "chat_completions", "model": "m", "metadata": {"tier": "gold"},
+    }  # fmt: skip
+    assert said["notes"] == [
+        "the settings name no keys (keys.file), so nobody can tell whether there is a key 'wigdet'"
+    ]
+    assert said["refused"] == []
+    assert explained("--surface", "files")["refused"] == ["unknown_url: the policy does not open files (surfaces)"]
 
 
 def test_one_rule_in_full(folder: Path) -> None:
@@ -111,14 +137,19 @@ def test_a_stricter_policy_may_be_asked_for_and_no_other(folder: Path) -> None:
 
 def test_for_people_it_is_a_few_lines(folder: Path) -> None:
     result = CliRunner().invoke(app, ["explain", "--key", "widget", "--model", "x"], catch_exceptions=False)
-    assert "because   policies.keys gives it to the key 'widget'" in result.stdout
-    assert "does not hold: model is 'x'" in result.stdout
-    assert "own: 1 block" in result.stdout
+    lines = result.stdout.splitlines()
+    assert "because       policies.keys gives it to the key 'widget'" in lines
+    assert "does not hold, since model is 'x'" in result.stdout
+    assert "rules         own: 1 block" in lines
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["--rule", "own.on"], "did you mean 'own.one'?"), (["--metadata", "gold"], "NAME=VALUE")],
+    [
+        (["--rule", "own.on"], "did you mean 'own.one'?"),
+        (["--metadata", "gold"], "NAME=VALUE"),
+        (["--surface", "chat"], "unknown surface 'chat', did you mean 'chatkit'?"),
+    ],
 )
 def test_what_cannot_be_explained_is_told(folder: Path, arguments: list[str], said: str) -> None:
     result = CliRunner().invoke(app, ["explain", *arguments])

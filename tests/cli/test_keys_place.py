@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,7 @@ def test_a_store_that_is_away_or_not_named_is_told(folder: Path) -> None:
 
 
 def test_commands_about_one_key_find_it_in_the_store_and_the_file_wins(folder: Path) -> None:
-    from guardproxy.cli.explain import _team_of
+    from guardproxy.cli.explain_caller import caller_of
     from guardproxy.cli.keys_place import known_keys
     from guardproxy.cli.main import app
     from guardproxy.settings import load_settings
@@ -105,7 +106,7 @@ def test_commands_about_one_key_find_it_in_the_store_and_the_file_wins(folder: P
     token = run("create", "alice", "--team", "red").stdout.strip()
     settings = load_settings(folder / "guardproxy.yaml", {})
     assert [key.id for key in known_keys(settings)] == [parse(token)]
-    assert _team_of("alice", settings) == "red"
+    assert caller_of("alice", None, settings, datetime.now(UTC)).team == "red"
     secret = CliRunner().invoke(app, ["keys", "signing-secret", "alice"]).stdout.strip()
     assert secret == CliRunner().invoke(app, ["keys", "signing-secret", parse(token) or ""]).stdout.strip()
     assert len(secret) == 64
@@ -113,8 +114,8 @@ def test_commands_about_one_key_find_it_in_the_store_and_the_file_wins(folder: P
     rewrite_keys(folder / "keys.yaml", lambda _: (key.model_copy(update={"team": "blue"}),))
     both = settings.model_copy(update={"keys": settings.keys.model_copy(update={"file": str(folder / "keys.yaml")})})
     assert [key.team for key in known_keys(both)] == ["blue"]
-    assert _team_of("alice", both) == "blue"
-    assert _team_of("", both) == ""
+    assert caller_of("alice", None, both, datetime.now(UTC)).team == "blue"
+    assert caller_of("", None, both, datetime.now(UTC)).team == ""
 
 
 def test_a_store_that_is_away_is_told_to_who_asks_about_a_key(folder: Path) -> None:
