@@ -48,14 +48,16 @@ async def reconcile_quotas(controls: Controls, call: Call) -> Told:
     planner = gateway.planner.again()
     spent = await asyncio.to_thread(lambda: spent_of(call.body.split("\n"), planner, policies, now))
     data: list[dict[str, Any]] = []
-    for account, charge in spent:
+    for account, charge in spent.charges:
         (short,) = await gateway.ledger.raise_to(account, charge, now)
         quota = account.quotas[0]
         data.append(
             {"account": account.scope, "id": quota.id, "spent": charge.get(quota.measure, 0), "was_short_of": short}
         )
     raised = sum(each["was_short_of"] > 0 for each in data)
-    return Told({"object": "list", "data": data}, None, {"accounts": len(data), "raised": raised})
+    lines = {name: getattr(spent, name) for name in ("lines", "exchanges", "repeated", "unusable")}
+    document = {"object": "list", "data": data, **lines, "first_unusable": list(spent.first_unusable)}
+    return Told(document, None, {"accounts": len(data), "raised": raised, **lines})
 
 
 async def _accounts(controls: Controls, asked: Mapping[str, str], *, every: bool) -> tuple[Account, ...]:

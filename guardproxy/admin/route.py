@@ -104,6 +104,8 @@ class Router:
     def __init__(self, routes: Sequence[Route]) -> None:
         self.routes = tuple(routes)
         self._patterns = [(re.compile(route.path.replace("{id}", f"({_ID})")), route) for route in routes]
+        with_id = [route for route in routes if "{id}" in route.path]
+        self._loosely = [(re.compile(route.path.replace("{id}", "[^/]+")), route) for route in with_id]
 
     def find(self, method: str, path: str) -> Found | RequestError:
         """The route of a path without its query, or what is wrong with it: `RouteNotFound`, `MethodNotAllowed`."""
@@ -113,7 +115,19 @@ class Router:
                 return Found(route, match[1] if match.re.groups else "")
         if found:
             return MethodNotAllowed(f"use {', '.join(sorted({route.method for _, route in found}))} here")
-        return RouteNotFound("the admin API has no such path")
+        return RouteNotFound(self._named(path) or "the admin API has no such path")
+
+    def _named(self, path: str) -> str | None:
+        """What is said of a path that would be one with an id where it has something else: mostly a name."""
+        for loosely, route in self._loosely:
+            if loosely.fullmatch(path):
+                base = route.path.partition("/{id}")[0]
+                query = next((listed.query for listed in self.routes if listed.path == base), ())
+                return (
+                    f"behind {base}/ stands an id, of 12 letters and digits, and not a name: GET {base}"
+                    f"{'?name=...' if 'name' in query else ''} tells it"
+                )
+        return None
 
 
 def read_query(raw: str, known: Sequence[str]) -> Mapping[str, str]:

@@ -26,12 +26,17 @@ admins_app = typer.Typer(
 DEFAULT_FILE: Final = Path("admins.yaml")
 DEFAULT_LOG: Final = Path("admin.jsonl")
 _UNITS: Final = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_ROLES: Final = (
+    "viewer (sees how keys, quotas and policies stand), analyst (sees that, and no more yet), operator (also changes "
+    "them) or admin (also makes and revokes admins)"
+)
+RoleWord = Literal["viewer", "analyst", "operator", "admin"]
 _COLUMNS: Final = ("id", "name", "role", "created (UTC)", "expires (UTC)", "status")
 _LOG_COLUMNS: Final = ("time (UTC)", "admin", "role", "action", "target", "outcome", "from", "reason")
 _MAY: Final = {
     "viewer": "It may see how keys, quotas and policies stand.",
-    "analyst": "It may see that too, and is the role for reading what was blocked.",
-    "operator": "It may also make, rotate and revoke keys, reset quotas, and reload and roll back policies.",
+    "analyst": "It may see how keys, quotas and policies stand, as a viewer; nothing else asks for this role yet.",
+    "operator": "It may see that, make, rotate and revoke keys, reset quotas, and reload and roll back policies.",
     "admin": "It may do everything, and make and revoke other admins.",
 }
 
@@ -45,12 +50,13 @@ FileOption = Annotated[
 def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Who holds the token. It stands in every record.")],
     role: Annotated[
-        Literal["viewer", "analyst", "operator", "admin"],
+        str,
         typer.Option(
-            help="viewer: looks. analyst: looks, also at what was blocked. operator: keys, quotas, policies. "
-            "admin: everything, and other admins."
+            metavar="ROLE",
+            help="viewer: looks. analyst: looks; no more yet. operator: keys, quotas, policies. admin: everything, and "
+            "other admins.",
         ),
-    ],
+    ] = "",
     expires: Annotated[
         str | None, typer.Option(help="When it stops working: 12h, 90d, 4w, or a date like 2030-01-31. Default: never.")
     ] = None,
@@ -72,15 +78,15 @@ def create(
         checked_name(name)
     except ValueError as error:
         raise typer.BadParameter(f"a name {error}", param_hint="NAME") from None
-    terms = AdminTerms(name=name, role=role, expires=_moment(expires, now) if expires else None)
+    terms = AdminTerms(name=name, role=_role(role), expires=_moment(expires, now) if expires else None)
     try:
         made = create_admin(file, os.environ, terms, now)
     except AdminError as error:
         raise typer.BadParameter(error.message, param_hint="NAME") from None
     typer.echo(made.token)
     for line in (
-        f"This is the token of {name} (id {made.admin.id}), with the role {role}. It is shown this once.",
-        _MAY[role],
+        f"This is the token of {name} (id {made.admin.id}), with the role {terms.role}. It is shown this once.",
+        _MAY[terms.role],
         f"Next: name the file under admin.tokens_file (or GUARDPROXY_ADMINS={file}) and start the proxy, then",
         "curl -H 'Authorization: Bearer TOKEN' http://127.0.0.1:8081/admin/v1/whoami",
     ):
@@ -152,6 +158,15 @@ def show_log(
             typer.echo(json_line(record).decode(), nl=False)
     elif newest:
         _print_table([_LOG_COLUMNS, *map(_row, newest)])
+
+
+def _role(word: str) -> RoleWord:
+    """Raises `typer.BadParameter` that says what there is to choose from, and what for."""
+    match word:
+        case "viewer" | "analyst" | "operator" | "admin":
+            return word
+    said = f"'{printable(word, 40)}' is no role; use" if word else "say what the token may do:"
+    raise typer.BadParameter(f"{said} {_ROLES}", param_hint="--role")
 
 
 def _records(file: Path) -> Iterator[AdminRecord]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -41,6 +41,9 @@ from guardproxy.surfaces.conventions import KeyForm
 
 if TYPE_CHECKING:
     from guardproxy.oidc.verifier import TokenVerifier
+
+
+_EVERY_HOST: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - only compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ class RunningProxy:
 
 async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -> RunningProxy:
     """Build a proxy from settings and open its listeners. Raises `ConfigurationError`."""
+    check_listeners(settings)
     secret = _upstream_secret(settings, environ)
     authority = open_authority(settings, environ)
     opened = open_live_keys(settings, environ, log)
@@ -153,6 +157,17 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
     if verifier is not None:
         verifier.start()
     return RunningProxy(gateway, listeners, tuple(reloaders), settings.drain_timeout, opened, verifier, admin)
+
+
+def check_listeners(settings: Settings) -> None:
+    """Raises `ConfigurationError` where the data plane and the admin listener would want the same address."""
+    data, admin = settings.listen, settings.admin
+    hosts = {"127.0.0.1" if host == "localhost" else host for host in (data.host, admin.host)}
+    if data.port == admin.port != 0 and (len(hosts) == 1 or not hosts.isdisjoint(_EVERY_HOST)):
+        raise ConfigurationError(
+            f"listen.port and admin.port are both {data.port}: the data plane and the admin listener (health, metrics, "
+            "admin API) need a port each; change one in the settings, or with --port or --admin-port"
+        )
 
 
 def policy_store(settings: Settings) -> PolicyStore:

@@ -50,12 +50,14 @@ def doctor(config: ConfigOption = None, policy: PolicyOption = None) -> None:
     import asyncio
     import os
 
+    from guardproxy.cli.compose import check_listeners
     from guardproxy.cli.compose_quota import check_prices, make_tokenizer
     from guardproxy.cli.examine_issuers import examine_issuers
     from guardproxy.policyfile.catalogue import load_policies
     from guardproxy.settings import wanted_policies
 
     settings = read_settings_for_policies(config, policy)
+    check_listeners(settings)
     policies = load_policies(wanted_policies(settings)).policies
     check_prices(settings, policies)
     make_tokenizer(settings)
@@ -72,6 +74,7 @@ def doctor(config: ConfigOption = None, policy: PolicyOption = None) -> None:
     if settings.keys.store == "redis":
         asyncio.run(check_shared_keys(settings, os.environ, found))
     asyncio.run(examine_issuers(settings, found))
+    check_roles(settings, found)
     check_admins(settings, os.environ, found)
     check_incidents(settings, found)
     if found.failed:
@@ -141,6 +144,26 @@ def check_keys(settings: Settings, environ: Mapping[str, str], found: Findings) 
         found.good("the keys of callers are there")
     elif settings.auth.oidc and settings.keys.store == "file":
         found.good("callers come with tokens of identity providers, and there are no keys")
+
+
+def check_roles(settings: Settings, found: Findings) -> None:
+    """Whether anybody is given roles, from which nothing follows: whoever gave them may believe otherwise."""
+    from guardproxy.errors import ConfigurationError
+    from guardproxy.identity.keyfile import read_keys
+
+    file = Path(settings.keys.file) if settings.keys.file else None
+    try:
+        keys = read_keys(file) if file is not None else ()
+    except ConfigurationError:  # which was told with the keys
+        keys = ()
+    given = [f"the key {key.name}" for key in keys if key.roles]
+    given += [f"callers of {one.name}" for one in settings.auth.oidc if one.callers.roles or one.claims.roles]
+    more = " ..." if len(given) > 5 else ""
+    if given:
+        found.doubt(
+            f"roles have no effect ({', '.join(given[:5])}{more}): the admin API takes only "
+            "tokens made with `guardproxy admins create`"
+        )
 
 
 async def check_shared_keys(settings: Settings, environ: Mapping[str, str], found: Findings) -> None:

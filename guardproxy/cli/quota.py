@@ -96,11 +96,14 @@ def reconcile(
     logs: Annotated[list[Path], typer.Argument(metavar="LOG...", help="Logs of all proxies (JSON lines).")],
     config: ConfigOption = None,
     policy: PolicyOption = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 where a line could not be used, after all else was done.")
+    ] = False,
 ) -> None:
     """Raise the budgets of the calendar to what the logs say was spent in the current periods.
 
     For a store that lost data. An account is only ever raised, so doing it twice does no harm; give the logs of all
-    proxies since the longest period began.
+    proxies since the longest period began. Lines that cannot be used (cut off, changed, no JSON) are counted and told.
 
     guardproxy quota reconcile /var/log/guardproxy/*.jsonl
     """
@@ -110,17 +113,27 @@ def reconcile(
 
     settings, loaded = _loaded(config, policy)
     read_at = time.time_ns() // 1_000_000
-    spent = read_spent(logs, settings, loaded)
+    spent, unusable = read_spent(logs, settings, loaded)
 
     async def raise_all(ledger: RedisLedger) -> list[tuple[Account, int]]:
-        return [(account, (await ledger.raise_to(account, charge, read_at))[0]) for account, charge in spent]
+        return [(account, (await ledger.raise_to(account, charge, read_at))[0]) for account, charge in spent.charges]
 
     for account, missing in _with_ledger(settings, raise_all):
         quota = account.quotas[0]
         said = f"was short of {quota.shown(missing)}, put right" if missing else "holds all that was spent"
         typer.echo(f"{printable(account.scope, 60)}  {quota.id}: {said}")
-    if not spent:
+    if not spent.charges:
         typer.echo("the logs hold no charge of a current period of a calendar budget", err=True)
+    typer.echo(
+        f"{spent.lines} lines read: {spent.exchanges} exchanges with a charge, {spent.repeated} of them told again, "
+        f"{spent.unusable} lines unusable",
+        err=True,
+    )
+    if spent.unusable:
+        more = " ..." if spent.unusable > len(unusable) else ""
+        typer.echo(f"what these lines charged is missing: {', '.join(unusable)}{more}", err=True)
+        if strict:
+            raise typer.Exit(1)
 
 
 def _loaded(config: Path | None, policy: Path | None) -> tuple[Settings, PolicySet]:

@@ -13,8 +13,8 @@ class Principal:
 
     Keys of one `team` share its limits, and may have a policy of their own; None for a key of no team. `key_id` is the
     public part of the key: it may stand in logs, it opens nothing, and it stays the same when the key is rotated.
-    `scope` is what the key may be used for, `roles` what its owner may do on the admin listener, `tags` are words of
-    the operator's own.
+    `scope` is what the key may be used for. `roles` and `tags` are words that were given with it: nothing here asks for
+    them, and the admin listener takes only tokens of its own.
     """
 
     key_id: str

@@ -173,7 +173,10 @@ def metrics(gateway: Gateway, request: web.BaseRequest) -> web.Response | None:
 
 
 def health(gateway: Gateway, request: web.BaseRequest) -> web.Response | None:
-    """`/health/live`: the loop answers. `/health/ready`: new exchanges are welcome. None for any other path."""
+    """`/health/live`: the loop answers. `/health/ready`: new exchanges are welcome. None for any other path.
+
+    Ready is also who admits some: without its store a proxy counts by itself, and who has been here before is known.
+    """
     match request.method, request.path:
         case (("GET" | "HEAD"), "/health/live"):
             return web.json_response({"status": "live"})
@@ -186,6 +189,7 @@ def health(gateway: Gateway, request: web.BaseRequest) -> web.Response | None:
                 "in_flight": lifecycle.in_flight,
                 "policy": gateway.policies.current.revision,
                 "quota": {"degraded": gateway.ledger.degraded, "unsettled": gateway.ledger.unsettled},
+                "keys": {"degraded": gateway.keys_away()},
             }
             return web.json_response(body, status=200 if ready else 503)
         case _:

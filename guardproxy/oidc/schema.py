@@ -48,7 +48,7 @@ class WrittenSpeakerClaim(Written):
 
 
 class WrittenRoleClaim(Written):
-    """What callers may do on the admin listener. A word that is not listed means nothing."""
+    """Roles of callers, from which nothing follows yet. A word that is not listed means nothing."""
 
     claim: ClaimName
     words: dict[Text, Role]

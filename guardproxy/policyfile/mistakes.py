@@ -44,7 +44,11 @@ _PARAMETER: Final = "as requests write it, in lower case, with a dot for what st
 _FORMS: Final = {
     "id": f"<pack>.<name>, {_PLAIN}", "allow": _PARAMETER, "deny": _PARAMETER,
 }  # fmt: skip
-_CALLED: Final = {"applies_to": "provenance", "per": "window"}
+_CALLED: Final = {"applies_to": "provenance", "per": "window", "algorithms": "algorithm", "roles": "role"}
+# Why a choice is so small, where whoever writes may wonder.
+_WHY: Final = {
+    "algorithms": " (with a shared secret, as HS256 has, or none, whoever checks a token could make one)",
+}
 
 
 def _problem(model: type[BaseModel], file: Source, place: Place, detail: ErrorDetails) -> str:
@@ -58,7 +62,7 @@ def _problem(model: type[BaseModel], file: Source, place: Place, detail: ErrorDe
         case "missing":
             return f"{file.at(where)}: '{name}' is missing"
         case "literal_error":
-            allowed = detail["ctx"]["expected"].replace("'", "")
+            allowed = detail["ctx"]["expected"].replace("'", "") + _WHY.get(name, "")
             return f"{file.at(where)}: unknown {_CALLED.get(name, name)} '{detail['input']}'; use {allowed}"
         case "string_pattern_mismatch" if "sha256" in detail["ctx"]["pattern"]:
             return f"{file.at(where)}: a digest is 'sha256:' and 64 hexadecimal digits; `guardproxy pin` prints it"

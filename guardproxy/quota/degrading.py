@@ -2,7 +2,8 @@
 
 While the store is out of reach this process counts by itself, with the same algorithm, up to its share of each limit;
 a quota that must not be guessed refuses, one that may stay open admits. Nothing of that is silent: the admission says
-so. What was used meanwhile is written down and charged to the shared account once the store is back.
+so. A store that no request asks is asked now and then, so that its loss shows before a request meets it. What was
+used meanwhile is written down and charged to the shared account once the store is back.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from guardproxy.quota.redis_ledger import RedisLedger
 from guardproxy.quota.store import StoreUnreachable
 
 PROBE_EVERY_S: Final = 0.5
+WATCH_EVERY_S: Final = 5.0
 DRAIN_S: Final = 5.0
 MOST_JOURNAL: Final = 10_000
 MOST_SCOPES: Final = 10_000
@@ -58,10 +60,17 @@ class _Entry(NamedTuple):
 class DegradingLedger:
     """A `Ledger` in front of `shared`. `share` is this process's part of each limit while it is on its own.
 
-    `lost` counts charges that will never reach the shared account.
+    `lost` counts charges that will never reach the shared account. Who asks nothing for `watch_every_s` asks anyway.
     """
 
-    def __init__(self, shared: RedisLedger, now_ms: Callable[[], int], share: float, told: Told) -> None:
+    def __init__(
+        self,
+        shared: RedisLedger,
+        now_ms: Callable[[], int],
+        share: float,
+        told: Told,
+        watch_every_s: float = WATCH_EVERY_S,
+    ) -> None:
         self._shared = shared
         self._now_ms = now_ms
         self._share = share
@@ -72,6 +81,9 @@ class DegradingLedger:
         self._journal: deque[_Entry] = deque()
         self._shares: dict[Account, Account] = {}
         self._recovering: asyncio.Task[None] | None = None
+        self._watch_every_s = watch_every_s
+        self._watching: asyncio.Task[None] | None = None
+        self._answered = False
         self._lost = 0
         self._errors = 0
         self._degraded_ms = 0
@@ -97,6 +109,8 @@ class DegradingLedger:
 
     def open(self) -> None:
         self._shared.open()
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch(), name="quota-watching")
 
     async def admit(
         self, request_id: str, accounts: Sequence[Account], amounts: Charge, orphan: Charge | None = None
@@ -109,6 +123,7 @@ class DegradingLedger:
                 self._failed(str(error))
             else:
                 self._breaker.succeeded(self._now_ms())
+                self._answered = True
                 return admission
         return await self._admit_alone(request_id, accounts, amounts)
 
@@ -156,6 +171,9 @@ class DegradingLedger:
 
     async def drain(self) -> None:
         """See `Ledger.drain`."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
         if self._recovering is not None:
             await asyncio.wait([self._recovering], timeout=DRAIN_S)
             self._recovering.cancel()
@@ -200,6 +218,22 @@ class DegradingLedger:
             self._lost += 1
         self._journal.append(entry)
         self._recover()
+
+    async def _watch(self) -> None:
+        """From the start on, and again and again at once while it does not answer: until the breaker opens."""
+        while True:
+            away = not (self._answered or self._breaker.is_open) and not await self._answers()
+            self._answered = False
+            await asyncio.sleep(PROBE_EVERY_S if away else self._watch_every_s)
+
+    async def _answers(self) -> bool:
+        """Whether it can be read. It is no sign that it takes charges, so failures of those are not forgotten."""
+        try:
+            await self._shared.look(_PROBE)
+        except StoreUnreachable as error:
+            self._failed(str(error))
+            return False
+        return True
 
     def _recover(self) -> None:
         if self._recovering is None or self._recovering.done():

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from guardproxy.core.choice import Choice, PolicySet
 from guardproxy.core.conditions import Facts
@@ -16,22 +16,45 @@ from guardproxy.quota.grid import grid_of
 from guardproxy.quota.model import Account, Charge
 from guardproxy.quota.plan import Planner
 
-Spent = list[tuple[Account, Charge]]
+FIRST_TOLD: Final = 5
+_CHARGED: Final = '"charged"'
 # What no line of ours exceeds: a calendar goes on from such a year, and a store adds up such amounts exactly.
 _YEARS: Final = range(2000, 9000)
 _MOST: Final = 2**53
 
 
-def spent_of(lines: Iterable[str], planner: Planner, policies: PolicySet, now_ms: int) -> Spent:
-    """For each calendar quota of each account in the lines what was charged in its current period.
+class Spent(NamedTuple):
+    """`charges`: for each calendar quota of each account what was charged in its current period.
 
-    An exchange that stands there several times counts once. Other lines, and what is no JSON, are not ours.
+    Of all `lines`, `exchanges` hold a charge, and `repeated` one that stood there before. `unusable` ones may have held
+    one too: cut off by a crash, changed, or not JSON lines at all; `first_unusable` are their numbers, from 1.
+    """
+
+    charges: Sequence[tuple[Account, Charge]]
+    lines: int = 0
+    exchanges: int = 0
+    repeated: int = 0
+    unusable: int = 0
+    first_unusable: tuple[int, ...] = ()
+
+
+def spent_of(lines: Iterable[str], planner: Planner, policies: PolicySet, now_ms: int) -> Spent:
+    """What the lines say was spent. An exchange that stands there several times counts once; events without a charge
+    are passed over, and what cannot be used is counted.
     """
     sums: dict[tuple[str, Quota], int] = {}
     seen: set[str] = set()
-    for text in lines:
-        line = _object(text) if '"charged"' in text else None
-        if line is None or line["request_id"] in seen:
+    number = repeated = unusable = 0
+    first_unusable: tuple[int, ...] = ()
+    for number, text in enumerate(lines, start=1):
+        line = _object(text) if _CHARGED in text else None
+        if line is None:
+            if _CHARGED in text or _is_no_line(text.strip()):
+                unusable += 1
+                first_unusable = (*first_unusable, number)[:FIRST_TOLD]
+            continue
+        if line["request_id"] in seen:
+            repeated += 1
             continue
         seen.add(line["request_id"])
         at = int(datetime.fromisoformat(line["time"]).timestamp() * 1000)
@@ -39,7 +62,13 @@ def spent_of(lines: Iterable[str], planner: Planner, policies: PolicySet, now_ms
             if grid_of(quota).slot_at(at) == grid_of(quota).slot_at(now_ms):
                 place = scope, quota
                 sums[place] = sums.get(place, 0) + line["charged"].get(quota.measure, 0)
-    return [(Account(scope, [quota]), {quota.measure: total}) for (scope, quota), total in sums.items()]
+    charges = [(Account(scope, [quota]), {quota.measure: total}) for (scope, quota), total in sums.items()]
+    return Spent(charges, number, len(seen), repeated, unusable, first_unusable)
+
+
+def _is_no_line(text: str) -> bool:
+    """Whether it cannot be a whole line of a log in JSON; without parsing what holds no charge."""
+    return bool(text) and not (text.startswith("{") and text.endswith("}"))
 
 
 def _calendar_quotas(planner: Planner, policies: PolicySet, line: dict[str, Any]) -> Iterator[tuple[str, Quota]]:

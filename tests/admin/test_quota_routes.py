@@ -74,6 +74,9 @@ async def test_a_lost_account_is_raised_to_the_logs_and_no_further(tmp_path: Pat
         assert [(each["id"], each["spent"], each["was_short_of"]) for each in first["data"]] == [
             ("tokens/month@UTC", 900, 900)
         ]
+        counts = {"lines": 3, "exchanges": 1, "repeated": 1, "unusable": 1}
+        assert {name: first[name] for name in counts} == counts
+        assert first["first_unusable"] == [3]
         again = (await on.post("/quotas/reconcile", logs)).json
         assert [each["was_short_of"] for each in again["data"]] == [0]
         assert used((await on.get("/quotas?team=red")).json)["tokens/month@UTC"] == 900

@@ -29,6 +29,23 @@ def test_an_id_has_its_form(path: str) -> None:
     assert isinstance(ROUTER.find("GET", path), RouteNotFound)
 
 
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/keys/app", "behind /admin/v1/keys/ stands an id, of 12 letters and digits, and not a name: GET "
+         "/admin/v1/keys?name=... tells it"),
+        ("/keys/my%20app/rotate", "GET /admin/v1/keys?name=... tells it"),
+        ("/admins/ada/revoke", "GET /admin/v1/admins tells it"),
+        ("/keys/app/else", "the admin API has no such path"),
+        ("/else/app", "the admin API has no such path"),
+    ],
+)  # fmt: skip
+def test_a_name_in_the_place_of_an_id_is_told_where_the_id_is(path: str, told: str) -> None:
+    found = ROUTER.find("POST", "/admin/v1" + path)
+    assert isinstance(found, RouteNotFound)
+    assert told in found.message
+
+
 def test_a_known_path_tells_its_methods() -> None:
     told = ROUTER.find("PUT", "/admin/v1/keys")
     assert isinstance(told, MethodNotAllowed)

@@ -47,6 +47,18 @@ def test_a_mistake_is_told_and_nothing_is_made(tmp_path: Path, wrong: tuple[str,
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(("--role", "god"), "'god' is no role; use viewer (sees"), ((), "say what the token may do: viewer (sees")],
+)
+def test_a_role_that_is_none_or_missing_is_told_with_what_each_may_do(
+    tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    told = " ".join(run("create", "ada", *arguments, *at(tmp_path)).stderr.replace("│", " ").split())
+    assert f"Invalid value for --role: {said} how keys, quotas and policies stand), analyst (" in told
+    assert all(f"{role.value} (" in told for role in Role)
+
+
 def test_admins_are_listed_and_revoked_and_a_name_is_taken_once(tmp_path: Path) -> None:
     assert run("create", "ada", "--role", "admin", *at(tmp_path)).exit_code == 0
     assert "has this name" in run("create", "ada", "--role", "viewer", *at(tmp_path)).stderr

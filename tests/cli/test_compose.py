@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from guardproxy.audit.sinks import configure_logging
-from guardproxy.cli.compose import RunningProxy, start, tell_address
+from guardproxy.cli.compose import RunningProxy, check_listeners, start, tell_address
 from guardproxy.core.principal import Principal
 from guardproxy.errors import ConfigurationError
 from guardproxy.identity.keyring import SESSION
@@ -87,6 +87,23 @@ async def test_a_weak_key_in_the_environment_is_refused_unseen(tmp_path: Path) -
     told = await refused(made(tmp_path), {**UPSTREAM, "GUARDPROXY_KEY": "marzipan"})
     assert "at least 16" in told
     assert "marzipan" not in told
+
+
+@pytest.mark.parametrize(
+    ("data", "admin"),
+    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("localhost", "127.0.0.1"), ("10.0.0.1", "::")],
+)
+async def test_one_port_for_both_listeners_is_named_as_that(tmp_path: Path, data: str, admin: str) -> None:
+    settings = made(tmp_path, listen={"host": data, "port": 9080}, admin={"host": admin, "port": 9080})
+    told = await refused(settings, UPSTREAM)
+    assert told.startswith("listen.port and admin.port are both 9080: ")
+    assert "--admin-port" in told
+
+
+def test_one_port_on_two_addresses_is_two_places() -> None:
+    for hosts, port in ((("10.0.0.1", "127.0.0.1"), 9080), (("127.0.0.1", "127.0.0.1"), 0)):
+        listen, admin = ({"host": host, "port": port} for host in hosts)
+        check_listeners(Settings.model_validate({"listen": listen, "admin": admin}))
 
 
 async def test_openai_without_a_key_is_refused_and_a_server_of_ones_own_is_not(tmp_path: Path) -> None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from guardproxy.cli.main import app
+from guardproxy.errors import ConfigurationError
+from guardproxy.identity.keyfile import rewrite_keys
+from guardproxy.identity.keys import new_key
+from guardproxy.identity.stored import StoredKey
 from guardproxy.match import native
 from tests.admin.scene import make_admins
 from tests.support.stores import StoreServer, store_server
@@ -167,6 +172,26 @@ def test_keys_that_are_nowhere_are_not_said_to_be_there(tmp_path: Path) -> None:
     assert run().stdout.count("the pepper of the keys cannot be read") == 1
     config.write_text("auth: {oidc: [{name: corp, issuer: 'http://127.0.0.1:1', audience: [x]}]}\n", encoding="utf-8")
     assert "ok    callers come with tokens of identity providers" in run().stdout
+
+
+def test_roles_that_do_nothing_are_told_to_whoever_gave_them(tmp_path: Path) -> None:
+    assert "roles have no effect" not in examine(tmp_path, None).stdout
+    plain = StoredKey(
+        id=new_key(secrets.token_bytes).key_id, name="app", digest=secrets.token_hex(32), created=datetime.now(UTC)
+    )
+    changed = {"name": "bot", "digest": secrets.token_hex(32), "roles": ("admin",)}
+    given = plain.model_copy(update={"id": new_key(secrets.token_bytes).key_id, **changed})
+    rewrite_keys(tmp_path / "keys.yaml", lambda _: (given, plain))
+    result = examine(tmp_path, None, keys="keys.yaml", GUARDPROXY_PEPPER=secrets.token_hex(32))
+    assert "warn  roles have no effect (the key bot): the admin API takes only tokens made with" in result.stdout
+    assert result.exit_code == 0
+
+
+def test_one_port_for_both_listeners_is_told(tmp_path: Path) -> None:
+    (tmp_path / "ports.yaml").write_text("listen: {port: 8081}\n", encoding="utf-8")
+    result = CliRunner().invoke(app, ["doctor", "--config", str(tmp_path / "ports.yaml")], env=UPSTREAM)
+    assert isinstance(result.exception, ConfigurationError)
+    assert result.exception.message.startswith("listen.port and admin.port are both 8081")
 
 
 def test_a_file_of_incidents_that_cannot_be_written_fails(tmp_path: Path) -> None:

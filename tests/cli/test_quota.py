@@ -109,7 +109,14 @@ def test_reconcile_raises_a_lost_account_to_the_logs_and_no_further(
     log.write_text(json.dumps(line) + "\n" + json.dumps(line) + '\n{"charged": cut o', encoding="utf-8")
     first = shell.run("reconcile", str(log))
     assert "tokens/month@UTC: was short of 900 tokens, put right" in first.stdout
+    assert first.exit_code == 0
+    assert "3 lines read: 1 exchanges with a charge, 1 of them told again, 1 lines unusable" in first.stderr
+    assert f"what these lines charged is missing: {log}:3\n" in first.stderr
     assert "holds all that was spent" in shell.run("reconcile", str(log)).stdout
+    strict = shell.run("reconcile", "--strict", str(log))
+    assert (strict.exit_code, "holds all that was spent" in strict.stdout) == (1, True)
+    log.write_text(json.dumps(line), encoding="utf-8")
+    assert shell.run("reconcile", "--strict", str(log)).exit_code == 0
     assert "900 tokens of 1,000 tokens used" in shell.run("show", "--team", "red").stdout
 
 

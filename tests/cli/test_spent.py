@@ -35,7 +35,7 @@ def line(number: int, time: str, team: str | None, cost: int, tokens: int) -> di
 def spent(*logs: Path, policies: PolicySet = ALONE) -> dict[tuple[str, str], int]:
     return {
         (account.scope, account.quotas[0].id): sum(charge.values())
-        for account, charge in read_spent(logs, SETTINGS, policies, NOON)
+        for account, charge in read_spent(logs, SETTINGS, policies, NOON).spent.charges
     }
 
 
@@ -51,6 +51,8 @@ def test_charges_of_the_current_periods_are_summed_by_account(tmp_path: Path) ->
     log.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     other.write_text(json.dumps(lines[0]) + '\nno json "charged"\n{"charged": {}}\n', encoding="utf-8")
     found = spent(log, other)
+    _, unusable = read_spent([log, tmp_path / "b.jsonl", log], SETTINGS, ALONE, NOON)
+    assert unusable == (f"{other}:2", f"{other}:3")
     assert sorted(found.values()) == [11, 12, 40]
     assert {quota for _, quota in found} == {"cost/month@UTC", "tokens/day@UTC"}
 

@@ -39,7 +39,10 @@ async def test_the_proxy_says_that_it_has_started_and_stopped() -> None:
     assert on.upstream.closed
 
 
-READY = {"status": "ready", "in_flight": 0, "policy": "r1", "quota": {"degraded": False, "unsettled": 0}}
+READY = {
+    "status": "ready", "in_flight": 0, "policy": "r1", "quota": {"degraded": False, "unsettled": 0},
+    "keys": {"degraded": False},
+}  # fmt: skip
 
 
 class LostStore(MemoryLedger):

@@ -38,8 +38,13 @@ def test_an_issuer_needs_a_name_an_address_and_an_audience(tmp_path: Path) -> No
         ("audience: []", "'audience' needs at least one entry"),
         ("leeway: 61", "less than or equal to 60"),
         ("leeway: -1", "greater than or equal to 0"),
-        ("algorithms: [HS256]", "unknown algorithms 'HS256'; use RS256, ES256 or EdDSA"),
-        ("algorithms: [none]", "unknown algorithms 'none'"),
+        (
+            "algorithms: [HS256]",
+            "unknown algorithm 'HS256'; use RS256, ES256 or EdDSA (with a "
+            "shared secret, as HS256 has, or none, whoever checks a token could make one)",
+        ),
+        ("algorithms: [none]", "unknown algorithm 'none'"),
+        ("callers: {roles: [god]}", "unknown role 'god'; use viewer, analyst, operator or admin"),
         ("issuer: 'http://idp.example.test'", "begins with https://"),
         ("jwks_url: 'http://10.0.0.1/keys'", "begins with https://"),
         ("refresh: 1", "greater than or equal to 30"),

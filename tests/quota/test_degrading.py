@@ -51,10 +51,10 @@ async def ledger(mortal: StoreServer, told: list[tuple[bool, str]]) -> AsyncIter
     await made.drain()
 
 
-def degrading(server: StoreServer, told: list[tuple[bool, str]]) -> DegradingLedger:
+def degrading(server: StoreServer, told: list[tuple[bool, str]], watch_every_s: float = 60.0) -> DegradingLedger:
     store, background = Store(server.async_client(0.3), 2), Store(server.async_client(0.3), 1)
     made = DegradingLedger(
-        RedisLedger(store, background, now_ms), now_ms, 0.5, lambda lost, kind: told.append((lost, kind))
+        RedisLedger(store, background, now_ms), now_ms, 0.5, lambda lost, kind: told.append((lost, kind)), watch_every_s
     )
     made.open()
     return made
@@ -75,6 +75,34 @@ async def test_while_the_store_answers_it_keeps_the_account(ledger: DegradingLed
     assert ledger.unsettled >= 1
     await until(lambda: ledger.unsettled == 0)
     assert [state.used for state in await ledger.look(KEY)] == [1, 3]
+
+
+async def test_the_loss_of_a_store_that_nobody_asks_is_noticed_and_its_return_too(
+    mortal: StoreServer, told: list[tuple[bool, str]]
+) -> None:
+    ledger = degrading(mortal, told, watch_every_s=0.05)
+    try:
+        assert (await ledger.admit("a", KEY, {"requests": 1})).admitted
+        mortal.kill()
+        await until(lambda: ledger.degraded)
+        assert [lost for lost, _ in told] == [True]
+        mortal.start()
+        await until(lambda: not ledger.degraded)
+        assert [lost for lost, _ in told] == [True, False]
+    finally:
+        await ledger.drain()
+
+
+async def test_a_store_that_was_never_there_is_noticed_without_a_request(
+    mortal: StoreServer, told: list[tuple[bool, str]]
+) -> None:
+    mortal.kill()
+    ledger = degrading(mortal, told)
+    try:
+        await until(lambda: ledger.degraded)
+        assert (ledger.store.errors, [lost for lost, _ in told]) == (IN_A_ROW, [True])
+    finally:
+        await ledger.drain()
 
 
 async def test_replicas_on_their_own_admit_together_no_more_than_the_limit(
