@@ -15,7 +15,9 @@ def upstream_key(settings: Settings, environ: Mapping[str, str]) -> str | None:
         try:
             key = Path(settings.upstream.api_key_file).read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise ConfigurationError(f"upstream.api_key_file cannot be read: {error.strerror}") from error
+            raise ConfigurationError(
+                f"{settings.upstream.api_key_file}: upstream.api_key_file cannot be read: {error.strerror}"
+            ) from error
         except UnicodeDecodeError:  # not chained: it holds the key
             raise ConfigurationError("upstream.api_key_file is not UTF-8 text") from None
     else:
@@ -35,6 +37,8 @@ def store_password(settings: Settings, environ: Mapping[str, str]) -> str | None
     try:
         return Path(redis.password_file).read_text(encoding="utf-8").strip() or None
     except OSError as error:
-        raise ConfigurationError(f"quota.redis.password_file cannot be read: {error.strerror}") from error
+        raise ConfigurationError(
+            f"{redis.password_file}: quota.redis.password_file cannot be read: {error.strerror}"
+        ) from error
     except UnicodeDecodeError:  # not chained: it holds the password
         raise ConfigurationError("quota.redis.password_file is not UTF-8 text") from None

@@ -29,7 +29,7 @@ def test_the_upstreams_key_comes_from_the_named_variable_or_file(tmp_path: Path)
 
 def test_a_key_file_that_is_missing_is_told(tmp_path: Path) -> None:
     settings = load_settings(written(tmp_path, "upstream: {api_key_file: key}\n"), {})
-    with pytest.raises(ConfigurationError, match=r"upstream\.api_key_file cannot be read"):
+    with pytest.raises(ConfigurationError, match=r"key: upstream\.api_key_file cannot be read"):
         upstream_key(settings, {})
 
 
@@ -52,7 +52,7 @@ def test_the_stores_password_comes_from_its_file_or_variable(tmp_path: Path) -> 
     assert store_password(load_settings(None, {}), variable) == "one"
     assert store_password(load_settings(None, {}), {}) is None
     settings = load_settings(written(tmp_path, "quota: {redis: {password_file: key}}\n"), {})
-    with pytest.raises(ConfigurationError, match=r"quota\.redis\.password_file cannot be read"):
+    with pytest.raises(ConfigurationError, match=r"key: quota\.redis\.password_file cannot be read"):
         store_password(settings, variable)
     (tmp_path / "key").write_text("two\n", encoding="utf-8")
     assert store_password(settings, variable) == "two"

@@ -53,12 +53,17 @@ def doctor(config: ConfigOption = None, policy: PolicyOption = None) -> None:
     from guardproxy.cli.compose import check_listeners
     from guardproxy.cli.compose_quota import check_prices, make_tokenizer
     from guardproxy.cli.examine_issuers import examine_issuers
-    from guardproxy.policyfile.catalogue import load_policies
+    from guardproxy.policyfile.catalogue import Wanted, load_policies
+    from guardproxy.policyfile.history import History
     from guardproxy.settings import wanted_policies
 
     settings = read_settings_for_policies(config, policy)
     check_listeners(settings)
     policies = load_policies(wanted_policies(settings)).policies
+    if settings.policies.candidate is not None:
+        load_policies(Wanted((Path(settings.policies.candidate),)))
+    if settings.policies.state is not None:
+        History(Path(settings.policies.state)).pinned()
     check_prices(settings, policies)
     make_tokenizer(settings)
     found = Findings()

@@ -75,5 +75,5 @@ def main() -> None:
     try:
         app()
     except ConfigurationError as error:
-        typer.echo(f"guardproxy: {error.message}", err=True)
+        typer.echo("\n".join(f"guardproxy: {line}" for line in error.message.splitlines()), err=True)
         sys.exit(2)

@@ -44,12 +44,16 @@ def rollback(
     history = History(Path(settings.policies.state))
     if list_:
         typer.echo("\n".join(_table(history)) or "nothing is kept yet")
-    elif undo:
-        history.release()
-        typer.echo("the policy files decide again")
-    else:
-        target = policy_store(settings).pin(revision)
-        typer.echo(f"{target} is pinned; undo it with `guardproxy rollback --undo`")
+        return
+    try:
+        if undo:
+            history.release()
+            typer.echo("the policy files decide again")
+        else:
+            target = policy_store(settings).pin(revision)
+            typer.echo(f"{target} is pinned; undo it with `guardproxy rollback --undo`")
+    except OSError as error:
+        raise ConfigurationError(f"{history.pin_file}: cannot be written: {error.strerror}") from error
 
 
 def _table(history: History) -> list[str]:

@@ -70,6 +70,8 @@ class History:
             return self.pin_file.read_text(encoding="utf-8").strip() or None
         except FileNotFoundError:
             return None
+        except NotADirectoryError as error:
+            raise ConfigurationError(f"{self.directory}: policies.state names a directory, and this is none") from error
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"{self.pin_file}: cannot be read: {error}") from error
 
@@ -100,9 +102,12 @@ class History:
 
     def _content(self, file: Path) -> Any:
         try:
-            return json.loads(file.read_text(encoding="utf-8"))
+            content = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"{file}: this kept revision cannot be read: {error}") from error
+        if not isinstance(content, dict) or not {"revision", "time_ms", "policies", "files"} <= content.keys():
+            raise ConfigurationError(f"{file}: this is no kept revision: remove it")
+        return content
 
     def _write(self, file: Path, text: str) -> None:
         """As a whole or not at all."""

@@ -44,6 +44,15 @@ _PARAMETER: Final = "as requests write it, in lower case, with a dot for what st
 _FORMS: Final = {
     "id": f"<pack>.<name>, {_PLAIN}", "allow": _PARAMETER, "deny": _PARAMETER,
 }  # fmt: skip
+# What a value has to be, in the words of who writes YAML.
+_KINDS: Final = {
+    **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "a mapping: `name: value`"),
+    **dict.fromkeys(("tuple_type", "list_type"), "a list: `[one, another]`"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number, without quotes"),
+    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "a number, without quotes"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false, without quotes"),
+    "string_type": "text: in quotes, if it would be read as something else",
+}
 _CALLED: Final = {"applies_to": "provenance", "per": "window", "algorithms": "algorithm", "roles": "role"}
 # Why a choice is so small, where whoever writes may wonder.
 _WHY: Final = {
@@ -71,6 +80,8 @@ def _problem(model: type[BaseModel], file: Source, place: Place, detail: ErrorDe
             return f"{file.at(where)}: {name} is written {form}"
         case "too_short":
             return f"{file.at(where)}: '{name}' needs at least one entry"
+    if kind := _KINDS.get(detail["type"]):
+        return f"{file.at(where)}: {'the file' if not inside else repr(name)} has to be {kind}"
     said = detail["msg"].removeprefix("Input ").removeprefix("String ").removeprefix("Value error, ")
     return f"{file.at(where)}: '{name}' {said}"
 

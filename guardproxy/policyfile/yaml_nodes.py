@@ -135,7 +135,7 @@ class _Walk:
     def document(self) -> object:
         self._next()  # the start of the stream
         if isinstance(self._next(), yaml.StreamEndEvent):
-            raise ConfigurationError(f"{self._name}:1:1: the file is empty")
+            raise ConfigurationError(f"{self._name}:1:1: the file is empty: write into it, or do not name it")
         content = self._value(self._next(), ())
         self._next()  # the end of the document
         if not isinstance(second := self._next(), yaml.StreamEndEvent):
@@ -231,6 +231,8 @@ def _syntax_problem(name: str, text: str, error: yaml.YAMLError) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         said = ", ".join(part for part in (error.context, error.problem) if part)
+        if "'\\t'" in said:
+            return f"{name}:{mark.line + 1}:{mark.column + 1}: not YAML: a tab; lines are indented with spaces"
         return f"{name}:{mark.line + 1}:{mark.column + 1}: not YAML: {said}"
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1

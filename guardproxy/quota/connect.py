@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -45,8 +46,10 @@ def make_client(address: StoreAddress, patience: float = 1.0) -> Client:
     """
     parts = urlsplit(address.url)
     if parts.scheme not in SCHEMES:
-        raise ConfigurationError(f"the URL of the quota store must begin with {', '.join(SCHEMES)}://")
+        raise ConfigurationError(f"the URL of the quota store must begin with {':// or '.join(SCHEMES)}://")
     scheme, _, kind = parts.scheme.partition("+")
+    if scheme == "rediss" and address.ca_file:
+        _check_readable(address.ca_file)
     path = [part for part in parts.path.split("/") if part]
     try:
         options = _options(address, scheme == "rediss", patience)
@@ -66,6 +69,15 @@ def make_client(address: StoreAddress, patience: float = 1.0) -> Client:
         return Redis(host=host, port=port, db=_number(path), **options)
     except ValueError as error:
         raise ConfigurationError(f"the URL of the quota store cannot be used: {error}") from None
+
+
+def _check_readable(ca_file: str) -> None:
+    """A file of certificates that is not there would look like a server that is not."""
+    try:
+        with Path(ca_file).open("rb"):
+            pass
+    except OSError as error:
+        raise ConfigurationError(f"{ca_file}: quota.redis.ca_file cannot be read: {error.strerror}") from error
 
 
 def subscription_to(client: Client) -> Callable[[], Any] | None:

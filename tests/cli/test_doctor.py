@@ -187,6 +187,24 @@ def test_roles_that_do_nothing_are_told_to_whoever_gave_them(tmp_path: Path) -> 
     assert result.exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("policies", "told"),
+    [
+        ({"candidate": "none.yaml"}, "none.yaml: cannot be read: No such file or directory"),
+        ({"state": "policy.yaml"}, "policy.yaml: policies.state names a directory, and this is none"),
+    ],
+)
+def test_what_would_stop_serve_for_its_other_policies_is_told(
+    tmp_path: Path, policies: dict[str, str], told: str
+) -> None:
+    (tmp_path / "policy.yaml").write_text("version: 1\nname: tiny\n", encoding="utf-8")
+    config = tmp_path / "settings.yaml"
+    config.write_text(json.dumps({"policy": "policy.yaml", "policies": policies}), encoding="utf-8")
+    result = CliRunner().invoke(app, ["doctor", "--config", str(config)], env=UPSTREAM)
+    assert isinstance(result.exception, ConfigurationError)
+    assert result.exception.message.endswith(told)
+
+
 def test_one_port_for_both_listeners_is_told(tmp_path: Path) -> None:
     (tmp_path / "ports.yaml").write_text("listen: {port: 8081}\n", encoding="utf-8")
     result = CliRunner().invoke(app, ["doctor", "--config", str(tmp_path / "ports.yaml")], env=UPSTREAM)

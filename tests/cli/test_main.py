@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
 from guardproxy import __version__
 from guardproxy.cli.main import app, main
+from tests.policyfile.workshop import write_policy
 
 COMMANDS = ["serve", "demo", "check", "scan", "health", "keys", "incidents"]
 
@@ -40,3 +43,15 @@ def test_a_configuration_error_is_its_message_and_exit_code_2(
     err = capsys.readouterr().err
     assert err.startswith("guardproxy: no-such-policy.yaml: cannot be read")
     assert err.count("\n") == 1
+
+
+def test_of_several_problems_each_is_a_line_that_says_who_speaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = write_policy(tmp_path, limits={"mesages": 1}, opaque={"image": "maybe"})
+    monkeypatch.setattr("sys.argv", ["guardproxy", "scan", "--policy", str(policy)])
+    with pytest.raises(SystemExit):
+        main()
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith(f"guardproxy: {policy}:") for line in lines)

@@ -60,3 +60,10 @@ def test_what_was_never_kept_cannot_come_back(folder: Path) -> None:
 def test_without_a_directory_nothing_is_kept(folder: Path) -> None:
     write(folder / "guardproxy.yaml", {"policy": "policy.yaml"})
     assert "policies.state" in run("--list")
+
+
+def test_a_pin_that_cannot_be_removed_is_told(folder: Path) -> None:
+    write_policy(folder)
+    in_force(folder)
+    (folder / "state" / "pinned").mkdir()
+    assert "state/pinned: cannot be written: " in run("--undo")

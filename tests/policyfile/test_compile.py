@@ -133,7 +133,7 @@ def test_an_unknown_detector_or_option_is_told_with_the_nearest_name(tmp_path: P
     assert [
         f"{path}:8:16: unknown detector 'patern', did you mean 'pattern'?",
         f"{path}:32:5: unknown key 'patern', did you mean 'pattern'?",
-        f"{path}:56:20: 'ignore_case' should be a valid boolean",
+        f"{path}:56:20: 'ignore_case' has to be true or false, without quotes",
         f"{path}:77:12: 'pattern' is missing",
     ] == problems_of(path)
 

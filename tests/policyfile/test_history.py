@@ -75,3 +75,16 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     (tmp_path / f"{revision(1)}.json").write_text("{", encoding="utf-8")
     with pytest.raises(ConfigurationError, match="cannot be read"):
         History(tmp_path).revisions()
+
+
+@pytest.mark.parametrize("content", ["[]", "7", '{"revision": "x"}'])
+def test_a_file_of_something_else_is_told(tmp_path: Path, content: str) -> None:
+    (tmp_path / f"{revision(1)}.json").write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="this is no kept revision: remove it"):
+        History(tmp_path).revisions()
+
+
+def test_a_file_in_the_place_of_the_directory_is_told(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"state: policies\.state names a directory, and this is none"):
+        History(tmp_path / "state").pinned()

@@ -92,4 +92,4 @@ def test_a_file_that_is_not_there_is_told_by_name(tmp_path: Path) -> None:
 def test_a_file_that_is_not_a_mapping_is_told_so(tmp_path: Path) -> None:
     file = tmp_path / "list.yaml"
     file.write_text("- 1\n")
-    assert [f"{file}:1:1: 'the file' should be an object"] == problems_of(file)
+    assert [f"{file}:1:1: the file has to be a mapping: `name: value`"] == problems_of(file)

@@ -35,6 +35,25 @@ def test_what_was_written_is_not_quoted_where_it_may_be_a_key() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("limits: 5", "'limits' has to be a mapping: `name: value`"),
+        ("override: []", "'override' has to be a mapping: `name: value`"),
+        ("packs: secrets", "'packs' has to be a list: `[one, another]`"),
+        ("limits: {messages: '3'}", "'messages' has to be a whole number, without quotes"),
+        ("limits: {messages: 3.5}", "'messages' has to be a whole number, without quotes"),
+        ("quotas: [{metric: cost, per: day, limit: many}]", "'limit' has to be a number, without quotes"),
+        ("order: 1", "unknown key 'order'"),
+        ("context: {fence: {sandwich: 'true'}}", "'sandwich' has to be true or false, without quotes"),
+        ("description: 7", "'description' has to be text: in quotes, if it would be read as something else"),
+    ],
+)
+def test_a_value_of_another_kind_is_told_in_the_words_of_yaml(written: str, told: str) -> None:
+    (problem,) = problems(f"version: 1\nname: mine\n{written}\n")
+    assert told in problem
+
+
+@pytest.mark.parametrize(
     ("word", "known", "told"),
     [
         ("mesages", {"messages", "tools"}, ", did you mean 'messages'?"),

@@ -62,8 +62,8 @@ def test_a_complete_rule_is_read() -> None:
             "Pack_Name",
             "r.yaml:1:5: id is written <pack>.<name>, in lower case letters, digits and single hyphens",
         ),
-        ("A rule", "7", "r.yaml:2:8: 'title' should be a valid string"),
-        ("[abc]", "[true]", "r.yaml:9:11: 'match' should be a valid string"),
+        ("A rule", "7", "r.yaml:2:8: 'title' has to be text: in quotes, if it would be read as something else"),
+        ("[abc]", "[true]", "r.yaml:9:11: 'match' has to be text: in quotes, if it would be read as something else"),
     ],
 )
 def test_a_mistake_in_a_rule_is_told_with_its_cure(old: str, new: str, expected: str) -> None:
@@ -98,9 +98,9 @@ def test_all_mistakes_of_a_file_come_at_once() -> None:
             "p.yaml:3:27: unknown key 'every'; known: hard, limit, metric, mode, "
             "on_store_error, only, per, scope, unit, zone",
         ),
-        ("limits: {messages: '3'}", "p.yaml:3:20: 'messages' should be a valid integer"),
+        ("limits: {messages: '3'}", "p.yaml:3:20: 'messages' has to be a whole number, without quotes"),
         ("limits: {messages: 0}", "p.yaml:3:20: 'messages' should be greater than 0"),
-        ("limits: {messages: true}", "p.yaml:3:20: 'messages' should be a valid integer"),
+        ("limits: {messages: true}", "p.yaml:3:20: 'messages' has to be a whole number, without quotes"),
         ("opaque: {image: flag}", "p.yaml:3:17: unknown image 'flag'; use allow or block"),
         (
             "context: {operator_messages: all}",

@@ -103,8 +103,10 @@ def test_a_file_with_too_many_or_too_deep_values_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [
-        (b"", "p.yaml:1:1: the file is empty"),
-        (b"# nothing\n", "p.yaml:1:1: the file is empty"),
+        (b"", "p.yaml:1:1: the file is empty: write into it, or do not name it"),
+        (b"\ta: 1\n", "p.yaml:1:1: not YAML: a tab; lines are indented with spaces"),
+        (b"a:\n\tb: 1\n", "p.yaml:2:1: not YAML: a tab; lines are indented with spaces"),
+        (b"# nothing\n", "p.yaml:1:1: the file is empty: write into it, or do not name it"),
         (b"a: 1\nb: \xff\n", "p.yaml:2:1: the file is not UTF-8 (byte 8)"),
         (b"a: 1\nb: \x00\n", "p.yaml:2:1: not YAML: the control character U+0000"),
         (b"a: 1\n---\nb: 2\n", "p.yaml:2:1: a file holds one YAML document, and this starts another"),

@@ -37,14 +37,15 @@ async def test_a_single_server_with_all_that_a_url_can_say() -> None:
     assert options["retry"]._retries == 1
 
 
-async def test_tls_and_credentials_beside_the_url() -> None:
-    password = secrets.token_hex(8)
-    address = StoreAddress("rediss://store.example", "ada", password, "/etc/ca.pem")
+async def test_tls_and_credentials_beside_the_url(tmp_path: Path) -> None:
+    password, certificates = secrets.token_hex(8), tmp_path / "ca.pem"
+    certificates.touch()
+    address = StoreAddress("rediss://store.example", "ada", password, str(certificates))
     client: Any = make_client(address, patience=10)
     assert client.connection_pool.connection_class.__name__ == "SSLConnection"
     options = told(client)
     assert (options["port"], options["username"], options["password"]) == (6379, "ada", password)
-    assert (options["ssl_ca_certs"], options["socket_timeout"]) == ("/etc/ca.pem", 1.0)
+    assert (options["ssl_ca_certs"], options["socket_timeout"]) == (str(certificates), 1.0)
     assert password not in repr(address)
 
 
@@ -73,6 +74,12 @@ async def test_what_is_no_address_is_told_without_repeating_it(url: str) -> None
         make_client(StoreAddress(url))
     assert "hunter2" not in raised.value.message
     assert "quota store" in raised.value.message
+
+
+async def test_certificates_that_cannot_be_read_are_not_taken_for_a_server_that_is_away(tmp_path: Path) -> None:
+    for place in (tmp_path, tmp_path / "none.pem"):
+        with pytest.raises(ConfigurationError, match=f"{place}: quota.redis.ca_file cannot be read: "):
+            make_client(StoreAddress("rediss://127.0.0.1:1/0", ca_file=str(place)))
 
 
 async def test_one_place_can_be_listened_to_and_a_cluster_has_none() -> None:
