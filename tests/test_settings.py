@@ -175,7 +175,7 @@ def test_a_password_in_the_file_is_refused_and_not_repeated(tmp_path: Path) -> N
 
 
 def test_all_keys_of_the_store_need_one_hash_tag(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="prefix"):
+    with pytest.raises(ConfigurationError, match="prefix is written with one part in braces"):
         load_settings(written(tmp_path, "quota: {redis: {prefix: 'untagged:'}}\n"), {})
 
 

@@ -43,6 +43,7 @@ _PLAIN: Final = "in lower case letters, digits and single hyphens"
 _PARAMETER: Final = "as requests write it, in lower case, with a dot for what stands below: `stream_options.x`"
 _FORMS: Final = {
     "id": f"<pack>.<name>, {_PLAIN}", "allow": _PARAMETER, "deny": _PARAMETER,
+    "prefix": "with one part in braces, which keeps all keys on one shard, and without spaces: `gp:q:{gp}:`",
 }  # fmt: skip
 # What a value has to be, in the words of who writes YAML.
 _KINDS: Final = {
