@@ -29,6 +29,7 @@ _SPELLS: Final = {
     **{0xE0100 + byte - 16: byte for byte in range(0x20, 0x7F)},
     **{0xFE00 + byte: byte for byte in (0x09, 0x0A, 0x0D)},
 }
+_SPELLING: Final = frozenset(map(chr, _SPELLS))
 # The same characters. Ranges, because listed one by one they would be compared one by one.
 _HIDDEN: Final = re.compile("[\ufe09\ufe0a\ufe0d\U000e0020-\U000e007e\U000e0110-\U000e016e]+")
 
@@ -48,9 +49,11 @@ def reveal_onto(source: SourceMap, text: str) -> str:
     return "".join(out)
 
 
-def is_hiding(text: str) -> bool:
-    """Whether any character of the text spells something."""
-    return not text.isascii() and _HIDDEN.search(text) is not None
+def is_hiding(text: str, signs: frozenset[str] | None = None) -> bool:
+    """Whether any character of the text spells something. `signs` are those in it, if they are known."""
+    if text.isascii() or (signs is not None and signs.isdisjoint(_SPELLING)):
+        return False
+    return _HIDDEN.search(text) is not None
 
 
 def hidden_runs(text: str) -> Iterator[tuple[int, int]]:
