@@ -67,15 +67,17 @@ _JAPANESE: Final = (
     "航海はおよそ四十分で、お茶を一杯飲み、船の後を追うカモメを眺めるにはちょうどよい。"
 )
 _KOREAN: Final = (
-    "낡은 나룻배는 해가 뜨고 얼마 지나지 않아, 빛이 아직 낮고 물이 잔잔할 때 항구를 떠난다. 아침에는 대개 몇 사람만 타고 있다. "
-    "섬에 따뜻한 빵을 나르는 제빵사, 창가에서 글짓기를 채점하는 선생님 두 분, 그리고 절대 앉지 않는 어부다. 건너는 데는 사십 분쯤 "
-    "걸리는데, 차 한 잔을 마시고 배를 따라오는 갈매기를 바라보기에 넉넉하다. "
+    "낡은 나룻배는 해가 뜨고 얼마 지나지 않아, 빛이 아직 낮고 물이 잔잔할 때 항구를 떠난다. 아침에는 "
+    "대개 몇 사람만 타고 있다. 섬에 따뜻한 빵을 나르는 제빵사, 창가에서 글짓기를 채점하는 선생님 두 분, 그리고 절대 "
+    "앉지 않는 어부다. 건너는 데는 사십 분쯤 걸리는데, 차 한 잔을 마시고 배를 따라오는 갈매기를 바라보기에 넉넉하다. "
 )
 _EMOJI: Final = (
     "The old ferry ⛴️ leaves at sunrise 🌅, when the water is calm 🌊🙂. On board: a baker 👩‍🍳 with warm loaves 🍞🥖, "
-    "two teachers 👩🏽‍🏫👨🏻‍🏫 who mark essays 📝 by the window, and a fisherman 🎣 who never sits down 😅❤️. It takes forty "
-    "minutes ⏱️, long enough for a cup of tea ☕ and to watch the gulls 🕊️ follow 👀. Flags: 🇨🇭🇬🇷🏴󠁧󠁢󠁳󠁣󠁴󠁿, score 3️⃣:2️⃣ ✅. "
+    "two teachers 👩🏽‍🏫👨🏻‍🏫 who mark essays 📝 by the window, and a fisherman 🎣 who never sits down 😅❤️. It takes "
+    "forty minutes ⏱️, long enough for a cup of tea ☕ and to watch the gulls 🕊️ follow 👀. Flags: 🇨🇭🇬🇷, score 3️⃣:2️⃣ ✅. "
 )
+# A flag that is spelled in tag characters, which can spell anything.
+_SCOTLAND: Final = "🏴" + "".join(chr(0xE0000 + ord(letter)) for letter in "gbsct\x7f")
 
 _SENTENCES: Final = {
     "typographic": _TYPOGRAPHIC,
@@ -92,6 +94,7 @@ _SENTENCES: Final = {
     "japanese": _JAPANESE,
     "korean": _KOREAN,
     "emoji": _EMOJI,
+    "with tags": _EMOJI.replace("🇨🇭", _SCOTLAND),
 }
 
 

@@ -73,15 +73,25 @@ def hidden_runs_in_steps(text: str, size: int) -> Generator[None, None, list[tup
 
 def hidden_texts(text: str, runs: Iterable[tuple[int, int]] | None = None) -> Iterator[View]:
     """Each hidden text of a whole text; nearly always there is none. `runs`: its rows, if they are known."""
+    return (_revealed(text, begin, end) for begin, end in _places(hidden_runs(text) if runs is None else runs))
+
+
+def hidden_strings(text: str) -> list[str]:
+    """The same without where they were written."""
+    return ["".join(_HIDDEN.findall(text, begin, end)).translate(_SPELLS) for begin, end in _places(hidden_runs(text))]
+
+
+def _places(runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Where each hidden text begins and ends."""
     begin = end = -1
-    for start, behind in hidden_runs(text) if runs is None else runs:
+    for start, behind in runs:
         if begin < 0 or start - end > MOST_BETWEEN:
             if begin >= 0:
-                yield _revealed(text, begin, end)
+                yield begin, end
             begin = start
         end = behind
     if begin >= 0:
-        yield _revealed(text, begin, end)
+        yield begin, end
 
 
 def _revealed(text: str, begin: int, end: int) -> View:

@@ -17,7 +17,7 @@ from collections.abc import Generator, Iterable, Sequence
 from typing import Final
 
 from guardproxy.match.escapes import has_escapes, seen_in_steps, seen_text
-from guardproxy.match.hidden_text import hidden_runs_in_steps, hidden_texts, is_hiding
+from guardproxy.match.hidden_text import hidden_runs_in_steps, hidden_strings, hidden_texts, is_hiding
 from guardproxy.match.pattern_set import SLICE, PatternSet
 from guardproxy.match.readings_scanner import ReadingsScanner
 from guardproxy.match.scanner import Span
@@ -59,7 +59,7 @@ class Readings:
             return False
         if self._patterns.may_match(seen):
             return True
-        return is_hiding(text, signs) and self._patterns.may_match(_BETWEEN.join(hidden.text for hidden in hidden_texts(text)))
+        return is_hiding(text, signs) and self._patterns.may_match(_BETWEEN.join(hidden_strings(text)))
 
     def scan(self, text: str) -> Sequence[Span]:
         """All spans of a whole text: those of `scanner()`, and where several begin with one character, in its order."""

@@ -202,7 +202,7 @@ class Fence(NamedTuple):
         return replace_seen(_finder(self.nonce), text, lambda _: _BROKEN)[0]
 
     def _may_stand_in(self, text: str) -> bool:
-        """Whether all characters of the nonce do, digits first, since fewer texts have them; or what is read as them."""
+        """Whether all characters of the nonce do, or what is read as them; digits first: few texts have all."""
         shown = shown_by(signs_in(text)).lower()
         return all(one in text or one in shown or one.upper() in text for one in sorted(set(self.nonce)))
 

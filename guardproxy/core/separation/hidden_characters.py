@@ -34,7 +34,7 @@ _SIGNS: Final = frozenset(
     for first, last in re.findall("(.)(?:-(.))?", _HIDDEN)
     for code in range(ord(first), ord(last or first) + 1)
 )
-_STYLES: Final = "\ufe0e\ufe0f"
+_STYLES: Final = frozenset("\ufe0e\ufe0f")
 _JOINERS: Final = "\u200c\u200d"
 _FLAG: Final = "\U0001f3f4"
 _REGION: Final = re.compile("[\U000e0030-\U000e0039\U000e0061-\U000e007a]{2,6}\U000e007f")
@@ -54,9 +54,11 @@ def visible(text: str, signs: frozenset[str] | None = None) -> tuple[str, int]:
 
 
 def _kept(row: re.Match[str]) -> str:
-    before = row.string[row.start() - 1] if row.start() else ""
-    behind = row.string[row.end()] if row.end() < len(row.string) else ""
     hidden = row[0]
+    before = row.string[row.start() - 1] if row.start() else ""
+    if before and hidden in _STYLES:  # alone, as behind every other emoji
+        return hidden
+    behind = row.string[row.end()] if row.end() < len(row.string) else ""
     if before == _FLAG and (region := _REGION.match(hidden)):
         return region[0]
     style = hidden[0] if before and hidden[0] in _STYLES else ""
