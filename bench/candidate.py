@@ -39,6 +39,7 @@ from guardproxy.audit.comparisons import Compared, Comparison, read_comparisons
 
 GOAL: Final = 1.05
 LOADS: Final = ("paced", "whole", "stream")
+AWAKE_S: Final = 0.2
 REST_S: Final = 60.0
 LOOK_S: Final = 0.5
 IDLE: Final = 0.05
@@ -144,8 +145,7 @@ def measure(
     compared = 0
     for start in range(starts):
         with started(SUBJECTS, say) as bench:
-            for server in bench.servers:
-                come_to_rest(server)
+            come_to_rest(bench.servers)
             for load in loads:
                 for server in bench.servers:
                     bench.load(server, SCENARIOS[load], min(WARM_UP_S, seconds))
@@ -166,6 +166,7 @@ def _round(bench: Bench, start: int, number: int, loads: Sequence[str], seconds:
         # In another order each time: what goes before has its effect on what comes behind.
         for server in _turned(bench.servers, number):
             with stopped([other for other in bench.servers if other is not server]):
+                time.sleep(AWAKE_S)  # what was due while it was stopped is not the load's doing
                 yield Turn.of(start, bench.slice(server, SCENARIOS[load], number, seconds))
 
 
@@ -174,14 +175,14 @@ def _turned(servers: Sequence[Server], number: int) -> Sequence[Server]:
     return [*servers[first:], *servers[:first]]
 
 
-def come_to_rest(server: Server) -> None:
-    """Return when the server does nothing: a policy that was just taken is prepared beside the first traffic."""
+def come_to_rest(servers: Sequence[Server]) -> None:
+    """Return when they do nothing any more: a policy that was just taken is prepared beside the first traffic."""
     deadline = time.monotonic() + REST_S
     rests = 0
     while rests < 3 and time.monotonic() < deadline:
-        before = server.cpu_seconds()
+        before = sum(server.cpu_seconds() for server in servers)
         time.sleep(LOOK_S)
-        rests = rests + 1 if server.cpu_seconds() - before < IDLE * LOOK_S else 0
+        rests = rests + 1 if sum(server.cpu_seconds() for server in servers) - before < IDLE * LOOK_S else 0
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from guardproxy.wire.document import UndecodableJson
 
 Steps = Generator[None, None, None]
 
-MOST_WAITING: Final = 256
+MOST_WAITING: Final = 64
 MOST_BYTES: Final = 1 << 20
 SHARE: Final = 0.005
 STRETCH_S: Final = 0.0005
