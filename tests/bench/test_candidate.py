@@ -20,14 +20,16 @@ def test_each_figure_is_held_against_the_proxy_without_a_candidate() -> None:
     assert figures[WITHOUT, "p50"].value == pytest.approx(50.5)
     assert figures[WITHOUT, "p99"].value == pytest.approx(99.01)
     assert figures[WITH, "p50"].ratio.median == figures[WITH, "p99"].ratio.median == pytest.approx(1.02)
-    assert (figures[WITH, "cpu"].value, figures[WITH, "cpu"].ratio.median) == (110, pytest.approx(1.1))
+    assert figures[WITH, "cpu"].value == 110
+    assert figures[WITH, "cpu"].ratio.median == pytest.approx(1.1)
     assert [cost.ok for cost in found] == [None] * 3 + [True, True, None] + [None] * 3
 
 
 def test_the_ratio_is_of_all_starts_and_the_spread_of_single_ones() -> None:
     turns = [turn(name, factor, start) for start in (0, 1) for name, factor in ((WITHOUT, 1), (WITH, 1 + start / 10))]
     [cost] = [cost for cost in costs(turns) if (cost.subject, cost.figure) == (WITH, "p50")]
-    assert (cost.ratio.low, cost.ratio.high) == (pytest.approx(1), pytest.approx(1.1))
+    assert cost.ratio.low == pytest.approx(1)
+    assert cost.ratio.high == pytest.approx(1.1)
     assert cost.ratio.low < cost.ratio.median < cost.ratio.high
 
 
