@@ -3,9 +3,9 @@
     echo '{"port": 8080, "key": "any", "scenario": "whole", "seconds": 2}' | python -m bench.load
 
 A job a line on its input, a `Report` a line on its output. A closed loop: each connection sends its next request when
-its reply is complete. Raw HTTP on `asyncio.Protocol`, so that the driver is cheap and never hides a retry. Anything but
-a complete, right reply to every request, on a connection that stays open, is a `BadReply`: its message takes the
-report's place, and there is no number.
+its reply is complete. Or, where the scenario has a rate, an open one (`bench.pace`). Raw HTTP on `asyncio.Protocol`, so
+that the driver is cheap and never hides a retry. Anything but a complete, right reply to every request, on a connection
+that stays open, is a `BadReply`: its message takes the report's place, and there is no number.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ import json
 import re
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, cast
 
 import uvloop
 
 from bench import BenchError
+from bench.pace import Queue
 from bench.scenarios import SCENARIOS, Scenario, reply_text, request_parts, tags
 
 GRACE_S: Final = 20.0
@@ -42,6 +44,7 @@ class Report:
     """What was done: complete `requests`, their `chunks` as the upstream sent them, `reads` that brought them.
 
     `arrivals`: for each stream, when its first pieces of content arrived, in seconds since the request was sent.
+    `times`: how long each whole request took, in the order of the replies.
     """
 
     requests: int = 0
@@ -49,6 +52,7 @@ class Report:
     reads: int = 0
     seconds: float = 0.0
     arrivals: list[list[float]] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
 
 
 def read_reply(buffer: bytes | bytearray) -> tuple[int, bytes] | None:
@@ -109,6 +113,7 @@ class Drive:
         self._deadline = time.monotonic() + seconds
         # Streams are counted, not timed: one more stream begun just before the deadline would double a short slice.
         self._streams = max(1, round(seconds / (scenario.chunks * scenario.gap_s))) if scenario.streamed else 0
+        self.queue = Queue(seed=0) if scenario.rate else None
 
     def next_request(self) -> tuple[str, bytes]:
         """A new tag and the request that carries it."""
@@ -142,10 +147,11 @@ class Client(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
 
-    def start(self) -> None:
+    def start(self, since: float | None = None) -> None:
+        """Send a request; it may have waited for this connection `since` then."""
         self._tag, request = self._drive.next_request()
         self._arrived = []
-        self._sent_at = time.monotonic()
+        self._sent_at = time.monotonic() if since is None else since
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -174,7 +180,11 @@ class Client(asyncio.Protocol):
         self._done += 1
         if self._arrived:
             self._drive.report.arrivals.append(self._arrived)
-        if self._drive.wants_more(self._done):
+        else:
+            self._drive.report.times.append(round(time.monotonic() - self._sent_at, 6))
+        if self._drive.queue is not None:
+            self._drive.queue.freed(self)
+        elif self._drive.wants_more(self._done):
             self.start()
         elif not self.finished.done():
             self.finished.set_result(None)
@@ -201,13 +211,8 @@ async def drive(scenario: Scenario, port: int, key: str, seconds: float, grace_s
         for _ in range(scenario.clients):
             _, client = await loop.create_connection(lambda: Client(run), "127.0.0.1", port)
             clients.append(client)
-        for client in clients:
-            # A gap and a bit apart: the streams do not all speak in the same millisecond, and no request queues behind
-            # fifty others, which would show as a late first chunk.
-            client.start()
-            await asyncio.sleep(scenario.gap_s * (1 + 1 / scenario.clients))
         nominal = max(seconds, scenario.chunks * scenario.gap_s)
-        await asyncio.wait_for(asyncio.gather(*(client.finished for client in clients)), 3 * nominal + grace_s)
+        await asyncio.wait_for(_answered(run, clients, seconds), 3 * nominal + grace_s)
     except TimeoutError:
         raise BadReply(f"no complete reply in time; {run.report.requests} requests were answered") from None
     except OSError as error:
@@ -217,6 +222,31 @@ async def drive(scenario: Scenario, port: int, key: str, seconds: float, grace_s
             client.close()
     run.report.seconds = time.monotonic() - started
     return run.report
+
+
+async def _answered(run: Drive, clients: Sequence[Client], seconds: float) -> None:
+    """Send all requests; returns when all are answered."""
+    finished = [client.finished for client in clients]
+    if run.queue is not None:
+        pace = asyncio.create_task(_paced(run.queue, clients, run.scenario.rate, seconds))
+        try:
+            await asyncio.gather(pace, *finished)
+        finally:
+            pace.cancel()
+        return
+    gap_s = run.scenario.gap_s
+    for client in clients:
+        # A gap and a bit apart: the streams do not all speak in the same millisecond, and no request queues behind
+        # fifty others, which would show as a late first chunk.
+        client.start()
+        await asyncio.sleep(gap_s * (1 + 1 / len(clients)))
+    await asyncio.gather(*finished)
+
+
+async def _paced(queue: Queue, clients: Sequence[Client], rate: float, seconds: float) -> None:
+    await queue.pace(clients, rate, seconds)
+    for client in clients:
+        client.finished.set_result(None)
 
 
 def run_job(line: str) -> dict[str, Any]:

@@ -48,7 +48,9 @@ class Bench:
         time.sleep(SETTLE_S)
         used = server.cpu_seconds() - before
         units = report.chunks if scenario.streamed else report.requests
-        return Slice(scenario.name, server.name, turn, used, units, report.reads, report.seconds, report.arrivals)
+        return Slice(
+            scenario.name, server.name, turn, used, units, report.reads, report.seconds, report.arrivals, report.times
+        )
 
 
 def measure(
@@ -59,7 +61,7 @@ def measure(
     Short turns: what else a machine does changes within seconds, and a ratio is only as good as its two slices are
     close. Raises BenchError if any reply of any subject was not right.
     """
-    with _started(subjects, say) as bench:
+    with started(subjects, say) as bench:
         for scenario in scenarios:
             for server in bench.servers:
                 bench.load(server, scenario, min(WARM_UP_S, seconds / 2))
@@ -80,7 +82,8 @@ def _round(bench: Bench, scenario: Scenario, number: int, seconds: float) -> Ite
 
 
 @contextmanager
-def _started(subjects: Sequence[Subject], say: Say) -> Iterator[Bench]:
+def started(subjects: Sequence[Subject], say: Say) -> Iterator[Bench]:
+    """The subjects while the block runs, ready, with all they need."""
     cores = Cores.choose()
     with tempfile.TemporaryDirectory(prefix="guardproxy-bench-") as folder, ExitStack() as stack:
         upstream = stack.enter_context(start_upstream(Path(folder), cores.rest))

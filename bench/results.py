@@ -18,6 +18,7 @@ class Slice(NamedTuple):
     """One measured turn of a subject: `units` are requests, or chunks of streams; `cpu_s` is what the subject used.
 
     `arrivals`: for each stream, when its first pieces of content arrived, in seconds since the request was sent.
+    `times`: how long each request took to its last byte.
     """
 
     scenario: str
@@ -28,6 +29,7 @@ class Slice(NamedTuple):
     reads: int
     wall_s: float
     arrivals: Sequence[Sequence[float]] = ()
+    times: Sequence[float] = ()
 
     @property
     def cpu_us(self) -> float:

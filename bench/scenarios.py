@@ -38,7 +38,8 @@ PROSE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One kind of load: `clients` connections kept alive, each sending its next request when the reply is complete.
+    """One kind of load: `clients` connections kept alive, each sending its next request when the reply is complete; or,
+    with a `rate`, so many requests a second at moments that do not depend on replies, on whatever connection is free.
 
     Sizes are characters (all ASCII, so also bytes). A streamed reply has `chunks` content events, `gap_s` apart.
     In one round the subjects take `turns` each, and `seconds` are shared out among them. `judged`: targets hold for it.
@@ -53,6 +54,7 @@ class Scenario:
     gap_s: float = 0.0
     turns: int = 4
     judged: bool = True
+    rate: float = 0.0
 
     @property
     def streamed(self) -> bool:
@@ -80,6 +82,15 @@ SCENARIOS: Final = {
             clients=16,
             reply=3700,
             judged=False,
+        ),
+        Scenario(
+            "paced",
+            "1 KB prompt, 600 B JSON reply, 300 a second",
+            prompt=1000,
+            clients=32,
+            reply=300,
+            judged=False,
+            rate=300.0,
         ),
     )
 }

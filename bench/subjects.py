@@ -21,6 +21,7 @@ from bench.results import FLOOR
 POLICIES: Final = Path(__file__).resolve().parent.parent / "policies"
 # Opens nothing: it is the caller's key of servers that live for one run on the loopback.
 KEY: Final = "bench-caller-key-of-a-loopback-run"
+CANDIDATE_LOG: Final = "candidate.jsonl"
 NEVER_REACHED: Final = 10**12
 
 
@@ -76,21 +77,26 @@ def both_packs() -> dict[str, Any]:
     return with_packs(unlimited(POLICIES / "default.yaml"), "both-packs", ["secrets", "pii", "injection"])
 
 
-def start_guardproxy(policy: Callable[[], dict[str, Any]]) -> Callable[[str, Place], AbstractContextManager[Server]]:
-    """How to start guardproxy under the policy that this gives."""
+def start_guardproxy(
+    policy: Callable[[], dict[str, Any]], candidate: Callable[[], dict[str, Any]] | None = None
+) -> Callable[[str, Place], AbstractContextManager[Server]]:
+    """How to start guardproxy under the policy that this gives, with a candidate beside it if there is one."""
 
     def start(name: str, place: Place) -> AbstractContextManager[Server]:
         folder = place.folder / name
         folder.mkdir()
         port, admin = free_port(), free_port()
         policy_file = _write_yaml(folder / "policy.yaml", policy())
-        settings = {
+        settings: dict[str, Any] = {
             "listen": {"host": "127.0.0.1", "port": port},
             "admin": {"host": "127.0.0.1", "port": admin},
             "upstream": {"base_url": f"http://127.0.0.1:{place.upstream_port}/v1"},
             "policy": str(policy_file),
             "log": {"format": "json", "incidents": str(folder / "incidents.jsonl")},
         }
+        if candidate is not None:
+            tried = _write_yaml(folder / "candidate.yaml", candidate())
+            settings["policies"] = {"candidate": str(tried), "candidate_log": str(folder / CANDIDATE_LOG)}
         config = _write_yaml(folder / "guardproxy.yaml", settings)
         return running(
             name,

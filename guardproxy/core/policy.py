@@ -251,6 +251,12 @@ class Policy:
         """Whether requests are set apart as `context` says; for a policy in shadow it is only told what would be."""
         return self.context.separation is not None
 
+    def with_masks_of(self, other: Policy) -> Policy:
+        """The same policy, but in its excerpts is also masked what the other one hides."""
+        both = copy(self)
+        object.__setattr__(both, "masking", (*self.masking, *other.masking))
+        return both
+
     def surface(self, name: str) -> SurfaceRules:
         """What the policy says about a surface that we inspect, by name or about all it does not name."""
         return self.surfaces.get(name, self.other_surfaces)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from guardproxy.audit.comparisons import RuleChange
@@ -19,7 +18,7 @@ from guardproxy.core.exchange import RequestReading
 from guardproxy.core.inspection import OutputGuard, inspect_in_steps, with_tools
 from guardproxy.core.policy import Policy
 from guardproxy.core.principal import Principal
-from guardproxy.core.separation.documents import with_documents
+from guardproxy.core.separation.documents import Labels, with_documents
 from guardproxy.core.tools.judge import ToolGuard
 from guardproxy.core.verdict import Action, Verdict
 from guardproxy.errors import RequestError
@@ -79,20 +78,23 @@ def compare_in_steps(sample: Sample, choice: Choice) -> Generator[None, None, tu
     yield
     form = choice.among(facts_of(sample.principal, sample.surface.name, document))
     # What either policy hides is masked, so that no excerpt shows what the present policy keeps back.
-    candidate = replace(form, masking=(*form.masking, *sample.policy.masking))
-    happened = sample.request or _refused(sample, sample.policy, document)
+    candidate = form.with_masks_of(sample.policy)
+    happened = sample.request or _refused(sample, sample.policy, document, _read(sample, sample.policy, document))
     if happened is None:
         raise NotComparable
     reading = _read(sample, candidate, document)
+    yield
     labels = labels_in_all(sample.labels, reading)
     tools = tool_guard(candidate, sample.surface, document, sample.principal, reading, labels)
-    request = yield from _request(sample, candidate, document, tools)
+    request = yield from _request(sample, candidate, document, reading, labels, tools)
+    yield
     response: Verdict | None = None
     if sample.answer is not None and request.action is not Action.BLOCK:
         response = yield from _answer(sample, candidate, tools)
+        yield
     changes = [
         *_changes("request", sample.policy, happened, candidate, request),
-        *(_caps(sample, candidate, document) if Action.BLOCK not in (happened.action, request.action) else ()),
+        *(_caps(sample, candidate, reading) if Action.BLOCK not in (happened.action, request.action) else ()),
         *(_changes("response", sample.policy, sample.response, candidate, response) if response else ()),
     ]
     before = _strictest(happened, sample.response)
@@ -103,13 +105,15 @@ def compare_in_steps(sample: Sample, choice: Choice) -> Generator[None, None, tu
     return form, Difference(before, after, tuple(changes[:MOST_CHANGES])) if different else None
 
 
-def _request(sample: Sample, policy: Policy, document: object, tools: ToolGuard | None) -> Steps:
-    if refused := _refused(sample, policy, document):
+def _request(
+    sample: Sample, policy: Policy, document: object, reading: RequestReading, labels: Labels, tools: ToolGuard | None
+) -> Steps:
+    if refused := _refused(sample, policy, document, reading):
         return refused
-    reading = _read(sample, policy, document)
-    labels = labels_in_all(sample.labels, reading)
     segments = with_documents(reading.segments, labels) if labels else reading.segments
+    yield
     verdict = yield from inspect_in_steps(policy, segments)
+    yield
     if tools is not None:
         verdict = with_tools(policy, verdict, tools.request_findings())
     if policy.keeps_apart and reading.characters > _LONG:
@@ -117,16 +121,14 @@ def _request(sample: Sample, policy: Policy, document: object, tools: ToolGuard 
     return set_apart(policy, sample.principal, reading, verdict, labels)
 
 
-def _refused(sample: Sample, policy: Policy, document: object) -> Verdict | None:
+def _refused(sample: Sample, policy: Policy, document: object, reading: RequestReading) -> Verdict | None:
     """A request the policy refuses before it looks at a text: for its size, a role, a parameter, unreadable content."""
-    reading = _read(sample, policy, document)
     found = refused(policy, sample.principal, sample.surface, document, reading)
     return Verdict(Action.BLOCK, tuple(found)) if found else None
 
 
-def _caps(sample: Sample, candidate: Policy, document: object) -> Iterable[RuleChange]:
+def _caps(sample: Sample, candidate: Policy, reading: RequestReading) -> Iterable[RuleChange]:
     """The numbers of the request that one of the policies would lower or write, and the other would not."""
-    reading = _read(sample, candidate, document)
     was, would = (capped(policy, sample.surface, reading) for policy in (sample.policy, candidate))
     return _differing(was, would, "request", {})
 

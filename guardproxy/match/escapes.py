@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from copy import copy
 from typing import Final
 
 from guardproxy.match.scanner import Span
-from guardproxy.match.view import SourceMap, View, fold_onto
+from guardproxy.match.view import SourceMap, View, fold_onto, folded
 
 _HEX: Final = "[0-9a-fA-F]"
 _HIGH: Final = f"u[dD][89abAB]{_HEX}{{2}}"
@@ -117,6 +117,13 @@ def has_escapes(text: str) -> bool:
     return "\\" in text
 
 
+def seen_text(text: str, signs: Iterable[str] | None = None) -> str:
+    """What `seen_in_steps` makes of a text. `signs` are those in it, if they are known."""
+    if not has_escapes(text):
+        return folded(text, signs)
+    return folded(_ESCAPE.sub(_unescaped, text))
+
+
 def seen_in_steps(text: str, size: int) -> Generator[None, None, tuple[View, Unescaping]]:
     """A whole text with its escapes undone, folded, so many characters at a time; and where the escapes are."""
     source, reading = SourceMap(), Unescaping()
@@ -134,6 +141,10 @@ def _read_escape(source: SourceMap, escape: str) -> str:
     """What an escape stands for. It stands at the last of its characters."""
     source.drop(len(escape) - 1)
     return fold_onto(source, _meaning(escape))
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return _meaning(found[0])
 
 
 def _meaning(escape: str) -> str:

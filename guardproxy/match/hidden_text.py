@@ -29,6 +29,7 @@ _SPELLS: Final = {
     **{0xE0100 + byte - 16: byte for byte in range(0x20, 0x7F)},
     **{0xFE00 + byte: byte for byte in (0x09, 0x0A, 0x0D)},
 }
+_SPELLING: Final = frozenset(map(chr, _SPELLS))
 # The same characters. Ranges, because listed one by one they would be compared one by one.
 _HIDDEN: Final = re.compile("[\ufe09\ufe0a\ufe0d\U000e0020-\U000e007e\U000e0110-\U000e016e]+")
 
@@ -48,9 +49,11 @@ def reveal_onto(source: SourceMap, text: str) -> str:
     return "".join(out)
 
 
-def is_hiding(text: str) -> bool:
-    """Whether any character of the text spells something."""
-    return not text.isascii() and _HIDDEN.search(text) is not None
+def is_hiding(text: str, signs: frozenset[str] | None = None) -> bool:
+    """Whether any character of the text spells something. `signs` are those in it, if they are known."""
+    if text.isascii() or (signs is not None and signs.isdisjoint(_SPELLING)):
+        return False
+    return _HIDDEN.search(text) is not None
 
 
 def hidden_runs(text: str) -> Iterator[tuple[int, int]]:
@@ -70,15 +73,25 @@ def hidden_runs_in_steps(text: str, size: int) -> Generator[None, None, list[tup
 
 def hidden_texts(text: str, runs: Iterable[tuple[int, int]] | None = None) -> Iterator[View]:
     """Each hidden text of a whole text; nearly always there is none. `runs`: its rows, if they are known."""
+    return (_revealed(text, begin, end) for begin, end in _places(hidden_runs(text) if runs is None else runs))
+
+
+def hidden_strings(text: str) -> list[str]:
+    """The same without where they were written."""
+    return ["".join(_HIDDEN.findall(text, begin, end)).translate(_SPELLS) for begin, end in _places(hidden_runs(text))]
+
+
+def _places(runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Where each hidden text begins and ends."""
     begin = end = -1
-    for start, behind in hidden_runs(text) if runs is None else runs:
+    for start, behind in runs:
         if begin < 0 or start - end > MOST_BETWEEN:
             if begin >= 0:
-                yield _revealed(text, begin, end)
+                yield begin, end
             begin = start
         end = behind
     if begin >= 0:
-        yield _revealed(text, begin, end)
+        yield begin, end
 
 
 def _revealed(text: str, begin: int, end: int) -> View:

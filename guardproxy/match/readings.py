@@ -14,12 +14,16 @@ ASCII has one reading. It costs one question more than the set by itself.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
+from typing import Final
 
-from guardproxy.match.escapes import has_escapes, seen_in_steps
-from guardproxy.match.hidden_text import hidden_runs_in_steps, hidden_texts, is_hiding
+from guardproxy.match.escapes import has_escapes, seen_in_steps, seen_text
+from guardproxy.match.hidden_text import hidden_runs_in_steps, hidden_strings, hidden_texts, is_hiding
 from guardproxy.match.pattern_set import SLICE, PatternSet
 from guardproxy.match.readings_scanner import ReadingsScanner
 from guardproxy.match.scanner import Span
+from guardproxy.match.signs import signs_in
+
+_BETWEEN: Final = "\x00"  # no letter
 
 
 class Readings:
@@ -49,10 +53,13 @@ class Readings:
             return True
         if _has_one_reading(text):
             return False
-        seen = _seen(text)
+        signs = signs_in(text)
+        seen = seen_text(text, signs)
         if seen == text:
             return False
-        return self._patterns.may_match(seen) or is_hiding(text)
+        if self._patterns.may_match(seen):
+            return True
+        return is_hiding(text, signs) and self._patterns.may_match(_BETWEEN.join(hidden_strings(text)))
 
     def scan(self, text: str) -> Sequence[Span]:
         """All spans of a whole text: those of `scanner()`, and where several begin with one character, in its order."""
@@ -88,16 +95,6 @@ class Readings:
 
 def _has_one_reading(text: str) -> bool:
     return text.isascii() and not has_escapes(text)
-
-
-def _seen(text: str) -> str:
-    steps = seen_in_steps(text, len(text))
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            seen: str = end.value[0].text
-            return seen
 
 
 def _once(spans: Iterable[Span]) -> list[Span]:

@@ -7,7 +7,8 @@ character to its last; what was folded away between them is covered, what was fo
 
 Folding knows one character at a time: the folded pieces of a text are the pieces of the folded text, wherever it is
 cut. And most of it is one to one, also in prose of any script. Only characters that become nothing or several ones
-move what comes behind them, so a `SourceMap` keeps two numbers per such place instead of one per character.
+move what comes behind them, so a `SourceMap` keeps two numbers per such place instead of one per character. Where
+something stands is asked once something is found: `folded()` is the text without a map, at a fraction of the time.
 """
 
 from __future__ import annotations
@@ -20,29 +21,39 @@ from typing import Final, NamedTuple
 
 from guardproxy.match.lookalikes import fold
 from guardproxy.match.scanner import Span
+from guardproxy.match.signs import signs_in
 
-_BLOCK: Final = 64
+_SHORT: Final = 64
 _MOST_REMEMBERED: Final = 32_768
-# Where one block in so many is not ASCII, a text is looked at as a whole; and so many characters at most one by one.
-_FEW: Final = 4
-_MOST_REPLACED: Final = 24
-_ASCII: Final = frozenset(map(chr, range(128)))
+# Replacing one sign in a text takes some fiftieth of the time that translating it takes.
+_MOST_REPLACED: Final = 128
 # Stands for each character that does not become exactly one; a noncharacter, so texts rarely hold it.
 _UNEVEN: Final = "\uffff"
 
 
-class _Even(dict[int, int]):
+class _Becomes(dict[int, str]):
     """What each code point becomes, for `str.translate`; learned as it is met, bounded."""
 
-    def __missing__(self, code: int) -> int:
-        folded = fold(chr(code))
+    def __missing__(self, code: int) -> str:
         if len(self) >= _MOST_REMEMBERED:
             self.clear()
-        self[code] = ord(folded if len(folded) == 1 else _UNEVEN)
+        self[code] = self.of(chr(code))
         return self[code]
 
+    def of(self, char: str) -> str:
+        return fold(char)
 
-_EVEN: Final = _Even()
+
+class _BecomesEvenly(_Becomes):
+    """The same, with `_UNEVEN` for whatever is not one character."""
+
+    def of(self, char: str) -> str:
+        folded = fold(char)
+        return folded if len(folded) == 1 else _UNEVEN
+
+
+_FOLDED: Final = _Becomes()
+_EVEN: Final = _BecomesEvenly()
 
 
 class SourceMap:
@@ -123,6 +134,20 @@ class SourceMap:
             del self._sources[:passed]
 
 
+def folded(text: str, signs: Iterable[str] | None = None) -> str:
+    """The text as it is matched. `signs` are those in it, if they are known."""
+    if text.isascii():
+        return text
+    if len(text) <= _SHORT:
+        return text.translate(_FOLDED)
+    return _replaced(text, signs_in(text) if signs is None else signs, _FOLDED)
+
+
+def shown_by(signs: Iterable[str]) -> str:
+    """All that these signs become when they are folded."""
+    return "".join([_FOLDED[ord(sign)] for sign in signs])
+
+
 def stays_at_first(text: str) -> int:
     """So many characters, from the first one on, are matched as they are written."""
     if text.isascii() or (even := _evenly(text)) == text:
@@ -161,24 +186,18 @@ def fold_onto(source: SourceMap, text: str) -> str:
 
 def _evenly(text: str) -> str:
     """Each character as the one it becomes, or as `_UNEVEN`."""
-    if len(text) <= _BLOCK:
-        return text.translate(_EVEN)
-    # Most texts that are not ASCII nearly are: passing over such blocks takes a thirtieth of the time.
-    blocks = [text[at : at + _BLOCK] for at in range(0, len(text), _BLOCK)]
-    if _FEW * sum(not block.isascii() for block in blocks) > len(blocks):
-        # A text in a language with accents has few letters that are not ASCII, and they come again and again.
-        signs = set(text) - _ASCII
-        if len(signs) <= _MOST_REPLACED and all(map(_is_settled, signs)):
-            for sign in signs:
-                text = text.replace(sign, chr(_EVEN[ord(sign)]))
-            return text
-    return "".join([block if block.isascii() else block.translate(_EVEN) for block in blocks])
+    return text.translate(_EVEN) if len(text) <= _SHORT else _replaced(text, signs_in(text), _EVEN)
 
 
-def _is_settled(sign: str) -> bool:
-    """Whether what a character becomes would become nothing else."""
-    even = _EVEN[ord(sign)]
-    return _EVEN[even] == even
+def _replaced(text: str, signs: Iterable[str], becomes: _Becomes) -> str:
+    """The text translated, by replacing those of its signs (`guardproxy.match.signs`) that become something else."""
+    changing = {sign: new for sign in signs if (new := becomes[ord(sign)]) != sign}
+    # One after the other, so nothing that comes of one may be another of them.
+    if len(changing) > _MOST_REPLACED or not changing.keys().isdisjoint("".join(changing.values())):
+        return text.translate(becomes)
+    for sign, new in changing.items():
+        text = text.replace(sign, new)
+    return text
 
 
 def _uneven(source: SourceMap, folded: str) -> str:

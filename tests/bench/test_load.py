@@ -16,6 +16,7 @@ from bench.scenarios import SCENARIOS, reply_text
 from bench.upstream import Endpoint, Replies
 
 WHOLE = replace(SCENARIOS["whole"], clients=4)
+PACED = replace(SCENARIOS["paced"], clients=4, rate=500.0)
 STREAM = replace(SCENARIOS["stream"], clients=3, gap_s=0.0005)
 
 
@@ -53,6 +54,20 @@ async def test_whole_replies_are_checked_and_counted() -> None:
     assert report.requests >= WHOLE.clients
     assert report.chunks == 0
     assert report.arrivals == []
+
+
+async def test_requests_come_at_their_own_rate_and_each_is_timed() -> None:
+    async with serving(upstream()) as port:
+        report = await drive(PACED, port, "key", seconds=0.2)
+    assert len(report.times) == report.requests
+    assert 0 < report.requests < 2 * PACED.rate * 0.2
+    assert all(took > 0 for took in report.times)
+
+
+async def test_a_paced_run_against_a_broken_upstream_is_a_failure() -> None:
+    async with serving(lambda: Says(b"", hang_up=True)) as port:
+        with pytest.raises(BadReply, match="connection was closed"):
+            await drive(PACED, port, "key", seconds=5.0)
 
 
 async def test_every_client_gets_its_streams_complete() -> None:

@@ -57,3 +57,13 @@ def test_a_surface_the_policy_does_not_name_is_like_all_the_others() -> None:
     policy = Policy("p", "1", surfaces={"a": named}, other_surfaces=others)
     assert (policy.surface("a"), policy.surface("b")) == (named, others)
     assert Policy("p", "1").surface("a").open
+
+
+def test_a_policy_with_the_masks_of_another_one_differs_in_nothing_else() -> None:
+    one, other = (make_kit({name: pattern}).policy() for name, pattern in (("hides", "aa"), ("also", "bb")))
+    both = one.with_masks_of(other)
+    assert both.masking == (*one.masking, *other.masking)
+    assert (both.rules, both.revision, both.watched, both.recording) == (
+        one.rules, one.revision, one.watched, one.recording,
+    )  # fmt: skip
+    assert one.masking != both.masking

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from guardproxy.audit.comparisons import Compared, Comparison, ComparisonFile, read_comparisons
 from guardproxy.core.choice import PolicySet
 from guardproxy.core.principal import Principal
-from guardproxy.core.verdict import Action
+from guardproxy.core.verdict import Action, Verdict
+from guardproxy.gateway import candidate as module
 from guardproxy.gateway.candidate import MOST_BYTES, MOST_WAITING, Candidate, Watched
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.policies import Policies
@@ -147,3 +153,45 @@ async def test_a_mistake_of_the_comparing_itself_is_counted_apart_with_its_place
     assert isinstance(counts, Compared)
     assert (counts.compared, counts.left_out, counts.failed) == (0, 0, 1)
     assert counts.cause.startswith("LookupError at test_candidate.py:")
+
+
+@pytest.mark.parametrize("idle_s", [-1.0, 10.0])
+async def test_it_compares_whether_or_not_the_loop_is_ever_idle(
+    idle_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "IDLE_S", idle_s)
+    candidate = candidate_of(tmp_path)
+    candidate.start()
+    async with data_plane(lambda: replies(completion(f"say {HIDDEN}")), SMALL, candidate=candidate) as on:
+        await on.chat("hello")
+        await until(lambda: bool(lines(tmp_path)))
+    await candidate.stop()
+    assert lines(tmp_path)[-1].compared == 1  # type: ignore[union-attr]
+
+
+async def test_others_have_the_loop_between_any_two_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    candidate = candidate_of(tmp_path)
+    happened: list[str] = []
+    step = candidate._step
+
+    def noted(steps: Any) -> bool:
+        happened.append("step")
+        return step(steps)
+
+    monkeypatch.setattr(candidate, "_step", noted)
+    monkeypatch.setattr(module, "STRETCH_S", 10.0)
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": HIDDEN}]}).encode()
+    passed = draft()
+    passed.request = Verdict(Action.ALLOW)
+    candidate.offer(passed, Watched(CHAT_COMPLETIONS, body))
+    candidate.start()
+
+    def other() -> bool:
+        happened.append("other")
+        return bool(lines(tmp_path))
+
+    while not other() and len(happened) < 100_000:
+        await asyncio.sleep(0)
+    await candidate.stop()
+    assert happened.count("step") > 3
+    assert ("step", "step") not in pairwise(happened)

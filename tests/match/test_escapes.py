@@ -10,12 +10,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from guardproxy.match.escapes import Unescaping, seen_in_steps
+from guardproxy.match.escapes import Unescaping, seen_in_steps, seen_text
 from guardproxy.match.parts import Pattern
 from guardproxy.match.pattern_set import PatternSet
 from guardproxy.match.readings import Readings
 from guardproxy.match.scanner import Span
+from guardproxy.match.signs import signs_in
 from guardproxy.match.view import SourceMap, View, view
+from tests.match.long_texts import long_texts
 
 FRAGMENTS = [
     "\\",
@@ -111,6 +113,20 @@ def test_a_stream_finds_what_the_whole_text_holds_before_it_is_sure(text: str, c
 def test_adding_a_reading_never_shows_what_was_hidden(text: str) -> None:
     patterns = RULES._patterns
     assert covered(patterns.scan(text)) <= covered([*RULES.scan(text)])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.one_of(texts, long_texts()))
+@example("\\\\ud83d" * 20 + "é" * 80 + "\\ud83d")
+def test_a_text_as_it_is_seen_is_that_of_its_view(text: str) -> None:
+    steps = seen_in_steps(text, len(text) or 1)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            seen, _ = end.value
+            break
+    assert seen.text == seen_text(text) == seen_text(text, signs_in(text))
 
 
 @pytest.mark.parametrize(

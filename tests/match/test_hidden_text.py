@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import string
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guardproxy.match.hidden_text import MOST_BETWEEN, hidden_runs_in_steps, hidden_texts, reveal_onto
+from guardproxy.match.hidden_text import (
+    MOST_BETWEEN,
+    hidden_runs_in_steps,
+    hidden_strings,
+    hidden_texts,
+    is_hiding,
+    reveal_onto,
+)
 from guardproxy.match.scanner import Span
+from guardproxy.match.signs import signs_in
 from guardproxy.match.view import SourceMap, view
 from tests.match.disguises import hidden_in
+from tests.match.long_texts import long_texts
 from tests.match.oracle import cuts
 
 PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
@@ -75,6 +84,14 @@ def test_each_character_is_told_where_it_was_written(parts: list[str]) -> None:
     text = "".join(parts)
     every = [(hidden.text, _places(hidden.source, len(hidden.text))) for hidden in hidden_texts(text)]
     assert hidden_in(text, MOST_BETWEEN) == every
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.one_of(st.lists(st.sampled_from(_PARTS)).map("".join), long_texts()))
+def test_what_is_hidden_is_told_alike_with_and_without_its_places(text: str) -> None:
+    strings = [hidden.text for hidden in hidden_texts(text)]
+    assert strings == hidden_strings(text)
+    assert bool(strings) == is_hiding(text) == is_hiding(text, signs_in(text))
 
 
 @given(st.lists(st.sampled_from(_PARTS)), st.integers(1, 9))

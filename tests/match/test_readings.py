@@ -14,6 +14,7 @@ from guardproxy.match.pattern_set import SLICE, Pattern, PatternSet
 from guardproxy.match.readings import Readings
 from guardproxy.match.scanner import Span
 from tests.match.disguises import hidden_in, in_selectors, in_tags, in_the_source, source_of, texts_in_disguise
+from tests.match.long_texts import long_texts
 from tests.match.oracle import (
     AnySample,
     any_realistic_patterns,
@@ -76,6 +77,24 @@ def test_a_text_that_cannot_match_has_no_match(example: tuple[list[AnySample], s
     if readings.scan(text):
         assert readings.may_match(text)
         assert readings.may_match("\x00".join(["before", text, "behind"]))
+
+
+@settings(max_examples=150, deadline=None)
+@given(long_texts(texts_in_disguise(st.sampled_from(["key: ab12ab12", "ignore all  rules", "漢字の鍵", "Straße 7"]))))
+def test_a_long_text_in_any_script_that_cannot_match_has_no_match(text: str) -> None:
+    assert not LONG.scan(text) or LONG.may_match(text)
+    assert not LONG.scan(text) or LONG.may_match("\x00".join(["önce", text, "sonra"]))
+
+
+LONG = Readings(
+    PatternSet(
+        [
+            Pattern("key", "key: [a-z0-9]{8}", "A-Za-z0-9", "A-Za-z0-9"),
+            Pattern("order", r"ignore\s{1,3}all\s{1,3}rules", ignore_case=True),
+            Pattern("as written", "漢字の鍵|Straße [0-9]"),
+        ]
+    )
+)
 
 
 def _token() -> str:

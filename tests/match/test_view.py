@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from guardproxy.match import view as module
 from guardproxy.match.lookalikes import fold
 from guardproxy.match.scanner import Span
-from guardproxy.match.view import SourceMap, fold_onto, stays_at_first, stays_at_last, view
+from guardproxy.match.signs import signs_in
+from guardproxy.match.view import SourceMap, fold_onto, folded, shown_by, stays_at_first, stays_at_last, view
+from tests.match.long_texts import long_texts
 from tests.match.oracle import cuts
 
 _parts = st.one_of(
@@ -91,9 +93,11 @@ def test_a_place_is_remembered_once_for_a_run_of_marks_or_an_expansion() -> None
 def test_what_is_remembered_of_characters_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_REMEMBERED", 4)
     monkeypatch.setattr(module, "_EVEN", type(module._EVEN)())
+    monkeypatch.setattr(module, "_FOLDED", type(module._FOLDED)())
     text = "Съешь ещё \u200bэтих… ｍｙａｇｋｉｘ"
-    assert by_hand(text)[0] == view(text).text
+    assert by_hand(text)[0] == view(text).text == folded(text)
     assert len(module._EVEN) <= 4
+    assert len(module._FOLDED) <= 4
 
 
 @settings(max_examples=20)
@@ -106,6 +110,28 @@ def test_long_texts_are_read_in_blocks(before: int, char: str, behind: int) -> N
 @given(st.text("aé ö漢ｘ\u200b…ﬁ\uffffß" + "".join(map(chr, range(0x400, 0x440))), min_size=65, max_size=300))
 def test_long_texts_with_many_or_few_signs_are_read_alike(text: str) -> None:
     assert by_hand(text)[0] == view(text).text
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(texts, long_texts()))
+def test_the_folded_text_is_what_all_characters_become(text: str) -> None:
+    by_character = by_hand(text)[0]
+    assert by_character == folded(text) == folded(text, signs_in(text))
+    seen = view(text)
+    assert by_character == seen.text
+    for span in (Span(at, at + 1, "r") for at in range(0, len(by_character), 97)):
+        assert folded(text[slice(*seen.spans([span])[0][:2])])
+
+
+@settings(deadline=None)
+@given(long_texts())
+def test_what_the_signs_show_is_all_that_folding_can_bring(text: str) -> None:
+    assert {*folded(text)} - {*text} <= {*shown_by(signs_in(text))}
+
+
+def test_a_sign_that_becomes_another_one_is_not_folded_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_FOLDED", {ord("é"): "è", ord("è"): "e"})
+    assert folded("éè" * 50) == "èe" * 50
 
 
 @given(texts)

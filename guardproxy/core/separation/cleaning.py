@@ -12,6 +12,7 @@ from guardproxy.core.separation.control_tokens import ControlTokens
 from guardproxy.core.separation.fake_turns import fake_turns
 from guardproxy.core.separation.hidden_characters import visible
 from guardproxy.core.separation.terms import Separation, Treatment
+from guardproxy.match.signs import signs_in
 from guardproxy.wire.document import UndecodableJson, decode, encode, replace, walk_strings
 from guardproxy.wire.path import Path
 
@@ -50,8 +51,9 @@ class Cleaner:
         """The text as it may go on, and what was found in it."""
         if not text:
             return text, NOTHING
-        text, hidden = self._without_hidden(text)
-        broken, tokens = self.tokens.broken(text) if self._breaks or self._looks else (text, 0)
+        signs = signs_in(text)
+        text, hidden = self._without_hidden(text, signs)
+        broken, tokens = self.tokens.broken(text, signs) if self._breaks or self._looks else (text, 0)
         counted = Counted(tokens, hidden, fake_turns(text) if self._turns else 0)
         if self._breaks:
             text = broken
@@ -64,10 +66,10 @@ class Cleaner:
         broken, found = self.tokens.broken_run([self.tokens.broken(text)[0] for text in texts])
         return (broken if self._breaks else texts), found
 
-    def _without_hidden(self, text: str) -> tuple[str, int]:
+    def _without_hidden(self, text: str, signs: frozenset[str]) -> tuple[str, int]:
         if self._removes is Treatment.ALLOW:
             return text, 0
-        shown, hidden = visible(text)
+        shown, hidden = visible(text, signs)
         return (shown if self._removes is Treatment.CLEAN else text), hidden
 
     def _inside(self, text: str, counted: Counted, depth: int) -> tuple[str, Counted]:

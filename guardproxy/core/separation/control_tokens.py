@@ -20,6 +20,8 @@ from typing import Final
 
 from guardproxy.core.separation.seen import is_seen, replace_seen, seen_spans
 from guardproxy.match.lookalikes import fold
+from guardproxy.match.signs import signs_in
+from guardproxy.match.view import shown_by
 
 # By family, and in it by its first sign: how the rest of a token is written. In any case unless it says otherwise.
 FAMILIES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
@@ -73,19 +75,18 @@ def pattern_of(families: frozenset[str], fences: bool) -> re.Pattern[str]:
 class ControlTokens:
     """Finds and breaks the tokens of some families."""
 
-    __slots__ = ("_pattern", "_signs")
+    __slots__ = ("_pattern",)
 
     def __init__(self, families: Collection[str] = ALL_FAMILIES, *, fences: bool = False) -> None:
         self._pattern = pattern_of(frozenset(families), fences)
-        self._signs = tuple(INERT)
 
     def live_in(self, text: str) -> bool:
         """Whether a token stands in the text as it is read."""
         return self._may_stand_in(text) and is_seen(self._pattern, text)
 
-    def broken(self, text: str) -> tuple[str, int]:
-        """The text without a live token, and how many there were."""
-        return replace_seen(self._pattern, text, _inert) if self._may_stand_in(text) else (text, 0)
+    def broken(self, text: str, signs: frozenset[str] | None = None) -> tuple[str, int]:
+        """The text without a live token, and how many there were. `signs` are those in it, if they are known."""
+        return replace_seen(self._pattern, text, _inert) if self._may_stand_in(text, signs) else (text, 0)
 
     def broken_run(self, texts: Sequence[str]) -> tuple[list[str], int]:
         """The same for texts that are read as one: neither in one of them nor over a cut is a token left."""
@@ -96,8 +97,14 @@ class ControlTokens:
             total += len(cut)
         return out, total
 
-    def _may_stand_in(self, text: str) -> bool:
-        return not text.isascii() or any(sign in text for sign in self._signs)
+    def _may_stand_in(self, text: str, signs: frozenset[str] | None = None) -> bool:
+        """Whether a first sign stands in the text, or something that is read as one."""
+        if any(sign in text for sign in INERT):
+            return True
+        if text.isascii():
+            return False
+        shown = shown_by(signs_in(text) if signs is None else signs)
+        return any(sign in shown for sign in INERT)
 
 
 def _break_at(texts: list[str], places: Sequence[int]) -> None:

@@ -33,4 +33,4 @@ def fake_turns(text: str) -> int:
         return 0
     speakers = [found.lastgroup for found in _LINE.finditer(f"\n{text}")]
     spoken = len(speakers) if "system" in speakers or len(set(speakers)) > 1 else 0
-    return spoken + (len(_MESSAGE.findall(text)) if '"role"' in text.casefold() else 0)
+    return spoken + (len(_MESSAGE.findall(text)) if '"' in text and '"role"' in text.casefold() else 0)

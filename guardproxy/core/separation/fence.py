@@ -27,6 +27,8 @@ from typing import Any, Final, NamedTuple
 
 from guardproxy.core.exchange import Provenance
 from guardproxy.core.separation.seen import replace_seen
+from guardproxy.match.signs import signs_in
+from guardproxy.match.view import shown_by
 from guardproxy.wire.document import UndecodableJson, decode, encode, repeats_names, replace, walk_strings
 from guardproxy.wire.path import Path
 
@@ -37,11 +39,11 @@ _MARKS: Final = "".join(map(chr, range(0xE010, 0xE090)))
 _SPACES: Final = re.compile(r"[^\S\r\n]+")
 # Of ASCII: what a single space stands beside, or another character for it.
 _MORE_SPACE: Final = re.compile(r"  |[\t\v\f\x1c-\x1f]")
-_PLAIN: Final = frozenset(" \r\n")
+_OTHER_SPACE: Final = "\t\v\f\x1c\x1d\x1e\x1f"
 _HOLDERS: Final = (str, list, dict)
 _IDEOGRAPH: Final = "[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
 _FIRST_IDEOGRAPH: Final = "\u3040"
-_IDEOGRAPHS: Final = re.compile(f"({_IDEOGRAPH}{{8}})(?={_IDEOGRAPH})")
+_IDEOGRAPHS: Final = re.compile(f"{_IDEOGRAPH}{{8}}(?={_IDEOGRAPH})")
 _BROKEN: Final = "·"
 
 
@@ -185,18 +187,24 @@ class Fence(NamedTuple):
         # Most texts have no space but single ones, and no ideograph: then no expression has to replace them.
         if text.isascii():
             return _SPACES.sub(mark, text) if _MORE_SPACE.search(text) else text.replace(" ", mark)
-        signs = frozenset(text)
-        if mark in signs:
-            # Replaced and not taken out: what stood around it must not close up to something else.
-            text = text.replace(mark, _BROKEN)
-        single = "  " not in text and not any(sign.isspace() for sign in signs - _PLAIN)
+        # Replaced and not taken out: what stood around it must not close up to something else.
+        text = text.replace(mark, _BROKEN)
+        signs = signs_in(text)
+        single = "  " not in text and not any(map(text.__contains__, _OTHER_SPACE)) and not any(map(str.isspace, signs))
         marked = text.replace(" ", mark) if single else _SPACES.sub(mark, text)
-        return _IDEOGRAPHS.sub(rf"\1{mark}", marked) if max(signs, default="") >= _FIRST_IDEOGRAPH else marked
+        if max(signs) < _FIRST_IDEOGRAPH:
+            return marked
+        return _IDEOGRAPHS.sub(lambda several: several[0] + mark, marked)
 
     def _without_nonce(self, text: str) -> str:
-        if text.isascii() and self.nonce not in text.lower():
+        if self.nonce not in text.lower() if text.isascii() else not self._may_stand_in(text):
             return text
         return replace_seen(_finder(self.nonce), text, lambda _: _BROKEN)[0]
+
+    def _may_stand_in(self, text: str) -> bool:
+        """Whether all characters of the nonce do, or what is read as them; digits first: few texts have all."""
+        shown = shown_by(signs_in(text)).lower()
+        return all(one in text or one in shown or one.upper() in text for one in sorted(set(self.nonce)))
 
 
 @lru_cache(maxsize=1024)

@@ -10,18 +10,20 @@ import re
 from collections.abc import Callable
 
 from guardproxy.match.scanner import Span
-from guardproxy.match.view import view
+from guardproxy.match.view import folded, view
 
 
 def seen_spans(pattern: re.Pattern[str], text: str) -> list[Span]:
     """Where the pattern matches in the text as it is read, in offsets of the text as it was written."""
+    if not is_seen(pattern, text):
+        return []
     seen = view(text)
     return seen.spans(Span(found.start(), found.end(), "") for found in pattern.finditer(seen.text))
 
 
 def is_seen(pattern: re.Pattern[str], text: str) -> bool:
     """Whether the pattern matches in the text as it is read."""
-    return pattern.search(view(text).text) is not None
+    return pattern.search(folded(text)) is not None
 
 
 def replace_seen(pattern: re.Pattern[str], text: str, instead: Callable[[str], str]) -> tuple[str, int]:

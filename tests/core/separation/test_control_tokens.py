@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guardproxy.core.separation.control_tokens import ALL_FAMILIES, FAMILIES, INERT, ControlTokens
+from guardproxy.core.separation.control_tokens import ALL_FAMILIES, FAMILIES, INERT, ControlTokens, _inert, pattern_of
+from guardproxy.core.separation.seen import replace_seen
+from guardproxy.match.signs import signs_in
 from guardproxy.match.view import view
+from tests.match.long_texts import long_texts, uncommon
 
 TOKENS = {
     "bars": [
@@ -72,6 +75,14 @@ def test_no_token_is_left_however_it_is_nested_or_disguised(text: str) -> None:
     assert not ALL.live_in(view(broken).text)
     assert (found == 0) == (broken == text)
     assert ALL.broken(broken) == (broken, 0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(long_texts(st.one_of(texts, uncommon)))
+def test_a_long_text_is_passed_over_only_where_nothing_in_it_is_a_token(text: str) -> None:
+    expected = replace_seen(pattern_of(ALL_FAMILIES, False), text, _inert)
+    assert expected == ALL.broken(text) == ALL.broken(text, signs_in(text))
+    assert ALL.live_in(text) == (expected[1] > 0)
 
 
 @given(st.lists(texts, min_size=1, max_size=5))

@@ -7,14 +7,16 @@ import secrets
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from guardproxy.core.exchange import Provenance
 from guardproxy.core.separation.fence import LONG, Fence, FenceMode, Fences, model_names, strictest
 from guardproxy.core.separation.nonce import conversation_nonce
-from guardproxy.core.separation.seen import is_seen
+from guardproxy.core.separation.seen import is_seen, replace_seen
+from guardproxy.match.lookalikes import fold
 from guardproxy.match.view import view
+from tests.match.long_texts import long_texts, uncommon
 from tests.support.strategies import json_values
 
 NONCE = conversation_nonce(secrets.token_bytes(32), "key", ["hello"])
@@ -73,6 +75,22 @@ def test_a_fence_cannot_be_closed_from_inside_even_by_who_knows_its_nonce(text: 
         within = base64.b64decode(within).decode()
     assert not is_seen(re.compile(NONCE, re.I), within)
     assert NONCE not in view(within).text.lower()
+
+
+@settings(max_examples=200, deadline=None)
+@given(long_texts(st.one_of(attacks, uncommon)).filter(lambda text: text.strip()[:1] not in ("{", "[")))
+def test_a_long_text_is_marked_and_broken_as_its_characters_would_be(text: str) -> None:
+    broken, _ = replace_seen(re.compile(NONCE, re.I), text, lambda _: "·")
+    assert broken == inside(FENCE.around(text, TOOL, FenceMode.DELIMIT))
+    marked = re.sub(r"[^\S\r\n]+", FENCE.mark, broken.replace(FENCE.mark, "·"))
+    kana_and_on = "[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
+    marked = re.sub(f"({kana_and_on}{{8}})(?={kana_and_on})", rf"\1{FENCE.mark}", marked)
+    assert marked == inside(FENCE.around(text, TOOL, FenceMode.DATAMARK))
+
+
+def test_whatever_counts_as_a_letter_of_a_nonce_is_read_as_one() -> None:
+    letter = re.compile("[a-z2-7]", re.I)
+    assert all(re.match("[a-zA-Z2-7]", fold(char)) for char in map(chr, range(0x110000)) if letter.match(char))
 
 
 @given(json_values.filter(lambda value: isinstance(value, (dict, list))), st.sampled_from(ON))

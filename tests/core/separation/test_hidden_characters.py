@@ -3,11 +3,14 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from guardproxy.core.separation import hidden_characters as module
 from guardproxy.core.separation.hidden_characters import visible
 from guardproxy.match.hidden_text import hidden_texts
+from guardproxy.match.signs import signs_in
+from tests.match.long_texts import long_texts
 
 
 def tagged(text: str) -> str:
@@ -66,3 +69,15 @@ def test_no_text_stays_hidden(before: str, secret: bytes, behind: str) -> None:
     selectors = "".join(chr(0xFE00 + byte if byte < 16 else 0xE0100 + byte - 16) for byte in secret)
     cleaned, _ = visible(before + selectors + behind)
     assert [text.text for text in hidden_texts(cleaned)] == []
+
+
+@settings(max_examples=200, deadline=None)
+@given(long_texts())
+def test_in_a_long_text_the_same_is_removed_as_in_its_rows(text: str) -> None:
+    cleaned, removed = visible(text)
+    assert module._ROW.sub(module._kept, text) == cleaned
+    assert (cleaned, removed) == visible(text, signs_in(text))
+
+
+def test_every_hidden_character_is_known_as_one() -> None:
+    assert {char for char in map(chr, range(0x110000)) if module._ROW.match(char)} == module._SIGNS
