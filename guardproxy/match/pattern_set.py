@@ -24,7 +24,7 @@ from guardproxy.match.set_scanner import SetScanner
 from guardproxy.match.shared import shared_by
 from guardproxy.match.tree import Program
 
-__all__ = ["ASKED", "SLICE", "Block", "Pattern", "PatternSet"]
+__all__ = ["ASKED", "MUCH", "SLICE", "Block", "Pattern", "PatternSet"]
 
 SLICE: Final = 16_384
 """Characters that are read at a stretch, some 10 ms of ordinary text."""
@@ -32,7 +32,9 @@ SLICE: Final = 16_384
 ASKED: Final = 65_536
 """Characters that are asked about at a stretch, some 2 ms of ordinary text."""
 
-_MUCH: Final = 20_000  # steps of work, some 10 ms
+MUCH: Final = 20_000
+"""Steps of work that are done at a stretch, some 10 ms."""
+
 _FIRST_SLICE: Final = 64
 _LARGEST_SLICE: Final = 4096
 
@@ -112,21 +114,23 @@ class PatternSet:
                 found: list[Span] = end.value
                 return found
 
-    def scan_in_steps(self, text: str) -> Generator[None, None, list[Span]]:
+    def scan_in_steps(
+        self, text: str, windows: Sequence[Window] | None = None
+    ) -> Generator[None, None, list[Span]]:
         """`scan` that stops after each `SLICE` characters of a long text, while it asks where to read in a longer one,
-        and in any text after so much work.
+        and in any text after so much work. `windows`: where, if that was asked before.
         """
         found: list[Span] = []
         scanner: SetScanner | None = None
-        for begin, end in (yield from self._windows(text)):
+        for begin, end in (yield from self.windows_in_steps(text)) if windows is None else windows:
             if scanner is None or scanner.position < begin:
                 if scanner is not None:
                     found += scanner.take()
                 scanner = self.scanner(offset=begin, before=text[begin - 1] if begin else "")
             while scanner.position < end:
                 before = scanner.work
-                scanner.read(text[scanner.position : min(scanner.position + SLICE, end)], most=_MUCH)
-                if len(text) > SLICE or scanner.work - before >= _MUCH:
+                scanner.read(text[scanner.position : min(scanner.position + SLICE, end)], most=MUCH)
+                if len(text) > SLICE or scanner.work - before >= MUCH:
                     yield
             if self._shared.endless:
                 yield from self._read_on(scanner, text, end)
@@ -136,7 +140,7 @@ class PatternSet:
                 found += scanner.finish()
         return found
 
-    def _windows(self, text: str) -> Generator[None, None, Sequence[Window]]:
+    def windows_in_steps(self, text: str) -> Generator[None, None, Sequence[Window]]:
         """Where matches can be, asked of one part of a long text after the other."""
         step, overlap = self._step, self._overlap
         if len(text) <= step + overlap:
@@ -162,9 +166,9 @@ class PatternSet:
         size = _FIRST_SLICE
         while scanner.position < len(text) and scanner.open_from() < end:
             before = scanner.work
-            scanner.read(text[scanner.position : scanner.position + size], most=_MUCH)
+            scanner.read(text[scanner.position : scanner.position + size], most=MUCH)
             size = min(2 * size, _LARGEST_SLICE)
-            if size == _LARGEST_SLICE or scanner.work - before >= _MUCH:
+            if size == _LARGEST_SLICE or scanner.work - before >= MUCH:
                 yield
 
     def scanner(self, *, offset: int = 0, before: str = "") -> SetScanner:

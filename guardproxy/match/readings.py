@@ -8,18 +8,26 @@ is found as written, a full-width one as it is seen, and a pattern for Russian w
 Of matches that begin with the same character those in the text as written come first, then those in the text as it is
 seen, then hidden ones; within a reading the order is that of the set (`guardproxy.match.pattern_set`).
 
-ASCII has one reading. It costs one question more than the set by itself.
+ASCII has one reading. It costs one question more than the set by itself. Any other whole text is read once for each
+reading, as far as something may match there; where that is nearly everywhere, and the readings differ in few places, it
+is read as a stream is (`guardproxy.match.readings_scanner`), once but for those.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
+from typing import Final
 
 from guardproxy.match.escapes import has_escapes, seen_in_steps
 from guardproxy.match.hidden_text import hidden_runs_in_steps, hidden_texts, is_hiding
-from guardproxy.match.pattern_set import SLICE, PatternSet
+from guardproxy.match.pattern_set import MUCH, SLICE, PatternSet
 from guardproxy.match.readings_scanner import ReadingsScanner
+from guardproxy.match.regions import Window
 from guardproxy.match.scanner import Span
+
+_PIECE: Final = 256  # characters that are read before it is asked what that cost
+_PART: Final = 64
+_FEW: Final = 2  # of so many parts one may have several readings
 
 
 class Readings:
@@ -71,7 +79,10 @@ class Readings:
         return self._patterns.scan_in_steps(text) if _has_one_reading(text) else self._all_in_steps(text)
 
     def _all_in_steps(self, text: str) -> Generator[None, None, Sequence[Span]]:
-        found = yield from self._patterns.scan_in_steps(text)
+        windows = yield from self._patterns.windows_in_steps(text)
+        if _is_dense(windows, text) and _is_mostly_plain(text):
+            return (yield from self._at_once_in_steps(text))
+        found = yield from self._patterns.scan_in_steps(text, windows)
         seen, reading = yield from seen_in_steps(text, SLICE)
         if seen.text == text:
             return found
@@ -81,9 +92,33 @@ class Readings:
             found += hidden.spans((yield from self._patterns.scan_in_steps(hidden.text)))
         return _once(map(reading.whole, found))
 
+    def _at_once_in_steps(self, text: str) -> Generator[None, None, Sequence[Span]]:
+        """All readings together, as a stream is read, which parts them only where they differ."""
+        scanner = self.scanner()
+        found: list[Span] = []
+        paid = read = 0
+        for at in range(0, len(text), _PIECE):
+            found += scanner.feed(text[at : at + _PIECE])
+            read += _PIECE
+            if read >= SLICE or scanner.work - paid >= MUCH:
+                paid, read = scanner.work, 0
+                yield
+        return _once([*found, *scanner.finish()])
+
     def scanner(self) -> ReadingsScanner:
         """A fresh scanner for a text that arrives in pieces."""
         return ReadingsScanner(self._patterns.scanner)
+
+
+def _is_dense(windows: Sequence[Window], text: str) -> bool:
+    """Whether most of the text has to be read."""
+    return 2 * sum(end - begin for begin, end in windows) > len(text)
+
+
+def _is_mostly_plain(text: str) -> bool:
+    """Whether few parts of the text have more than one reading."""
+    parts = [text[at : at + _PART] for at in range(0, len(text), _PART)]
+    return _FEW * sum(not _has_one_reading(part) for part in parts) <= len(parts)
 
 
 def _has_one_reading(text: str) -> bool:
