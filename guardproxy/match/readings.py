@@ -20,10 +20,11 @@ from typing import Final
 
 from guardproxy.match.escapes import has_escapes, seen_in_steps
 from guardproxy.match.hidden_text import hidden_runs_in_steps, hidden_texts, is_hiding
-from guardproxy.match.pattern_set import MUCH, SLICE, PatternSet
+from guardproxy.match.pattern_set import MUCH, SLICE, Known, PatternSet
 from guardproxy.match.readings_scanner import ReadingsScanner
 from guardproxy.match.regions import Window
 from guardproxy.match.scanner import Span
+from guardproxy.match.view import View
 
 _PIECE: Final = 256  # characters that are read before it is asked what that cost
 _PART: Final = 64
@@ -79,14 +80,16 @@ class Readings:
         return self._patterns.scan_in_steps(text) if _has_one_reading(text) else self._all_in_steps(text)
 
     def _all_in_steps(self, text: str) -> Generator[None, None, Sequence[Span]]:
-        windows = yield from self._patterns.windows_in_steps(text)
-        if _is_dense(windows, text) and _is_mostly_plain(text):
-            return (yield from self._at_once_in_steps(text))
+        windows = None
+        if not self._patterns.accelerated:
+            windows = yield from self._patterns.windows_in_steps(text)
+            if _is_dense(windows, text) and _is_mostly_plain(text):
+                return (yield from self._at_once_in_steps(text))
         found = yield from self._patterns.scan_in_steps(text, windows)
         seen, reading = yield from seen_in_steps(text, SLICE)
         if seen.text == text:
             return found
-        found = [*found, *seen.spans((yield from self._patterns.scan_in_steps(seen.text)))]
+        found = [*found, *seen.spans((yield from self._patterns.scan_in_steps(seen.text, known=_alike(text, seen))))]
         runs = yield from hidden_runs_in_steps(text, SLICE)
         for hidden in hidden_texts(text, runs):
             found += hidden.spans((yield from self._patterns.scan_in_steps(hidden.text)))
@@ -108,6 +111,19 @@ class Readings:
     def scanner(self) -> ReadingsScanner:
         """A fresh scanner for a text that arrives in pieces."""
         return ReadingsScanner(self._patterns.scanner)
+
+
+def _alike(text: str, seen: View) -> Known:
+    """Where a text is written as it is seen, up to both neighbours of what is asked about."""
+
+    def alike(begin: int, end: int) -> bool:
+        first, last = max(begin - 1, 0), min(end + 1, len(seen.text))
+        written_first, written_last = seen.source.source_start(first), seen.source.source_end(last)
+        if (first == 0) is not (written_first == 0) or (last == len(seen.text)) is not (written_last == len(text)):
+            return False
+        return seen.text[first:last] == text[written_first:written_last]
+
+    return alike
 
 
 def _is_dense(windows: Sequence[Window], text: str) -> bool:
