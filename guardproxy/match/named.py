@@ -13,7 +13,7 @@ with a window that shares characters with this one, and such windows are one. Th
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Final
 
 from guardproxy.match.charset import CharSet
@@ -30,6 +30,9 @@ from guardproxy.match.units import Unit, UnitScanner
 
 Ends = Iterable[tuple[int, int]]
 """(part, offset): a match of the part may end here, or one character before."""
+
+Known = Callable[[int, int], bool]
+"""Whether all that matches in this part of a text, with its neighbours, is known already."""
 
 _FIRST_PIECE: Final = 64  # behind a window
 _PIECE: Final = 4096
@@ -57,8 +60,12 @@ class Reach:
         return least if found is None else found.end()
 
 
-def windows_of(ends: Ends, shared: Shared, reaches: Sequence[Reach], text: str) -> Mapping[int, Sequence[Window]]:
-    """Where each unit has to read a text. `reaches[k]`: of part k."""
+def windows_of(
+    ends: Ends, shared: Shared, reaches: Sequence[Reach], text: str, known: Known | None = None
+) -> Mapping[int, Sequence[Window]]:
+    """Where each unit has to read a text. `reaches[k]`: of part k. What is `known` is left out, but for units whose
+    matches may go on behind it.
+    """
     by_part: dict[int, list[int]] = {}
     for part, end in ends:
         by_part.setdefault(part, []).append(end)
@@ -66,7 +73,13 @@ def windows_of(ends: Ends, shared: Shared, reaches: Sequence[Reach], text: str) 
     for part, places in by_part.items():
         windows, reach = found.setdefault(shared.unit_of[part], []), reaches[part]
         windows += [(reach.begin(text, end), min(end + 1, len(text))) for end in places]
-    return {unit: merged(windows) for unit, windows in found.items()}
+    where = {unit: merged(windows) for unit, windows in found.items()}
+    if known is None:
+        return where
+    return {
+        unit: windows if shared.endless >> unit & 1 else [window for window in windows if not known(*window)]
+        for unit, windows in where.items()
+    }
 
 
 class Reading:

@@ -8,13 +8,13 @@ it by taking spans by their start and, where starts are equal, in the order in w
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Final
 
 from guardproxy.match.cells import DEFAULT_CELLS
 from guardproxy.match.checked import FREE_CHECKS
 from guardproxy.match.cut_off import with_cut_off
-from guardproxy.match.named import Ends, Reach, Reading, windows_of
+from guardproxy.match.named import Ends, Known, Reach, Reading, windows_of
 from guardproxy.match.native import NativeSearch, native_search
 from guardproxy.match.parts import Block, Part, Pattern, parts_of
 from guardproxy.match.prefilter import Prefilter, merged
@@ -25,7 +25,7 @@ from guardproxy.match.set_scanner import SetScanner
 from guardproxy.match.shared import shared_by
 from guardproxy.match.tree import Program
 
-__all__ = ["ASKED", "MUCH", "SLICE", "Known", "Block", "Pattern", "PatternSet"]
+__all__ = ["ASKED", "MUCH", "SLICE", "Block", "Pattern", "PatternSet"]
 
 SLICE: Final = 16_384
 """Characters that are read at a stretch, some 10 ms of ordinary text."""
@@ -44,10 +44,6 @@ _LARGEST_SLICE: Final = 4096
 _MANY: Final = 64
 _DENSE: Final = 0.12
 _MARKS: Final = f"{string.digits}@:/=".encode()
-
-
-Known = Callable[[int, int], bool]
-"""Whether all that matches in this part of a text, with its neighbours, is known already."""
 
 
 class PatternSet:
@@ -178,14 +174,10 @@ class PatternSet:
                 yield
         return found
 
-    def _read_named_in_steps(
-        self, text: str, ends: Ends, known: Known | None
-    ) -> Generator[None, None, list[Span]]:
+    def _read_named_in_steps(self, text: str, ends: Ends, known: Known | None) -> Generator[None, None, list[Span]]:
         reading, work = Reading(self._shared, text), self._shared.work
         before = work.done
-        for unit, windows in windows_of(ends, self._shared, self._reaches, text).items():
-            if known is not None and not self._shared.endless >> unit & 1:
-                windows = [window for window in windows if not known(*window)]
+        for unit, windows in windows_of(ends, self._shared, self._reaches, text, known).items():
             for _ in reading.read(unit, windows):
                 if work.done - before >= MUCH:
                     yield

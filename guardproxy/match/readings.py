@@ -20,7 +20,8 @@ from typing import Final
 
 from guardproxy.match.escapes import has_escapes, seen_in_steps
 from guardproxy.match.hidden_text import hidden_runs_in_steps, hidden_texts, is_hiding
-from guardproxy.match.pattern_set import MUCH, SLICE, Known, PatternSet
+from guardproxy.match.named import Known
+from guardproxy.match.pattern_set import MUCH, SLICE, PatternSet
 from guardproxy.match.readings_scanner import ReadingsScanner
 from guardproxy.match.regions import Window
 from guardproxy.match.scanner import Span

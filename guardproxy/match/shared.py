@@ -19,7 +19,6 @@ from guardproxy.match.scanner import Span
 from guardproxy.match.units import Unit, units_of
 from guardproxy.match.work import Work
 
-
 Found = Mapping[tuple[int, int], Ends]
 """By (start, part): the first and the last end that were confirmed."""
 

@@ -34,11 +34,17 @@ def samples_and_disguise(draw: st.DrawFn) -> tuple[list[AnySample], str]:
     return samples, text[:60]
 
 
-@settings(max_examples=120, deadline=None)
-@given(samples_and_disguise())
-def test_a_match_in_any_reading_is_a_match(example: tuple[list[AnySample], str]) -> None:
+@settings(max_examples=160, deadline=None)
+@given(samples_and_disguise(), st.booleans(), st.sampled_from(["", "plain text "]))
+def test_a_match_in_any_reading_is_a_match(
+    example: tuple[list[AnySample], str], accelerated: bool, beside: str
+) -> None:
     samples, text = example
-    found = Readings(set_of(samples)).scan(text)
+    text = beside + text + beside
+    readings = Readings(set_of(samples))
+    if accelerated:
+        readings.accelerate()
+    found = readings.scan(text)
     for sample in samples:
         expected = sample.matches(text)
         for reading, where in (source_of(text), *hidden_in(text, MOST_BETWEEN)):
