@@ -29,6 +29,10 @@ from guardproxy.wire.path import Path
 # action only: a log line has to stay a line.
 MAX_FINDINGS = 100
 
+# Each match of a stream is shown as it comes, and to mask what stands before it costs as much as to inspect hundreds of
+# characters. So many are more than a reviewer reads of one answer, and as many as an incident keeps.
+MAX_SHOWN = 20
+
 # What is told of events of a stream that no API documents: the count of them, and the finding of one that is refused.
 UNKNOWN_EVENTS = "unknown_events"
 UNKNOWN_EVENT = "answers.unknown_events"
@@ -182,8 +186,11 @@ class OutputGuard:
         return self.opened[-1]
 
     def _excerpt(self, hit: Hit) -> str:
-        """What is shown of a match. It costs work as well; when that is used up nothing is shown."""
-        if not self._room or self._allowance.exceeded:
+        """What is shown of a match: of the first ones, and of the one that ends the answer. It costs work as well; when
+        that is used up nothing is shown.
+        """
+        told = len(self.findings) + len(self.shadow)
+        if (told >= MAX_SHOWN and hit.rule.action is not Action.BLOCK) or self._allowance.exceeded:
             return ""
         before = work_of(self._policy.masking)
         excerpts = run_through(masked(self._policy, hit.context, (), Allowance(None)))

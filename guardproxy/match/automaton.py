@@ -32,7 +32,9 @@ NEW: Final = -1
 """In place of a thread's number: the thread that starts at this character."""
 
 _MOST_CHARACTERS: Final = 1_000
-_STEPS: Final = 6  # of work, that a transition takes, and two for each thread
+# Steps of work: to ask whether a transition is known for another class; to work one out, and two for each thread.
+_ASKING: Final = 2
+_STEPS: Final = 4
 
 Register = tuple[int, int]
 """What a scanner remembers of a thread: start and hold (`guardproxy.match.pattern_scanner`)."""
@@ -53,6 +55,8 @@ class Moves(NamedTuple):
     reached: tuple[tuple[int, int], ...]
 
 
+_Told = tuple[int, Expected, bool, bool]
+
 Transition = tuple["Configuration", Moves | None]
 """The next configuration, and what changes; None when every thread stays where it is and nothing matches."""
 
@@ -61,10 +65,11 @@ class Configuration(dict[int, Transition]):
     """A state. As a dictionary: the transitions known so far, by class; a missing one is worked out by looking it up,
     if the state is `kept`. One that is not has none (KeyError).
 
-    `threads`: what each expects, earliest start first. `barred`: no match can start.
+    `threads`: what each expects, earliest start first. `barred`: no match can start. `told`: the transitions known so
+    far, by what of a class makes a difference here.
     """
 
-    __slots__ = ("_automaton", "barred", "kept", "threads")
+    __slots__ = ("_automaton", "barred", "kept", "threads", "told")
 
     def __init__(self, automaton: Automaton, threads: tuple[Expected, ...], barred: bool) -> None:
         super().__init__()
@@ -72,6 +77,7 @@ class Configuration(dict[int, Transition]):
         self.threads = threads
         self.barred = barred
         self.kept = False
+        self.told: dict[_Told, Transition] = {}
 
     def __missing__(self, char_class: int) -> Transition:
         if not self.kept:
@@ -113,20 +119,34 @@ class Automaton:
 
     def configuration(self, threads: tuple[Expected, ...], barred: bool) -> Configuration:
         """The state with these threads, earliest start first."""
+        known = self.known(threads, barred)
+        return Configuration(self, threads, barred) if known is None else known
+
+    def known(self, threads: tuple[Expected, ...], barred: bool) -> Configuration | None:
+        """The same if it is kept, or will be from now on, because it has come up before."""
         known = self._configurations.get((threads, barred))
-        if known is None:
-            known = Configuration(self, threads, barred)
-            if self.cells.keeps_again((threads, barred)):
-                known.kept = True
-                self._configurations[threads, barred] = known
-                self.cells.take(5 + 2 * len(threads))
+        if known is None and self.cells.keeps_again((threads, barred)):
+            known = self._configurations[threads, barred] = Configuration(self, threads, barred)
+            known.kept = True
+            self.cells.take(5 + 2 * len(threads))
         return known
 
     def work_out(self, configuration: Configuration, char_class: int) -> Transition:
         """The transition of a configuration for a class it does not know yet; mostly it knows it from now on."""
-        transition = self._build(configuration, self.kinds[char_class])
+        kind = self.kinds[char_class]
+        threads = configuration.threads
+        expected = 0
+        for thread in threads:
+            expected |= thread
+        # Most classes that a state tells apart lead to the same, as all letters and digits do inside of a key.
+        starting = 0 if configuration.barred else kind.starting
+        told = expected & kind.allowed, starting, kind.barring, has_matched(expected) and kind.confirming
+        self.cells.work.done += _ASKING
+        transition = configuration.told.get(told)
+        if transition is None:
+            transition = self._build(configuration, kind)
         if configuration.kept and transition[0].kept:
-            configuration[char_class] = transition
+            configuration[char_class] = configuration.told[told] = transition
             self.cells.take(1)
         return transition
 
@@ -172,6 +192,7 @@ class Automaton:
         """Scanners keep their configuration and go on from it."""
         for configuration in self._configurations.values():
             configuration.clear()
+            configuration.told.clear()
             configuration.kept = False
         self._configurations.clear()
         self._moves.clear()

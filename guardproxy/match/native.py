@@ -1,9 +1,9 @@
 """Passing over clean text at the speed of a native library: one automaton for all patterns, if Hyperscan is installed.
 
-It answers one question, whether any pattern can match in a text, and is never asked what, where or in what stream. What
-it is given is wider than what is looked for: long repeats go on for ever, of edges only letters count, and everything
-that is not ASCII is one character, a question mark. So what it rules out cannot match, and what it does not rule out is
-looked at as if it were not there.
+It answers two questions about a whole text: whether any pattern can match in it, and where matches of which pattern can
+end. It is never asked whether one does, or in what stream. What it is given is wider than what is looked for: long
+repeats go on for ever, of edges only letters count, and everything that is not ASCII is one character, a question mark.
+So what it rules out cannot match, and what it does not rule out is looked at as if it were not there.
 
 It is compiled on request, for that takes seconds for many patterns, and text that arrives meanwhile is looked at
 without it. Without the library, or where it cannot compile the patterns, there is none.
@@ -26,6 +26,9 @@ except ImportError:  # an extra
 LONGEST_TEXT: Final = 262_144
 """Of a longer text, in characters, nothing is said: it would hold everybody else up."""
 
+# Of more than one place in so many characters, and some, it costs more to be told than to read the text.
+_MOST_ENDS: Final = 2
+_FREE_ENDS: Final = 1_000
 _MOST_COPIES: Final = 32  # of a part that is repeated; automata of more grow large and tell little more
 _ASCII: Final = OTHERS - 1
 _FOREIGN: Final = ord("?")
@@ -51,6 +54,25 @@ class NativeSearch:
             return False
         return True
 
+    def ends_in(self, text: str) -> list[tuple[int, int]] | None:
+        """(program, offset): all places where a match of the program may end, or has ended one character before. None
+        if there is no answer, as where there are too many of them.
+        """
+        if len(text) > LONGEST_TEXT:
+            return None
+        found: list[tuple[int, int]] = []
+        most = _FREE_ENDS + len(text) // _MOST_ENDS
+
+        def note(program: int, _begin: int, end: int, _flags: int, _context: object) -> bool:
+            found.append((program, end))
+            return len(found) > most
+
+        try:
+            self._database.scan(text.encode("ascii", "replace"), match_event_handler=note)
+        except hyperscan.error:
+            return None
+        return found
+
 
 def is_installed() -> bool:
     return hyperscan is not None
@@ -63,7 +85,8 @@ def native_search(programs: Iterable[Program]) -> NativeSearch | None:
         return None
     database = hyperscan.Database()
     try:
-        database.compile(expressions=expressions, elements=len(expressions), flags=hyperscan.HS_FLAG_DOTALL)
+        ids = [*range(len(expressions))]
+        database.compile(expressions=expressions, ids=ids, elements=len(ids), flags=hyperscan.HS_FLAG_DOTALL)
     except hyperscan.error:
         return None
     return NativeSearch(database)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from guardproxy.match.automaton import NEW, Automaton, Kind, Moves, Register
+from guardproxy.match.automaton import NEW, Automaton, Configuration, Kind, Moves, Register
 from guardproxy.match.layout import Expected
 
 PART: Final = 0
@@ -105,6 +105,7 @@ class PatternScanner:
         automaton = self._automaton
         kinds, classes = automaton.kinds, automaton.classes
         barred = self._configuration.barred
+        known = None
         threads = [(expected, *held) for expected, held in zip(self._configuration.threads, self._threads, strict=True)]
         steps = 0
         for read, char in enumerate(text, 1):
@@ -113,18 +114,25 @@ class PatternScanner:
             threads = self._moved(threads, kind, 0 if barred else kind.starting, position)
             barred = kind.barring
             position += 1
-            if len(threads) <= _FEW or not read % _SELDOM or read == len(text):
-                configuration = automaton.configuration(tuple([expected for expected, _, _ in threads]), barred)
-                if configuration.kept:
+            if len(threads) <= _FEW or not read % _SELDOM:
+                known = automaton.known(tuple([expected for expected, _, _ in threads]), barred)
+                if known is not None:
                     break
         automaton.cells.work.done += steps
-        self._configuration = configuration
+        if known is None:
+            known = Configuration(automaton, tuple([expected for expected, _, _ in threads]), barred)
+        self._configuration = known
         self._threads = [(start, hold) for _, start, hold in threads]
         return read
 
     def _moved(self, threads: list[_Thread], kind: Kind, starting: Expected, position: int) -> list[_Thread]:
         """The threads behind the character at this position."""
         follow, late, allowed = self._automaton.layout.follow, self._automaton.late, kind.allowed
+        if len(threads) == 1 and not starting and not threads[0][0] & 1:  # as it is inside of a key
+            expected, start, hold = threads[0]
+            following = follow(expected & allowed)
+            if late or not following & 1:
+                return [(following, start, hold)] if following else []
         ahead = []
         for expected, start, hold in threads:
             if expected & 1 and kind.confirming:

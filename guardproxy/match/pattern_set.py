@@ -8,12 +8,13 @@ it by taking spans by their start and, where starts are equal, in the order in w
 from __future__ import annotations
 
 import string
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Final
 
 from guardproxy.match.cells import DEFAULT_CELLS
 from guardproxy.match.checked import FREE_CHECKS
 from guardproxy.match.cut_off import with_cut_off
+from guardproxy.match.named import Ends, Known, Reach, Reading, windows_of
 from guardproxy.match.native import NativeSearch, native_search
 from guardproxy.match.parts import Block, Part, Pattern, parts_of
 from guardproxy.match.prefilter import Prefilter, merged
@@ -24,7 +25,7 @@ from guardproxy.match.set_scanner import SetScanner
 from guardproxy.match.shared import shared_by
 from guardproxy.match.tree import Program
 
-__all__ = ["ASKED", "SLICE", "Block", "Pattern", "PatternSet"]
+__all__ = ["ASKED", "MUCH", "SLICE", "Block", "Pattern", "PatternSet"]
 
 SLICE: Final = 16_384
 """Characters that are read at a stretch, some 10 ms of ordinary text."""
@@ -32,7 +33,9 @@ SLICE: Final = 16_384
 ASKED: Final = 65_536
 """Characters that are asked about at a stretch, some 2 ms of ordinary text."""
 
-_MUCH: Final = 20_000  # steps of work, some 10 ms
+MUCH: Final = 20_000
+"""Steps of work that are done at a stretch, some 10 ms."""
+
 _FIRST_SLICE: Final = 64
 _LARGEST_SLICE: Final = 4096
 
@@ -71,6 +74,7 @@ class PatternSet:
         self._overlap = self._prefilter.longest + 2
         self._step = max(asked, 4 * self._overlap)
         self._programs = tuple(program for program, _ in programs)
+        self._reaches: Sequence[Reach] = ()
         self._native: NativeSearch | None = None
 
     def accelerate(self) -> None:
@@ -78,8 +82,9 @@ class PatternSet:
 
         May be called in another thread than what looks for the patterns meanwhile. It changes nothing that is found.
         """
-        if self._native is None:
-            self._native = native_search(self._programs)
+        if self._native is None and (search := native_search(self._programs)) is not None:
+            self._reaches = [*map(Reach, self._programs)]
+            self._native = search
 
     @property
     def accelerated(self) -> bool:
@@ -112,21 +117,28 @@ class PatternSet:
                 found: list[Span] = end.value
                 return found
 
-    def scan_in_steps(self, text: str) -> Generator[None, None, list[Span]]:
+    def scan_in_steps(
+        self, text: str, windows: Sequence[Window] | None = None, known: Known | None = None
+    ) -> Generator[None, None, list[Span]]:
         """`scan` that stops after each `SLICE` characters of a long text, while it asks where to read in a longer one,
-        and in any text after so much work.
+        and in any text after so much work. `windows`: where, if that was asked before. What lies in parts of the text
+        that are `known` may be left out.
         """
+        if windows is None:
+            if (named := (yield from self._named_in_steps(text))) is not None:
+                return (yield from self._read_named_in_steps(text, named, known))
+            windows = yield from self.windows_in_steps(text)
         found: list[Span] = []
         scanner: SetScanner | None = None
-        for begin, end in (yield from self._windows(text)):
+        for begin, end in windows:
             if scanner is None or scanner.position < begin:
                 if scanner is not None:
                     found += scanner.take()
                 scanner = self.scanner(offset=begin, before=text[begin - 1] if begin else "")
             while scanner.position < end:
                 before = scanner.work
-                scanner.read(text[scanner.position : min(scanner.position + SLICE, end)], most=_MUCH)
-                if len(text) > SLICE or scanner.work - before >= _MUCH:
+                scanner.read(text[scanner.position : min(scanner.position + SLICE, end)], most=MUCH)
+                if len(text) > SLICE or scanner.work - before >= MUCH:
                     yield
             if self._shared.endless:
                 yield from self._read_on(scanner, text, end)
@@ -136,21 +148,43 @@ class PatternSet:
                 found += scanner.finish()
         return found
 
-    def _windows(self, text: str) -> Generator[None, None, Sequence[Window]]:
+    def windows_in_steps(self, text: str) -> Generator[None, None, Sequence[Window]]:
         """Where matches can be, asked of one part of a long text after the other."""
-        step, overlap = self._step, self._overlap
-        if len(text) <= step + overlap:
-            return self._windows_in(text)
         found: list[Window] = []
-        for begin in range(0, len(text) - overlap, step):
-            windows = self._windows_in(text[begin : begin + step + overlap])
-            found += [(begin + first, begin + last) for first, last in windows]
-            yield
+        for begin, asked in self._parts_of(text):
+            found += [(begin + first, begin + last) for first, last in self._windows_in(asked)]
+            if len(text) > len(asked):
+                yield
         return merged(found)
 
+    def _parts_of(self, text: str) -> Iterator[tuple[int, str]]:
+        """What is asked about at a stretch, with its offset: every match lies in one of them, with its neighbours."""
+        for begin in range(0, max(len(text) - self._overlap, 1), self._step):
+            yield begin, text[begin : begin + self._step + self._overlap]
+
+    def _named_in_steps(self, text: str) -> Generator[None, None, Sequence[tuple[int, int]] | None]:
+        """Where matches of which part may end, if there is a quick answer."""
+        found: list[tuple[int, int]] = []
+        for begin, asked in self._parts_of(text):
+            ends = None if self._native is None else self._native.ends_in(asked)
+            if ends is None:
+                return None
+            found += [(part, begin + end) for part, end in ends] if begin else ends
+            if len(text) > len(asked):
+                yield
+        return found
+
+    def _read_named_in_steps(self, text: str, ends: Ends, known: Known | None) -> Generator[None, None, list[Span]]:
+        reading, work = Reading(self._shared, text), self._shared.work
+        before = work.done
+        for unit, windows in windows_of(ends, self._shared, self._reaches, text, known).items():
+            for _ in reading.read(unit, windows):
+                if work.done - before >= MUCH:
+                    yield
+                    before = work.done
+        return reading.spans()
+
     def _windows_in(self, text: str) -> Sequence[Window]:
-        if self._native is not None and self._native.excludes(text):
-            return ()
         if self._many and len(text) > _FIRST_SLICE:
             unmarked = text.encode("ascii", "replace").translate(None, _MARKS)
             if len(text) - len(unmarked) > _DENSE * len(text):
@@ -162,9 +196,9 @@ class PatternSet:
         size = _FIRST_SLICE
         while scanner.position < len(text) and scanner.open_from() < end:
             before = scanner.work
-            scanner.read(text[scanner.position : scanner.position + size], most=_MUCH)
+            scanner.read(text[scanner.position : scanner.position + size], most=MUCH)
             size = min(2 * size, _LARGEST_SLICE)
-            if size == _LARGEST_SLICE or scanner.work - before >= _MUCH:
+            if size == _LARGEST_SLICE or scanner.work - before >= MUCH:
                 yield
 
     def scanner(self, *, offset: int = 0, before: str = "") -> SetScanner:

@@ -35,13 +35,13 @@ class RunSearch:
         # Looking for a single character is quicker than the bulk operations, if there are not too many of them.
         self._few_chars = kind if len(kind) <= _FEW else ""
         self._gap = gap if gap <= _WIDEST_GAP else None
-        self._separator = re.compile(_class(separators)) if separators else None
+        self._separator = re.compile(one_of(separators)) if separators else None
         # Everything that is not ASCII becomes a question mark.
         self._without = bytes(code for code in range(128) if chr(code) in separators)
         self._without += b"?" if separators and separators.intervals[-1][1] > 127 else b""
         self._table = bytes(ord("x" if chr(code) in kind else " ") for code in range(256))
         self._enough = b"x" * least
-        between = f"{_class(separators)}{{0,{'' if self._gap is None else self._gap}}}" if separators else ""
+        between = f"{one_of(separators)}{{0,{'' if self._gap is None else self._gap}}}" if separators else ""
         # Possessive: what stands between two characters of the kind is never one of them, so there is no second way.
         self._chains = re.compile(f"[{kind}](?:{between}[{kind}]){{{min(least, _COUNTED) - 1},}}+")
 
@@ -72,6 +72,7 @@ class RunSearch:
         return len(before) + len(self._separator.findall(text, end, end + self._gap))
 
 
-def _class(chars: CharSet) -> str:
+def one_of(chars: CharSet) -> str:
+    """A regular expression for one of these characters."""
     parts = (f"{re.escape(chr(first))}-{re.escape(chr(last))}" for first, last in chars.intervals)
     return f"[{''.join(parts)}]"

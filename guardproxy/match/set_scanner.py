@@ -29,10 +29,10 @@ _TAIL: Final = DEPTH + 1  # no start in sight is older
 _AWAKE: Final = 32  # characters that are read before it is asked who sleeps again
 
 # Steps of work: to wake a unit, to let it read a piece, and for so many characters of that; to note a span.
-_WAKING: Final = 6
+WAKING: Final = 6
 _STEPS: Final = 2
-_MOVES: Final = 4
-_NOTING: Final = 2
+MOVES: Final = 4
+NOTING: Final = 2
 
 
 class SetScanner:
@@ -126,13 +126,7 @@ class SetScanner:
     def take(self) -> list[Span]:
         """What was found since the last time, in the order of confirmation."""
         found, self._found = self._found, {}
-        rules, late = self._shared.rules, self._shared.late
-
-        def confirmed(span: tuple[int, int]) -> tuple[int, int, int]:
-            start, part = span
-            return 2 * found[span][0] - (not late[part]), start, part
-
-        return [Span(start, found[start, part][1], rules[part]) for start, part in sorted(found, key=confirmed)]
+        return self._shared.in_order(found)
 
     def open_from(self) -> int:
         """The earliest start of a live match, or open block, that has no longest length; the position without one."""
@@ -169,7 +163,7 @@ class SetScanner:
         while at < len(text) and work.done < most:
             end = min(at + _AWAKE, len(text)) if self._awake else len(text)
             stop, woken = self._look(text, at, end)
-            work.done += len(self._awake) * (_STEPS + (stop - at) // _MOVES)
+            work.done += len(self._awake) * (_STEPS + (stop - at) // MOVES)
             for unit, scanner in [*self._awake.items()]:
                 scanner.read(text[at:stop])
                 self._settle(unit, scanner)
@@ -218,7 +212,7 @@ class SetScanner:
             text = self._tail + text[:stop]
             begin += len(self._tail)
             stop += len(self._tail)
-        self._shared.work.done += _WAKING + age // _MOVES
+        self._shared.work.done += WAKING + age // MOVES
         scanner = self._shared.units[unit].scanner(offset, text[begin - 1] if begin else "")
         scanner.read(text[begin:stop])
         return scanner
@@ -237,7 +231,7 @@ class SetScanner:
     def _collect(self, unit: int, scanner: UnitScanner) -> None:
         parts = self._shared.units[unit].parts
         found = scanner.drain()
-        self._shared.work.done += _NOTING * len(found)
+        self._shared.work.done += NOTING * len(found)
         for (start, local), (first, last) in found.items():
             known = self._found.get((start, parts[local]))
             self._found[start, parts[local]] = (known[0], max(known[1], last)) if known else (first, last)

@@ -6,7 +6,7 @@ be as many sights as there are beginnings of words times what their ends can beg
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from guardproxy.match.cells import Cells
@@ -14,15 +14,20 @@ from guardproxy.match.edges import apart
 from guardproxy.match.heads import Headed, Heads
 from guardproxy.match.lookout import Lookout
 from guardproxy.match.parts import Part
+from guardproxy.match.pattern_scanner import Ends
+from guardproxy.match.scanner import Span
 from guardproxy.match.units import Unit, units_of
 from guardproxy.match.work import Work
+
+Found = Mapping[tuple[int, int], Ends]
+"""By (start, part): the first and the last end that were confirmed."""
 
 
 class Shared(NamedTuple):
     """Part k is reported as `rules[k]`, `late[k]` if a match of it waits for the character behind it.
 
-    Bit sets of units: `endless`, whose matches, or blocks, have no longest length; `at_end`, of which the beginning of
-    a match may be one where the text ends.
+    `unit_of[k]` follows part k. Bit sets of units: `endless`, whose matches, or blocks, have no longest length;
+    `at_end`, of which the beginning of a match may be one where the text ends.
     """
 
     at_words: Lookout
@@ -31,8 +36,19 @@ class Shared(NamedTuple):
     work: Work
     rules: Sequence[str]
     late: Sequence[bool]
+    unit_of: Sequence[int]
     endless: int
     at_end: int
+
+    def in_order(self, found: Found) -> list[Span]:
+        """As spans, in the order of confirmation (`guardproxy.match.set_scanner`)."""
+        late, rules = self.late, self.rules
+
+        def confirmed(span: tuple[int, int]) -> tuple[int, int, int]:
+            start, part = span
+            return 2 * found[span][0] - (not late[part]), start, part
+
+        return [Span(start, found[start, part][1], rules[part]) for start, part in sorted(found, key=confirmed)]
 
 
 def shared_by(parts: Sequence[Part], cells: int, free_checks: int) -> Shared:
@@ -53,6 +69,7 @@ def shared_by(parts: Sequence[Part], cells: int, free_checks: int) -> Shared:
         work,
         rules=[part.rule for part in parts],
         late=[bool(part.program.not_after) for part in parts],
+        unit_of=[unit_of[number] for number in range(len(parts))],
         endless=sum(1 << place for place, unit in enumerate(units) if unit.endless),
         at_end=sum(1 << place for place, unit in enumerate(units) if unit.at_end),
     )

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardproxy.core.exchange import NO_RULE, Coverage, Provenance, Segment
-from guardproxy.core.inspection import MAX_FINDINGS, OutputGuard, inspect, with_tools
+from guardproxy.core.inspection import MAX_FINDINGS, MAX_SHOWN, OutputGuard, inspect, with_tools
 from guardproxy.core.policy import Policy, Rule
 from guardproxy.core.rewrite import hides, redact
 from guardproxy.core.tools.conversation import Conversation, ToolCall
@@ -332,3 +332,19 @@ def test_a_text_of_two_provenances_is_redacted_for_both() -> None:
         detectors={Provenance.USER: kit.detectors[:1], Provenance.DOCUMENT: kit.detectors[1:]},
     )  # fmt: skip
     assert inspect(policy, both).edits == {("text",): "[A] [B]"}
+
+
+def test_of_a_stream_full_of_matches_the_first_ones_are_shown_and_the_one_that_ends_it() -> None:
+    kit = make_kit({"often": "ab1", "last": "zz9"}, actions={"often": Action.REDACT, "last": Action.BLOCK})
+    for before in (MAX_SHOWN - 1, MAX_SHOWN, 2 * MAX_SHOWN, 2 * MAX_FINDINGS):
+        guard = OutputGuard(only_for(kit, Provenance.MODEL))
+        channel = guard.open(("text",))
+        for _ in range(before):
+            channel.feed("ab1 ")
+        channel.feed("zz9 ")
+        channel.finish()
+        *others, last = guard.findings
+        assert min(before, MAX_FINDINGS) == len(others)
+        assert last.rule == "test.last"
+        assert last.excerpt
+        assert [bool(one.excerpt) for one in others] == [at < MAX_SHOWN for at in range(len(others))]

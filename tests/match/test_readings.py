@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from guardproxy.core.allowance import run_through
 from guardproxy.match.hidden_text import MOST_BETWEEN
 from guardproxy.match.pattern_set import SLICE, Pattern, PatternSet
 from guardproxy.match.readings import Readings
@@ -34,11 +35,17 @@ def samples_and_disguise(draw: st.DrawFn) -> tuple[list[AnySample], str]:
     return samples, text[:60]
 
 
-@settings(max_examples=120, deadline=None)
-@given(samples_and_disguise())
-def test_a_match_in_any_reading_is_a_match(example: tuple[list[AnySample], str]) -> None:
+@settings(max_examples=160, deadline=None)
+@given(samples_and_disguise(), st.booleans(), st.sampled_from(["", "plain text "]))
+def test_a_match_in_any_reading_is_a_match(
+    example: tuple[list[AnySample], str], accelerated: bool, beside: str
+) -> None:
     samples, text = example
-    found = Readings(set_of(samples)).scan(text)
+    text = beside + text + beside
+    readings = Readings(set_of(samples))
+    if accelerated:
+        readings.accelerate()
+    found = readings.scan(text)
     for sample in samples:
         expected = sample.matches(text)
         for reading, where in (source_of(text), *hidden_in(text, MOST_BETWEEN)):
@@ -59,6 +66,34 @@ def test_the_text_as_written_names_a_match_before_the_text_as_it_is_seen(
     for start in {span.start for span in every}:
         named = dict.fromkeys(span.rule for span in every if span.start == start)
         assert list(named) == list(dict.fromkeys(span.rule for span in found if span.start == start))
+
+
+@settings(max_examples=60, deadline=None)
+@given(samples_and_disguise(), st.integers(0, 200), st.sampled_from(["7 ", "ab7-", "\n"]))
+def test_a_text_full_of_what_may_match_is_read_at_once_and_the_same_is_found(
+    example: tuple[list[AnySample], str], at: int, between: str
+) -> None:
+    samples, text = example
+    full = (between * 200)[:at] + text + (between * 200)[: 400 - at]
+    patterns = set_of(samples)
+    parted = [(full, list(range(len(full)))), source_of(full), *hidden_in(full, MOST_BETWEEN)]
+    expected = [span for reading, where in parted for span in in_the_source(patterns.scan(reading), where)]
+    found = run_through(Readings(patterns)._at_once_in_steps(full))
+    for sample in samples:
+        rule = sample.pattern.rule
+        assert clusters(of_rule(expected, rule)) == clusters(of_rule(found, rule))
+    for start in {span.start for span in expected}:
+        named = list(dict.fromkeys(span.rule for span in expected if span.start == start))
+        assert named == list(dict.fromkeys(span.rule for span in found if span.start == start))
+
+
+def test_where_nearly_everything_may_match_a_few_escapes_do_not_double_the_work() -> None:
+    pattern = Pattern("card", "[0-9](?:[ -]?[0-9]){11,18}", "0-9", "0-9", check=lambda match: False)
+    text = "4111 1111 2222 3333, " * 400
+    written, escaped = Readings(PatternSet([pattern])), Readings(PatternSet([pattern]))
+    written.scan(text)
+    assert escaped.scan(f"{text}\\n{text}") == []
+    assert escaped.work < 2.4 * written.work  # of twice the text, which it would read twice
 
 
 @settings(max_examples=60, deadline=None)
