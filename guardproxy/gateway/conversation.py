@@ -152,17 +152,22 @@ class Conversation(asyncio.Protocol):
             raise ConnectionResetError
         if not inflow.queue:
             inflow.go_on()
-            if not inflow.queue:
-                if self._deadline.at == inf:  # otherwise it is that of the first head
-                    self._in_head = inflow.in_head
-                    self._deadline.set_in(self._service.head_s if self._in_head else KEEP_ALIVE_S)
-                self._waiter = self._loop.create_future()
-                try:
-                    await self._waiter
-                finally:
-                    self._waiter = None
+        if inflow.queue:
+            await asyncio.sleep(0)  # however many there are, others get their turn
+        else:
+            await self._arrival()
         self._deadline.clear()
         return inflow.take()
+
+    async def _arrival(self) -> None:
+        if self._deadline.at == inf:  # otherwise it is that of the first head
+            self._in_head = self._inflow.in_head
+            self._deadline.set_in(self._service.head_s if self._in_head else KEEP_ALIVE_S)
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
 
     async def _answer(self, asked: Request | RequestError) -> bool:
         """Answer one request. Whether there may be another one."""

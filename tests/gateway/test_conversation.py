@@ -177,6 +177,30 @@ async def test_requests_that_come_together_are_answered_in_their_order() -> None
 
 
 @on_every_loop
+async def test_however_many_requests_come_at_once_others_get_their_turn() -> None:
+    turns = 0
+    seen: list[int] = []
+
+    async def quick(asked: Request) -> Answer:
+        seen.append(turns)
+        return Answer(200, {}, b"")
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with talking(quick) as caller:
+        beside = asyncio.ensure_future(other())
+        await caller.send(GET * 500)
+        for _ in range(500):
+            await caller.answer()
+        beside.cancel()
+    assert all(after > before for before, after in pairwise(seen))
+
+
+@on_every_loop
 async def test_one_exchange_runs_at_a_time_and_what_comes_meanwhile_is_bounded() -> None:
     asked: list[str] = []
     go = asyncio.Event()
