@@ -13,6 +13,7 @@ from guardproxy.admin.route import JSON, JSON_MOST, LINES, LINES_MOST
 from guardproxy.core.excerpt import printable
 from guardproxy.errors import InvalidRequest, RequestTooLarge
 from guardproxy.gateway.body import read_body
+from guardproxy.gateway.request import CONTINUE
 from guardproxy.policyfile.schema import Written
 from guardproxy.wire.strict_json import parse_strict
 
@@ -28,7 +29,7 @@ async def read_model(request: web.BaseRequest, model: type[Written] | type[str] 
     """
     limit = LINES_MOST if model is str else JSON_MOST
     try:
-        raw = await read_body(request, limit, timeout_s)
+        raw = await read_body(_Arriving(request), limit, timeout_s)
     except RequestTooLarge:
         raise RequestTooLarge(f"a body here has at most {limit:,} bytes") from None
     except ConnectionError as error:  # for the record: nobody is there to read it
@@ -49,6 +50,35 @@ async def read_model(request: web.BaseRequest, model: type[Written] | type[str] 
     except ValidationError as error:
         # Not chained: pydantic quotes what it was given.
         raise InvalidRequest(_told(error.errors(include_url=False, include_input=False))) from None
+
+
+class _Arriving:
+    """A request of aiohttp's server, as a body is read here."""
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        self._request = request
+        self.headers = request.headers
+        self.content_length = request.content_length
+
+    @property
+    def content(self) -> _Arriving:
+        return self
+
+    def is_eof(self) -> bool:
+        return self._request.content.is_eof()
+
+    def read_nowait(self) -> bytes:
+        return self._request.content.read_nowait()
+
+    async def readany(self) -> bytes:
+        try:
+            return await self._request.content.readany()
+        except ValueError as error:
+            raise InvalidRequest("the request body is not framed as HTTP says") from error
+
+    async def invite(self) -> None:
+        await self._request.writer.write(CONTINUE)
+        self._request.writer.output_size = 0  # that was no answer yet
 
 
 def _check_type(request: web.BaseRequest, wanted: str, given: bool) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aiohttp import web
-
 from guardproxy.core.policy import Policy
 from guardproxy.errors import RequestError
 from guardproxy.gateway.draft import Draft
+from guardproxy.gateway.sending import Answer
 from guardproxy.wire.document import encode
 
 _JSON = "application/json"
 COVERAGE = "x-guardproxy-coverage"
+_CLOSING = (401, 405, 408, 413)
 Scrub = Callable[[bytes], bytes]
 
 
@@ -30,22 +30,18 @@ def policy_tag(policy: Policy) -> str:
     return f"{policy.name}@{policy.revision}"
 
 
-def json_answer(
-    draft: Draft, status: int, document: Any, headers: Mapping[str, str], scrub: Scrub = bytes
-) -> web.Response:
+def json_answer(draft: Draft, status: int, document: Any, headers: Mapping[str, str], scrub: Scrub = bytes) -> Answer:
     """Noted in the draft. `scrub` sees the encoded body last, when no escape can hide anything in it."""
     body = scrub(encode(document))
     draft.status, draft.bytes_out = status, len(body)
-    return web.Response(status=status, body=body, headers={"content-type": _JSON, **headers})
+    return Answer(status, {"content-type": _JSON, **headers}, body)
 
 
-def error_answer(error: RequestError, draft: Draft, extra: Mapping[str, str]) -> web.Response:
+def error_answer(error: RequestError, draft: Draft, extra: Mapping[str, str]) -> Answer:
     """The error in the shape of the API that was called.
 
     The connection is closed where the request's body may still be arriving.
     """
     headers = base_headers(draft, {**extra, **draft.conventions.errors.headers(error)})
     answer = json_answer(draft, error.status, draft.conventions.errors.body(error, draft.request_id), headers)
-    if error.status in (401, 405, 408, 413):
-        answer.force_close()
-    return answer
+    return answer._replace(closes=True) if error.status in _CLOSING else answer

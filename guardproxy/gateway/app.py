@@ -1,13 +1,15 @@
 """Two listeners: the data plane, and the admin plane with health checks and metrics on a port of its own.
 
-The data plane uses aiohttp's low-level server: there is one handler and a closed list of routes, so a router,
-middlewares and an access log would only cost time. A handler is cancelled when its caller disconnects.
+The data plane speaks HTTP/1.1 itself (`conversation`): there is one handler and a closed list of routes, and what a web
+framework does for each request beside that would cost more than most of a guard. An exchange is cancelled when its
+caller disconnects. The admin plane, which is asked rarely, uses aiohttp's low-level server.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final, cast
 
 from aiohttp import web
@@ -19,18 +21,21 @@ from guardproxy.audit.registry import CONTENT_TYPE
 from guardproxy.audit.sinks import EventLog
 from guardproxy.errors import ConfigurationError, InternalError, InvalidRequest, RequestError, RequestTooLarge
 from guardproxy.gateway.answers import error_answer
+from guardproxy.gateway.conversation import KEEP_ALIVE_S, Service
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
 from guardproxy.gateway.gauges import metrics_page
 from guardproxy.gateway.handler import answer, new_request_id
+from guardproxy.gateway.sending import Answer
+from guardproxy.gateway.serving import Serving
 
-_KEEP_ALIVE_S = 75.0
 METRICS: Final = "/metrics"
-Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+_FAILED: Final = "guardproxy failed to handle this request"
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class _Protocol(RequestHandler):
-    """aiohttp's HTTP protocol, which answers what is no HTTP in OpenAI's shape too, and records it."""
+    """aiohttp's HTTP protocol for the admin plane, which answers what is no HTTP in our shape too, and records it."""
 
     def __init__(self, server: _Server, gateway: Gateway, **options: Any) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **options)
@@ -56,14 +61,25 @@ class _Protocol(RequestHandler):
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        draft = Draft(new_request_id())
         error = _unread(status, exc)
-        response = error_answer(error, draft, {})
+        told = _refused(self._gateway, error) if status < 500 else _failed()
+        response = web.Response(status=told.status, headers=told.headers, body=told.body)
         response.force_close()
-        if status < 500:  # otherwise it was an exchange, which has its record
-            draft.refused(error)
-            self._gateway.recorder.record(draft.record(self._gateway.now_ms()))
         return response
+
+
+def _refused(gateway: Gateway, error: RequestError) -> Answer:
+    """The answer to what never became a request, and its record."""
+    draft = Draft(new_request_id())
+    told = error_answer(error, draft, {})
+    draft.refused(error)
+    gateway.recorder.record(draft.record(gateway.now_ms()))
+    return told
+
+
+def _failed() -> Answer:
+    """The answer in place of one that cannot be sent. Its exchange has its record already."""
+    return error_answer(InternalError(_FAILED), Draft(new_request_id()), {})
 
 
 def _unread(status: int, cause: BaseException | None) -> RequestError:
@@ -72,11 +88,11 @@ def _unread(status: int, cause: BaseException | None) -> RequestError:
         return RequestTooLarge("the request line or a header is too long")
     if status < 500:
         return InvalidRequest("this is not a well-formed HTTP/1.1 request")
-    return InternalError("guardproxy failed to handle this request")
+    return InternalError(_FAILED)
 
 
 class _Server(web.Server):
-    def __init__(self, handler: Answer, gateway: Gateway, **options: Any) -> None:
+    def __init__(self, handler: Handler, gateway: Gateway, **options: Any) -> None:
         super().__init__(handler, **options)
         self._gateway = gateway
 
@@ -91,22 +107,22 @@ class Listeners:
     """
 
     def __init__(
-        self, gateway: Gateway, log: EventLog, admin: Answer | None = None, *, open_metrics: bool = True
+        self, gateway: Gateway, log: EventLog, admin: Handler | None = None, *, open_metrics: bool = True
     ) -> None:
         self._gateway = gateway
         self._log = log
         self._admin = admin
         self._open_metrics = open_metrics
-        self._servers: list[tuple[_Server, asyncio.Server]] = []
+        self._serving = Serving(
+            Service(partial(answer, gateway), partial(_refused, gateway), _failed, gateway.bounds.head_s)
+        )
+        self._admin_server: _Server | None = None
+        self._listeners: list[asyncio.Server] = []
         self.port = 0
         self.admin_port = 0
 
     async def open(self, host: str, port: int, admin_host: str, admin_port: int) -> None:
         """Start to accept. Raises `ConfigurationError` when an address cannot be taken."""
-
-        async def serve(request: web.BaseRequest) -> web.StreamResponse:
-            cast("_Protocol", request.protocol).head_arrived()
-            return await answer(self._gateway, request)
 
         async def check(request: web.BaseRequest) -> web.StreamResponse:
             cast("_Protocol", request.protocol).head_arrived()
@@ -117,8 +133,16 @@ class Listeners:
                 return told
             return await self._admin(request) if self._admin else _not_found()
 
-        self.admin_port = await self._listen(check, admin_host, admin_port)
-        self.port = await self._listen(serve, host, port)
+        self._admin_server = _Server(
+            check,
+            self._gateway,
+            handler_cancellation=True,
+            access_log=None,
+            keepalive_timeout=KEEP_ALIVE_S,
+            auto_decompress=False,
+        )
+        self.admin_port = await self._listen(self._admin_server, admin_host, admin_port)
+        self.port = await self._listen(self._serving, host, port)
         self._gateway.lifecycle.ready = True
         policies = self._gateway.policies.current
         policy = policies.default.policy
@@ -133,35 +157,29 @@ class Listeners:
         lifecycle = self._gateway.lifecycle
         started = lifecycle.ready
         lifecycle.draining = True
-        for _, listener in self._servers[1:]:  # the admin listener keeps telling that we drain
+        for listener in self._listeners[1:]:  # the admin listener keeps telling that we drain
             listener.close()
         drained = await lifecycle.drain(drain_timeout_s)
-        for server, listener in self._servers:
+        for listener in self._listeners:
             listener.close()
-            server.pre_shutdown()
-            await server.shutdown(timeout=1.0)
+        await self._serving.shutdown(timeout_s=1.0)
+        if self._admin_server is not None:
+            self._admin_server.pre_shutdown()
+            await self._admin_server.shutdown(timeout=1.0)
         await self._gateway.ledger.drain()
         await self._gateway.upstream.close()
         if started:
             self._log.emit(Event.PROXY_STOPPED, drained=drained)
         return drained
 
-    async def _listen(self, handler: Answer, host: str, port: int) -> int:
-        server = _Server(
-            handler,
-            self._gateway,
-            handler_cancellation=True,
-            access_log=None,
-            keepalive_timeout=_KEEP_ALIVE_S,
-            auto_decompress=False,
-        )
+    async def _listen(self, protocols: Callable[[], asyncio.BaseProtocol], host: str, port: int) -> int:
         loop = asyncio.get_running_loop()
         try:
-            listener = await loop.create_server(server, host, port, backlog=1024)
+            listener = await loop.create_server(protocols, host, port, backlog=1024)
         except OSError as error:
             reason = (error.strerror or str(error)).rpartition(": ")[2]  # without the address said twice
             raise ConfigurationError(f"cannot listen on {host}:{port}: {reason}") from error
-        self._servers.append((server, listener))
+        self._listeners.append(listener)
         return int(listener.sockets[0].getsockname()[1])
 
 

@@ -13,8 +13,6 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from aiohttp import web
-
 from guardproxy.core.choice import Choice
 from guardproxy.core.context import refuse_opaque, refuse_state, separate, speaks_as_operator
 from guardproxy.core.exchange import Coverage, Provenance, Reference, RequestReading, Segment, kinds_of
@@ -43,9 +41,11 @@ from guardproxy.gateway.limits import check_content, check_limits, check_size, w
 from guardproxy.gateway.policies import choose, facts_of
 from guardproxy.gateway.refusals import guarding, refusal
 from guardproxy.gateway.relay import relay
+from guardproxy.gateway.request import Request
 from guardproxy.gateway.reservation import Reservation
 from guardproxy.gateway.routes import PREFIX, Passage, Route, find_route
 from guardproxy.gateway.running import Running
+from guardproxy.gateway.sending import Answer, AnswerStream
 from guardproxy.gateway.separating import check_speakers, labels_of, labels_sent, set_apart
 from guardproxy.gateway.shadowing import check_parameters, what_would_be_refused, would_cap
 from guardproxy.gateway.tools import judge_request, tool_guard
@@ -67,7 +67,7 @@ def new_request_id() -> str:
     return f"req_{_ids.getrandbits(96):024x}"
 
 
-async def answer(gateway: Gateway, request: web.BaseRequest) -> web.StreamResponse:
+async def answer(gateway: Gateway, request: Request) -> Answer | AnswerStream:
     """Answer one HTTP request of the data plane. Raises nothing but cancellation (the caller has left)."""
     draft = Draft(new_request_id())
     reservation = Reservation(gateway.ledger, draft.request_id, gateway.now_ms, gateway.tokenizer, gateway.headers_of)
@@ -95,7 +95,7 @@ async def answer(gateway: Gateway, request: web.BaseRequest) -> web.StreamRespon
             gateway.candidate.offer(draft, draft.watched)
 
 
-async def handle_exchange(running: Running) -> web.StreamResponse:
+async def handle_exchange(running: Running) -> Answer | AnswerStream:
     """From the first byte to the last. Raises `RequestError` for everything that ends it before its answer begins."""
     gateway, request, draft = running.gateway, running.request, running.draft
     draft.conventions = callers_conventions(request.raw_path.removeprefix(PREFIX), request.headers)
@@ -221,7 +221,7 @@ async def _inspect(running: Running, watching: Policy, reading: RequestReading, 
     return verdict
 
 
-async def _relay_target(running: Running, route: Route, watching: Policy) -> web.StreamResponse:
+async def _relay_target(running: Running, route: Route, watching: Policy) -> Answer | AnswerStream:
     """A request without a body. What it says in its path cannot be edited, so what a rule would hide blocks it."""
     gateway, draft, reservation = running.gateway, running.draft, running.reservation
     policy, principal, read_target = running.policy, running.principal, route.surface.read_target
@@ -287,6 +287,6 @@ def _charge_refused(error: RequestError, draft: Draft, reservation: Reservation)
         reservation.forgive()
 
 
-def _refuse(error: RequestError, draft: Draft, reservation: Reservation) -> web.Response:
+def _refuse(error: RequestError, draft: Draft, reservation: Reservation) -> Answer:
     draft.refused(error)
     return error_answer(error, draft, reservation.headers)

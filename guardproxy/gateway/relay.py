@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 
-from aiohttp import web
-
 from guardproxy.core.exchange import RequestReading
 from guardproxy.core.tools.judge import ToolGuard
 from guardproxy.gateway.asking import REFUSES, is_refusal
 from guardproxy.gateway.candidate import Overheard
 from guardproxy.gateway.routes import Route
 from guardproxy.gateway.running import Running
+from guardproxy.gateway.sending import Answer, AnswerStream
 from guardproxy.gateway.streaming import EVENT_STREAM, relay_stream
 from guardproxy.gateway.upstream import UpstreamReply
 from guardproxy.gateway.whole import relay_failure, relay_whole
@@ -21,7 +20,7 @@ from guardproxy.wire.document import decode, encode
 
 async def relay(
     running: Running, route: Route, body: bytes | None, reading: RequestReading, tools: ToolGuard | None = None
-) -> web.StreamResponse:
+) -> Answer | AnswerStream:
     """Ask the upstream and answer the caller. Raises `RequestError` as long as nothing has been sent."""
     reply = await _ask(running, route, body)
     try:

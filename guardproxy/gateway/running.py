@@ -6,14 +6,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from aiohttp import web
-
 from guardproxy.core.policy import Policy
 from guardproxy.core.principal import Principal
 from guardproxy.gateway.answers import base_headers
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
 from guardproxy.gateway.idempotency import with_scoped_key
+from guardproxy.gateway.request import Request
 from guardproxy.gateway.reservation import Reservation
 from guardproxy.gateway.upstream import UpstreamReply
 from guardproxy.quota.estimate import Usage, reported_usage
@@ -26,7 +25,7 @@ class Running(NamedTuple):
     """One exchange between its first and its last byte. `deadline` is a time of the event loop's clock."""
 
     gateway: Gateway
-    request: web.BaseRequest
+    request: Request
     draft: Draft
     reservation: Reservation
     deadline: float

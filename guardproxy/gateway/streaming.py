@@ -9,8 +9,6 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
-from aiohttp import web
-
 from guardproxy.core.exchange import RequestReading
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock, ServerState
@@ -22,7 +20,9 @@ from guardproxy.gateway.exceeded import over_limit
 from guardproxy.gateway.http1 import TOO_LONG
 from guardproxy.gateway.refusals import could_not_run, guarding, open_incident, refusal
 from guardproxy.gateway.remembering import collector, remember_stream, spoken
+from guardproxy.gateway.request import Request
 from guardproxy.gateway.running import Running
+from guardproxy.gateway.sending import AnswerStream
 from guardproxy.gateway.upstream import UpstreamReply
 from guardproxy.surfaces import EndsEarly, HidesUsage, MakesState, StreamEditor, Surface
 from guardproxy.wire.sse import SseDecoder, SseError, SseEvent, SseItem, encode_comment
@@ -36,7 +36,7 @@ FAILED = "guardproxy failed to handle this answer; its log names the place"
 
 async def relay_stream(
     running: Running, surface: Surface, reply: UpstreamReply, reading: RequestReading, tools: ToolGuard | None = None
-) -> web.StreamResponse:
+) -> AnswerStream:
     """Server-sent events: what the editor returns is written as it comes."""
     guard = OutputGuard(running.policy, tools)
     editor = _open_editor(running, surface, reading, guard)
@@ -67,7 +67,7 @@ async def relay_stream(
         running.charge(editor.usage, editor.characters + _held(guard))
         running.draft.bytes_out = response.size
         remember_stream(running, response.collected)
-    return await response.end()
+    return response.end()
 
 
 def _open_editor(running: Running, surface: Surface, reading: RequestReading, guard: OutputGuard) -> StreamEditor:
@@ -131,8 +131,8 @@ async def _pump(
             spent_ns += time.perf_counter_ns() - started
             if guard.blocked:
                 return await _end_blocked(running, frames, guard, editor, response)
-            if frames:
-                await response.write(frames)
+            if frames and response.put(frames):
+                await response.drained()
             if fault:
                 raise fault
             if most is not None and editor.characters > most:
@@ -214,34 +214,40 @@ class _EventStream:
 
     def __init__(
         self,
-        request: web.BaseRequest,
+        request: Request,
         headers: dict[str, str],
         scrub: Scrub,
         collected: AnswerCollector | None = None,
     ) -> None:
         self.collected = collected
-        self._request = request
         self._scrub = scrub
-        self._response = web.StreamResponse(headers=headers)
-        self._response.content_type = EVENT_STREAM
-        self.started = False
+        self._stream = AnswerStream(request, 200, {**headers, "content-type": EVENT_STREAM})
         self.size = 0
         self.beginning: list[bytes] = []
 
-    async def write(self, frames: list[bytes]) -> None:
-        if not self.started:
-            self.started = True
-            await self._response.prepare(self._request)
-        if frames:
-            if self.collected is not None:
-                self.collected.feed(frames)
-            if len(self.beginning) < _SAMPLED:
-                self.beginning += frames
-            data = self._scrub(frames[0] if len(frames) == 1 else b"".join(frames))
-            self.size += len(data)
-            await self._request.writer.write(data)  # what `StreamResponse.write` does, without asking again
+    @property
+    def started(self) -> bool:
+        return self._stream.started
 
-    async def end(self) -> web.StreamResponse:
-        await self.write([])
-        await self._response.write_eof()
-        return self._response
+    def put(self, frames: list[bytes]) -> bool:
+        """Write frames. Whether to wait until they are `drained` before the next ones."""
+        if not frames:
+            return self._stream.put(b"")
+        if self.collected is not None:
+            self.collected.feed(frames)
+        if len(self.beginning) < _SAMPLED:
+            self.beginning += frames
+        data = self._scrub(frames[0] if len(frames) == 1 else b"".join(frames))
+        self.size += len(data)
+        return self._stream.put(data)
+
+    async def drained(self) -> None:
+        await self._stream.drained()
+
+    async def write(self, frames: list[bytes]) -> None:
+        if self.put(frames):
+            await self.drained()
+
+    def end(self) -> AnswerStream:
+        self._stream.end()
+        return self._stream

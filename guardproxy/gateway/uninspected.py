@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from aiohttp import web
-
 from guardproxy.errors import RequestError, RouteNotFound
 from guardproxy.gateway.answers import COVERAGE
 from guardproxy.gateway.body import read_body
 from guardproxy.gateway.passthrough import credentials_refused
 from guardproxy.gateway.routes import Passage
 from guardproxy.gateway.running import Running
+from guardproxy.gateway.sending import AnswerStream
 from guardproxy.gateway.upstream import UpstreamReply
 from guardproxy.surfaces.foreign_errors import is_about_credentials
 from guardproxy.surfaces.further import FURTHER
@@ -26,7 +25,7 @@ _MOST_READ: Final = 64 * 1024  # of a refusal, before it goes on
 _CONTENT_TYPE: Final = re.compile(r"[!-~][ -~]{0,200}[!-~]")
 
 
-async def pass_uninspected(running: Running, passage: Passage) -> web.StreamResponse:
+async def pass_uninspected(running: Running, passage: Passage) -> AnswerStream:
     """Ask and answer without a look, where the policy says so by name. Raises `RequestError`."""
     gateway, request, draft, name = running.gateway, running.request, running.draft, passage.name
     said = running.policy.surfaces.get(name)
@@ -56,30 +55,27 @@ async def pass_uninspected(running: Running, passage: Passage) -> web.StreamResp
         reply.close()
 
 
-async def _pass_on(running: Running, reply: UpstreamReply) -> web.StreamResponse:
+async def _pass_on(running: Running, reply: UpstreamReply) -> AnswerStream:
     said = await _refusal_of(running, reply)
     draft = running.draft
     draft.status = reply.status
     if reply.status >= 400:
         draft.failed_upstream(reply.status)
     headers = {**running.headers(reply, {COVERAGE: "none"}), "content-type": reply.content_type}
-    response = web.StreamResponse(status=reply.status, headers=headers)
+    response = AnswerStream(running.request, reply.status, headers)
     try:
         piece = said or await reply.read()  # the first one before the head, so that a failure can still be an error
-        await response.prepare(running.request)
         while piece:
             piece = running.gateway.scrub(piece)
             draft.bytes_out += len(piece)
             await response.write(piece)
             piece = await reply.read()
     except RequestError as error:
-        if not response.prepared:
+        if not response.started:
             raise
         draft.refused(error)
-        if running.request.transport is not None:  # there is no other way to say that this is not all
-            running.request.transport.close()
-        return response
-    await response.write_eof()
+        return response  # without an end: there is no other way to say that this is not all
+    response.end()
     return response
 
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from aiohttp import web
-
 from guardproxy.core.principal import Principal
 from guardproxy.core.quota import Metric
 from guardproxy.errors import MethodNotAllowed, RouteNotFound
@@ -19,6 +17,7 @@ from guardproxy.gateway.answers import base_headers, json_answer
 from guardproxy.gateway.callers import check_use, known_caller
 from guardproxy.gateway.policies import choose, facts_of
 from guardproxy.gateway.running import Running
+from guardproxy.gateway.sending import Answer
 from guardproxy.quota.headers import DEGRADED
 from guardproxy.quota.model import QuotaState
 
@@ -26,7 +25,7 @@ USAGE: Final = "/v1/guardproxy/usage"
 _MOST_QUERY: Final = 300
 
 
-async def tell_usage(running: Running) -> web.Response:
+async def tell_usage(running: Running) -> Answer:
     """Raises `RequestError` for a caller without a key, and where the store of the quotas is away."""
     gateway, request, draft = running.gateway, running.request, running.draft
     path, _, query = request.raw_path.partition("?")

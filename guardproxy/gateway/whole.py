@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from aiohttp import web
-
 from guardproxy.core.context import refuse_opaque
 from guardproxy.core.exchange import RequestReading, kinds_of
 from guardproxy.core.inspection import with_tools
@@ -21,6 +19,7 @@ from guardproxy.gateway.refusals import guarding, refusal
 from guardproxy.gateway.remembering import remember_answer
 from guardproxy.gateway.routes import Route
 from guardproxy.gateway.running import Running
+from guardproxy.gateway.sending import Answer
 from guardproxy.gateway.upstream import UpstreamReply
 from guardproxy.surfaces import Surface
 from guardproxy.surfaces.foreign_errors import is_about_content
@@ -35,7 +34,7 @@ async def relay_whole(
     raw: bytes,
     reading: RequestReading,
     tools: ToolGuard | None = None,
-) -> web.Response:
+) -> Answer:
     """A JSON answer. Raises `RequestError` when it may not go out."""
     document = _decoded(surface, raw)
     if not isinstance(document, dict):
@@ -82,7 +81,7 @@ async def relay_whole(
     return json_answer(draft, reply.status, document, headers, running.gateway.scrub)
 
 
-async def relay_failure(running: Running, route: Route, reply: UpstreamReply, raw: bytes) -> web.Response:
+async def relay_failure(running: Running, route: Route, reply: UpstreamReply, raw: bytes) -> Answer:
     """An error of the upstream. It is passed on in its own words if they are the API's, looked at like an answer."""
     if reply.status < 500:
         running.reservation.refused()

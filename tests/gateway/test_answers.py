@@ -47,8 +47,7 @@ def test_the_policy_stands_in_the_headers_once_it_is_known() -> None:
 def test_a_document_is_encoded_as_json() -> None:
     made = draft()
     answer = json_answer(made, 201, {"a": ["é", 10**30]}, {"x-more": "1"})
-    assert (answer.status, answer.content_type, answer.headers["x-more"]) == (201, "application/json", "1")
-    assert isinstance(answer.body, bytes)
+    assert (answer.status, answer.headers) == (201, {"content-type": "application/json", "x-more": "1"})
     assert json.loads(answer.body) == {"a": ["é", 10**30]}
     assert (made.status, made.bytes_out) == (201, len(answer.body))
 
@@ -61,7 +60,6 @@ def test_an_error_has_openais_shape_its_headers_and_its_status_in_the_record() -
     assert answer.headers["retry-after-ms"] == "1500"
     assert answer.headers["x-ratelimit-limit-tokens"] == "10"
     assert answer.headers["x-guardproxy-policy"] == "mine@abc123"
-    assert isinstance(answer.body, bytes)
     assert json.loads(answer.body)["error"] == {
         "message": "slow down",
         "type": "tokens",
@@ -84,4 +82,4 @@ def test_an_error_has_openais_shape_its_headers_and_its_status_in_the_record() -
 )
 def test_the_connection_is_closed_where_a_body_may_still_be_arriving(error: RequestError, closes: bool) -> None:
     answer = error_answer(error, draft(), {})
-    assert (answer.keep_alive is False) == closes
+    assert answer.closes == closes

@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from aiohttp import web
 
 from guardproxy.errors import RequestError
 from guardproxy.gateway.answers import error_answer
 from guardproxy.gateway.body import read_body
 from guardproxy.gateway.draft import Draft
-from tests.support.caller import Answer, Caller, calling, request
+from guardproxy.gateway.request import Request
+from guardproxy.gateway.sending import Answer
+from tests.gateway.served import served
+from tests.support.caller import Answer as Told
+from tests.support.caller import Caller, calling, request
 from tests.support.upstream import piece
 
 LIMIT = 100_000
@@ -24,23 +27,17 @@ BODY = b"0123456789" * 5_000
 async def reader(timeout_s: float = 60.0) -> AsyncIterator[Caller]:
     """A connection to a server that answers with the body it read, or with why it did not."""
 
-    async def answer(incoming: web.BaseRequest) -> web.StreamResponse:
+    async def answer(incoming: Request) -> Answer:
         try:
-            return web.Response(body=await read_body(incoming, LIMIT, timeout_s))
+            return Answer(200, {}, await read_body(incoming, LIMIT, timeout_s))
         except RequestError as error:
             return error_answer(error, Draft("req_1"), {})
 
-    server = web.Server(answer, handler_cancellation=True, auto_decompress=False, access_log=None)
-    listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
-    try:
-        async with calling(listener.sockets[0].getsockname()[1]) as caller:
-            yield caller
-    finally:
-        listener.close()
-        await server.shutdown(0)
+    async with served(answer) as (port, _), calling(port) as caller:
+        yield caller
 
 
-async def post(caller: Caller, body: bytes | None, **headers: str) -> Answer:
+async def post(caller: Caller, body: bytes | None, **headers: str) -> Told:
     await caller.send(request("POST", "/", body, headers={name.replace("_", "-"): v for name, v in headers.items()}))
     return await caller.answer()
 

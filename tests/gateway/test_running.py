@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import cast
 
-from aiohttp import web
-
 from guardproxy.core.exchange import Provenance, RequestReading, Segment
 from guardproxy.core.policy import Policy
 from guardproxy.core.principal import Principal
 from guardproxy.core.quota import Metric, Quota
 from guardproxy.gateway.draft import Draft
+from guardproxy.gateway.request import Request
 from guardproxy.gateway.reservation import Reservation
 from guardproxy.gateway.running import Running
 from guardproxy.quota.characters import estimate_tokens
@@ -24,7 +23,7 @@ def running() -> Running:
     reservation = Reservation(MemoryLedger(lambda: 0), "req_1", lambda: 0)
     reservation.input_tokens = 10
     reservation.headers = {"x-ratelimit-limit-tokens": "1000"}
-    nobody = cast(web.BaseRequest, None)  # the request itself is not looked at
+    nobody = cast(Request, None)  # the request itself is not looked at
     return Running(gateway, nobody, Draft("req_1"), reservation, 0.0)
 
 
