@@ -97,6 +97,10 @@ class Turn(NamedTuple):
     member: str | None = "role"
 
 
+turn_of: Final = cast("Callable[[tuple[str, Path, str | None]], Turn]", partial(tuple.__new__, Turn))
+"""A turn of its three members, made like `segment_of`."""
+
+
 class Reference(NamedTuple):
     """A place of a request that names something stored on the server, by its id."""
 
@@ -147,7 +151,7 @@ class RequestReading(NamedTuple):
 
     @property
     def characters(self) -> int:
-        return sum(len(segment.text) for segment in self.segments)
+        return sum([len(text) for text, _, _, _ in self.segments])
 
 
 class ResponseReading(NamedTuple):
@@ -156,6 +160,14 @@ class ResponseReading(NamedTuple):
     segments: tuple[Segment, ...]
     opaque: tuple[Opaque, ...] = ()
     usage: Any = None
+
+    def text(self) -> str:
+        """All of it, line by line."""
+        return "\n".join([text for text, _, _, _ in self.segments])
+
+    def length(self) -> int:
+        """The characters of all its texts."""
+        return sum([len(text) for text, _, _, _ in self.segments])
 
 
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})

@@ -29,6 +29,10 @@ class Detector(Protocol):
     def work(self) -> int:
         """The steps of work that all texts have cost so far (`guardproxy.match.work`)."""
 
+    @property
+    def accelerated(self) -> bool:
+        """Whether it tells well what is clean, whatever names and ids stand in it: asking once costs least then."""
+
     def accelerate(self) -> None:
         """Pass over clean text more quickly from now on, if that is possible. May take seconds, beside what goes on."""
 
@@ -207,8 +211,9 @@ class Policy:
     tells what it would do; nothing is refused or hidden because of it. Its rules and quotas are in shadow mode, too.
 
     Facts that follow and are asked for in every exchange. `watched`: the provenances any rule looks at.
-    `redacts_answers`: text of the model can be replaced, so copies of it in other encodings must not pass. `recording`:
-    the same policy, but rules that block only flag.
+    `redacts_answers`: text of the model can be replaced, so copies of it in other encodings must not pass.
+    `keeps_apart`: requests are set apart as `context` says; for a policy in shadow it is only told what would be.
+    `recording`: the same policy, but rules that block only flag.
     """
 
     name: str
@@ -232,6 +237,7 @@ class Policy:
     charging: Charging = field(default_factory=Charging)
     answer_fields: AnswerFields = AnswerFields.INTERLEAVED
     redacts_answers: bool = field(init=False)
+    keeps_apart: bool = field(init=False)
     watched: frozenset[Provenance] = field(init=False)
     recording: Policy = field(init=False, repr=False, compare=False)
 
@@ -240,21 +246,20 @@ class Policy:
         object.__setattr__(self, "watched", watched)
         hiding = (rule for rule in self.rules.values() if rule.action >= Action.REDACT)
         object.__setattr__(self, "redacts_answers", any(Provenance.MODEL in rule.applies_to for rule in hiding))
+        object.__setattr__(self, "keeps_apart", self.context.separation is not None)
         object.__setattr__(self, "recording", self)
         recording = copy(self)
         object.__setattr__(recording, "rules", {name: _flagging(rule) for name, rule in self.rules.items()})
         object.__setattr__(recording, "recording", recording)
         object.__setattr__(self, "recording", recording)
 
-    @property
-    def keeps_apart(self) -> bool:
-        """Whether requests are set apart as `context` says; for a policy in shadow it is only told what would be."""
-        return self.context.separation is not None
-
     def with_masks_of(self, other: Policy) -> Policy:
         """The same policy, but in its excerpts is also masked what the other one hides."""
-        both = copy(self)
-        object.__setattr__(both, "masking", (*self.masking, *other.masking))
+        recording = copy(self.recording)
+        both = recording if self.recording is self else copy(self)
+        for each in (both, recording):
+            object.__setattr__(each, "masking", (*self.masking, *other.masking))
+            object.__setattr__(each, "recording", recording)
         return both
 
     def surface(self, name: str) -> SurfaceRules:
