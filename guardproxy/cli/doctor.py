@@ -45,7 +45,7 @@ def doctor(
         typer.Option(help="Settings file. Default: guardproxy.yaml if there is one.", envvar="GUARDPROXY_CONFIG"),
     ] = None,
 ) -> None:
-    """Check settings, policy, keys, admins, identity providers, and the store of the quotas: version, memory, clock,
+    """Check settings, policy, keys, admins, identity providers, and the shared store: version, memory, clock,
     speed, permissions.
 
     Exit code 1 where something does not work.
@@ -55,6 +55,7 @@ def doctor(
 
     from guardproxy.cli.compose_quota import check_prices, make_tokenizer
     from guardproxy.cli.examine_issuers import examine_issuers
+    from guardproxy.cli.examine_state import examine_state
     from guardproxy.policyfile.catalogue import load_policies
     from guardproxy.settings import load_settings, wanted_policies
 
@@ -74,6 +75,7 @@ def doctor(
         found.good("no store of quotas is named: each process counts by itself, and forgets when it stops")
     else:
         asyncio.run(_check_store(settings, found))
+        asyncio.run(examine_state(settings, os.environ, found))
     check_keys(settings, os.environ, found)
     if settings.keys.store == "redis":
         asyncio.run(check_shared_keys(settings, os.environ, found))

@@ -29,6 +29,7 @@ from guardproxy.errors import (
     PolicyBlocked,
     RequestError,
     RouteNotFound,
+    SharedStateUnavailable,
     ShuttingDown,
     UpstreamTimeout,
     UpstreamUnavailable,
@@ -171,7 +172,7 @@ async def _understand(running: Running, surface: Surface, document: Any) -> tupl
         _separate(running, policy, running.principal, reading, stored)
     labels = labels_of(running.request.headers, reading)
     if policy.keeps_apart:
-        check_speakers(gateway, draft, surface, document, reading, running.request.headers)
+        await check_speakers(gateway, draft, surface, document, reading, running.request.headers)
     draft.lap("guard_request", started)
     return reading, labels
 
@@ -260,8 +261,13 @@ async def _not_own(gateway: Gateway, policy: Policy, principal: Principal, state
         case ServerState.DENY:
             return refuse_state(state)
         case ServerState.OWN:
-            owns = gateway.ownership.owns
-            return refuse_state([item for item in state if not await owns(principal.key_id, item.id)])
+            owned: frozenset[str] = frozenset()
+            try:
+                owned = await gateway.ownership.owned(principal.key_id, [item.id for item in state])
+            except SharedStateUnavailable:
+                if not policy.shadow:
+                    raise
+            return refuse_state([item for item in state if item.id not in owned])
 
 
 def _separate(

@@ -2,13 +2,13 @@
 
 The record is kept by us, since the upstream knows one account only. It holds ids, which open nothing by themselves.
 Who made something first owns it: an id that comes again is no way to take it over. What was forgotten belongs to
-nobody, so it is refused, and so is everything after a restart: unsure means closed.
+nobody, so it is refused: unsure means closed. `shared_ownership` is the record of several proxies.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Final, Protocol
 
 MOST: Final = 200_000
@@ -19,11 +19,15 @@ LONGEST: Final = 200
 
 
 class Ownership(Protocol):
-    def record(self, ids: Iterable[str], key_id: str) -> None:
-        """These were made by that key. Never waits and never fails."""
+    def record(self, ids: Iterable[str], key_id: str) -> Awaitable[None] | None:
+        """These were made by that key. Never waits and never fails.
 
-    async def owns(self, key_id: str, named: str) -> bool:
-        """Whether that key made it, as far as is known."""
+        What is returned ends as soon as all proxies know it, or the store's time limit is over; None: there is nothing
+        to wait for.
+        """
+
+    async def owned(self, key_id: str, ids: Sequence[str]) -> frozenset[str]:
+        """Those of them that the key made, as far as is known. Raises `SharedStateUnavailable` if nobody can tell."""
 
 
 class MemoryOwnership:
@@ -35,13 +39,18 @@ class MemoryOwnership:
 
     def record(self, ids: Iterable[str], key_id: str) -> None:
         for named in ids:
-            if 0 < len(named) <= LONGEST:
+            if is_id(named):
                 self._owners.setdefault(named, key_id)
                 if len(self._owners) > self._most:
                     self._owners.popitem(last=False)
 
-    async def owns(self, key_id: str, named: str) -> bool:
-        if self._owners.get(named) != key_id:
-            return False
-        self._owners.move_to_end(named)
-        return True
+    async def owned(self, key_id: str, ids: Sequence[str]) -> frozenset[str]:
+        owned = frozenset(named for named in ids if self._owners.get(named) == key_id)
+        for named in owned:
+            self._owners.move_to_end(named)
+        return owned
+
+
+def is_id(named: str) -> bool:
+    """Whether an id is one that may be remembered."""
+    return 0 < len(named) <= LONGEST

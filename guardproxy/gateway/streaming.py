@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 
 from aiohttp import web
 
 from guardproxy.core.exchange import RequestReading
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock, ServerState
-from guardproxy.core.separation.speech import AnswerCollector
 from guardproxy.core.tools.judge import ToolGuard
 from guardproxy.errors import GuardUnavailable, InternalError, RequestError, UpstreamTimeout, UpstreamUnavailable
-from guardproxy.gateway.answers import COVERAGE, Scrub
+from guardproxy.gateway.answers import COVERAGE
 from guardproxy.gateway.exceeded import over_limit
 from guardproxy.gateway.http1 import TOO_LONG
 from guardproxy.gateway.refusals import could_not_run, guarding, open_incident, refusal
@@ -39,9 +38,9 @@ async def relay_stream(
 ) -> web.StreamResponse:
     """Server-sent events: what the editor returns is written as it comes."""
     guard = OutputGuard(running.policy, tools)
-    editor = _open_editor(running, surface, reading, guard)
     headers = running.headers(reply, {"cache-control": "no-cache", COVERAGE: running.draft.extent})
-    response = _EventStream(running.request, headers, running.gateway.scrub, collector(running, surface))
+    response = _EventStream(running, surface, headers)
+    editor = _open_editor(running, surface, reading, guard, response)
     running.reservation.sample = lambda: spoken(surface, response.beginning)
     try:
         async with asyncio.timeout_at(running.deadline):
@@ -66,11 +65,13 @@ async def relay_stream(
         running.draft.response = guard.verdict()
         running.charge(editor.usage, editor.characters + _held(guard))
         running.draft.bytes_out = response.size
-        remember_stream(running, response.collected)
+        response.remember()
     return await response.end()
 
 
-def _open_editor(running: Running, surface: Surface, reading: RequestReading, guard: OutputGuard) -> StreamEditor:
+def _open_editor(
+    running: Running, surface: Surface, reading: RequestReading, guard: OutputGuard, response: _EventStream
+) -> StreamEditor:
     """The surface's editor for this stream. Raises `UpstreamUnavailable` where there should be none."""
     if surface.open_stream is None:
         raise UpstreamUnavailable("the upstream streams an answer that is not a stream", reason="bad_answer")
@@ -86,7 +87,7 @@ def _open_editor(running: Running, surface: Surface, reading: RequestReading, gu
             editor.hides_usage = True
     owned = surface.made is not None and running.policy.server_state is ServerState.OWN
     if owned and isinstance(editor, MakesState):
-        editor.tell_made(running.own)
+        editor.tell_made(response.own)
     return editor
 
 
@@ -210,38 +211,59 @@ async def _end_over_limit(running: Running, editor: StreamEditor, guard: OutputG
 
 
 class _EventStream:
-    """The caller's side of a stream. Its head is sent with the first frames, so an early end can still be an error."""
+    """The caller's side of a stream. Its head is sent with the first frames, so an early end can still be an error.
 
-    def __init__(
-        self,
-        request: web.BaseRequest,
-        headers: dict[str, str],
-        scrub: Scrub,
-        collected: AnswerCollector | None = None,
-    ) -> None:
-        self.collected = collected
-        self._request = request
-        self._scrub = scrub
+    What other proxies have to know as soon as the caller does is told them before the frames that tell it go out.
+    """
+
+    def __init__(self, running: Running, surface: Surface, headers: dict[str, str]) -> None:
+        self._running = running
+        self._collected = collector(running, surface)
+        self._request = running.request
+        self._scrub = running.gateway.scrub
         self._response = web.StreamResponse(headers=headers)
         self._response.content_type = EVENT_STREAM
+        self._unwritten: list[Awaitable[None]] = []
         self.started = False
         self.size = 0
         self.beginning: list[bytes] = []
+
+    def own(self, ids: Iterable[str]) -> None:
+        """The frames that come tell of these."""
+        self._awaits(self._running.own(ids))
+
+    def remember(self) -> None:
+        """What went out so far is an answer that was given."""
+        self._awaits(remember_stream(self._running, self._collected))
 
     async def write(self, frames: list[bytes]) -> None:
         if not self.started:
             self.started = True
             await self._response.prepare(self._request)
         if frames:
-            if self.collected is not None:
-                self.collected.feed(frames)
+            if self._collected is not None:
+                self._collected.feed(frames)
+                if self._collected.ended:
+                    self.remember()
             if len(self.beginning) < _SAMPLED:
                 self.beginning += frames
+            if self._unwritten:
+                await self._written()
             data = self._scrub(frames[0] if len(frames) == 1 else b"".join(frames))
             self.size += len(data)
             await self._request.writer.write(data)  # what `StreamResponse.write` does, without asking again
 
     async def end(self) -> web.StreamResponse:
         await self.write([])
+        await self._written()
         await self._response.write_eof()
         return self._response
+
+    def _awaits(self, written: Awaitable[None] | None) -> None:
+        if written is not None:
+            self._unwritten.append(written)
+
+    async def _written(self) -> None:
+        unwritten, self._unwritten = self._unwritten, []
+        for written in unwritten:
+            await written

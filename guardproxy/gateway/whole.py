@@ -67,8 +67,9 @@ async def relay_whole(
     else:
         running.reservation.sample = lambda: "\n".join(segment.text for segment in answer.segments)
         running.charge(answer.usage, sum([len(text) for text, *_ in answer.segments]))
+    owned = remembered = None
     if surface.made is not None and policy.server_state is ServerState.OWN:
-        running.own(surface.made(document))
+        owned = running.own(surface.made(document))
     if verdict.action is Action.BLOCK:
         raise refusal(running.gateway, draft, verdict)
     if verdict.edits:
@@ -76,7 +77,10 @@ async def relay_whole(
     if document.get("error") and surface.read_target is None:  # of a stored answer, that was told when it was made
         draft.failed_within()
     if policy.context.separation is not None:
-        remember_answer(running, surface, document)
+        remembered = remember_answer(running, surface, document)
+    for written in (owned, remembered):
+        if written is not None:
+            await written
     decision = max(verdict.action, draft.request.action if draft.request else Action.ALLOW)
     headers = running.headers(reply, {"x-guardproxy-decision": decision.word, COVERAGE: draft.extent})
     return json_answer(draft, reply.status, document, headers, running.gateway.scrub)

@@ -60,6 +60,12 @@ class StreamedAnswers:
     def __init__(self) -> None:
         self._decoder = SseDecoder()
         self._choices: dict[Any, dict[str, Any]] = {}
+        self._finished: set[Any] = set()
+
+    @property
+    def ended(self) -> bool:
+        """Whether every choice that has begun is finished."""
+        return len(self._finished) == len(self._choices) > 0
 
     def feed(self, frames: Sequence[bytes]) -> None:
         """The next frames. What is no event of an answer is passed over: it says nothing."""
@@ -89,6 +95,8 @@ class StreamedAnswers:
                 _collect(kept["texts"], delta)
                 for call in _objects(delta, "tool_calls"):
                     _collect(kept["calls"].setdefault(call.get("index"), {}), call)
+                if choice.get("finish_reason") is not None:
+                    self._finished.add(choice.get("index"))
 
 
 def _collect(into: dict[str, Any], delta: dict[str, Any]) -> None:
