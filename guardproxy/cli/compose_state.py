@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MOST_IDS: Final = 400_000
 MOST_PIECES: Final = 800_000
-"""How much all proxies of a store remember together: about 100 MB there."""
+"""How much all proxies of a store remember together: at most 90 MB there, in Redis; in Valkey 50."""
 
 NO_PEPPER: Final = (
     "without a pepper (GUARDPROXY_PEPPER, keys.pepper_file, or the file next to keys.yaml) no proxy knows what others "
