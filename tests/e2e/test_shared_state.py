@@ -61,7 +61,7 @@ async def pair(folder: Path, server: StoreServer, script: Script, policy: str) -
                 upstream.base_url, folder / name, policy=policy, quota={"redis": redis}, keys={"file": str(keys)}
             )
             running.append(await stack.enter_async_context(opened))
-        yield Pair(*running, upstream, bob)
+        yield Pair(running[0], running[1], upstream, bob)
 
 
 @asynccontextmanager
@@ -194,6 +194,7 @@ async def test_an_answer_given_at_one_is_no_forgery_at_the_other(
         with pytest.raises(openai.InternalServerError) as refused:
             await there.chat.completions.create(model="m", messages=forged)
         assert refused.value.code == "shared_state_unavailable"
+        server.start()  # so that nobody waits for it at the end
 
 
 async def test_a_policy_in_shadow_refuses_nothing_because_of_an_outage(tmp_path: Path, server: StoreServer) -> None:
@@ -207,6 +208,7 @@ async def test_a_policy_in_shadow_refuses_nothing_because_of_an_outage(tmp_path:
         record = on.other.exchange()
         assert record["event"] == "exchange_completed"
         assert set(record["shadow_rules"]) == {"context.server-state", "context.unseen-answer"}
+        server.start()  # so that nobody waits for it at the end
 
 
 async def test_without_a_pepper_nothing_is_shared_and_the_store_is_told_nothing(

@@ -40,7 +40,8 @@ class Gate:
         await turns(passage.before)
         if passage.fate is Fate.UNDONE:
             raise ConnectionError
-        reply = await self._client.execute_command(*words)
+        client: Any = self._client
+        reply = await client.execute_command(*words)
         await turns(passage.after)
         if passage.fate is Fate.UNHEARD:
             raise ConnectionError

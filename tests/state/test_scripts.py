@@ -28,13 +28,13 @@ class Memory:
         self._scripts = scripts
 
     def note(self, *notes: tuple[str, str]) -> list[bytes]:
-        return self._run(self._scripts.note.source, [part for note in notes for part in note])
+        return list(self._run(self._scripts.note.source, [part for note in notes for part in note]))
 
     def find(self, *marks: str) -> list[bytes | None]:
-        return self._run(self._scripts.find.source, marks)
+        return list(self._run(self._scripts.find.source, marks))
 
     @property
-    def marks(self) -> list[bytes]:
+    def marks(self) -> list[Any]:
         return [mark for key in self._place.keys[1:] for mark in self._client.hkeys(key)]
 
     def close(self) -> None:

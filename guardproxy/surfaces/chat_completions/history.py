@@ -61,11 +61,12 @@ class StreamedAnswers:
         self._decoder = SseDecoder()
         self._choices: dict[Any, dict[str, Any]] = {}
         self._finished: set[Any] = set()
+        self._done = False
 
     @property
     def ended(self) -> bool:
-        """Whether every choice that has begun is finished."""
-        return len(self._finished) == len(self._choices) > 0
+        """Whether every choice that has begun is finished: clients go on before they read what comes behind that."""
+        return self._done or len(self._finished) == len(self._choices) > 0
 
     def feed(self, frames: Sequence[bytes]) -> None:
         """The next frames. What is no event of an answer is passed over: it says nothing."""
@@ -87,6 +88,7 @@ class StreamedAnswers:
         try:
             document = decode(data)
         except UndecodableJson:
+            self._done = self._done or data == "[DONE]"
             return
         for choice in _objects(document, "choices"):
             delta = choice.get("delta")
