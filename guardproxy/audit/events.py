@@ -79,12 +79,12 @@ class Event(StrEnum):
     SHARED_STATE_UNAVAILABLE = (
         "shared_state_unavailable",
         "error",
-        "An exchange was refused since what other proxies made or answered could not be asked for. An outage.",
+        "An exchange was refused since other proxies' ids and answers could not be asked for. An outage.",
     )
     SHARED_STATE_LOST = (
         "shared_state_lost",
         "error",
-        "The store does not answer what other proxies made or answered: each goes on with what it knows itself.",
+        "The store does not tell what other proxies made: each goes on with what it knows itself.",
     )
     SHARED_STATE_RESTORED = "shared_state_restored", "warning", "The store answers that again, and is told what waited."
     UPSTREAM_FAILED = (
