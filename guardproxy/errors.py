@@ -195,6 +195,12 @@ class GuardUnavailable(RequestError):
     code = "guardrail_unavailable"
 
 
+class SharedStateUnavailable(GuardUnavailable):
+    """What other proxies made or answered cannot be asked for, and must not be guessed: never a false "not yours"."""
+
+    code = "shared_state_unavailable"
+
+
 class ShuttingDown(RequestError):
     status = 503
     type = "server_error"

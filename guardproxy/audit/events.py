@@ -77,6 +77,17 @@ class Event(StrEnum):
         "The store of the quotas came back older than it was; this proxy charged its own requests again.",
     )
     QUOTA_STORE_RESTORED = "quota_store_restored", "warning", "The store of the quotas answers again."
+    SHARED_STATE_UNAVAILABLE = (
+        "shared_state_unavailable",
+        "error",
+        "An exchange was refused since other proxies' ids and answers could not be asked for. An outage.",
+    )
+    SHARED_STATE_LOST = (
+        "shared_state_lost",
+        "error",
+        "The store does not tell what other proxies made: each goes on with what it knows itself.",
+    )
+    SHARED_STATE_RESTORED = "shared_state_restored", "warning", "The store answers that again, and is told what waited."
     UPSTREAM_FAILED = (
         "upstream_failed",
         "error",

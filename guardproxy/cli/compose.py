@@ -20,6 +20,7 @@ from guardproxy.cli.cases.reloaded import failing_cases
 from guardproxy.cli.compose_admin import make_admin_plane, open_authority
 from guardproxy.cli.compose_keys import OpenKeys, load_keyring, make_entrance, open_live_keys
 from guardproxy.cli.compose_quota import check_prices, make_ledger, make_planner, make_tokenizer
+from guardproxy.cli.compose_state import make_remembered
 from guardproxy.cli.compose_tokens import make_verifier, telling, with_tokens
 from guardproxy.core.memo import Memo
 from guardproxy.credentials import upstream_key
@@ -107,6 +108,7 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
     upstream = settings.upstream
     passthrough = upstream.credentials == "passthrough"
     verifier = make_verifier(settings, telling(log))
+    remembered = make_remembered(settings, log, environ, opened.made or environ.get("GUARDPROXY_KEY"))
     gateway = Gateway(
         policies=Policies(policies, epoch_ms(), pinned=loaded.pinned),
         keyring=opened.keys if verifier is None else with_tokens(opened.keys, verifier),
@@ -116,6 +118,9 @@ async def start(settings: Settings, log: EventLog, environ: Mapping[str, str]) -
         keys_away=lambda: opened.away,
         headers_of=with_ietf_headers if settings.quota.ietf_headers else rate_limit_headers,
         ledger=make_ledger(settings, log, environ),
+        ownership=remembered.ownership,
+        seen=remembered.seen,
+        state=remembered.state,
         upstream=HttpUpstream(
             upstream.base_url,
             secret,

@@ -42,7 +42,7 @@ class Findings:
 
 
 def doctor(config: ConfigOption = None, policy: PolicyOption = None) -> None:
-    """Check settings, policy, keys, admins, identity providers, and the store of the quotas: version, memory, clock,
+    """Check settings, policy, keys, admins, identity providers, and the shared store: version, memory, clock,
     speed, permissions.
 
     Exit code 1 where something does not work.
@@ -53,6 +53,7 @@ def doctor(config: ConfigOption = None, policy: PolicyOption = None) -> None:
     from guardproxy.cli.compose import check_listeners
     from guardproxy.cli.compose_quota import check_prices, make_tokenizer
     from guardproxy.cli.examine_issuers import examine_issuers
+    from guardproxy.cli.examine_state import examine_state
     from guardproxy.policyfile.catalogue import Wanted, load_policies
     from guardproxy.policyfile.history import History
     from guardproxy.settings import wanted_policies
@@ -75,6 +76,7 @@ def doctor(config: ConfigOption = None, policy: PolicyOption = None) -> None:
         found.good("no store of quotas is named: each process counts by itself, and forgets when it stops")
     else:
         asyncio.run(_check_store(settings, found))
+        asyncio.run(examine_state(settings, os.environ, found))
     check_keys(settings, os.environ, found)
     if settings.keys.store == "redis":
         asyncio.run(check_shared_keys(settings, os.environ, found))

@@ -167,6 +167,8 @@ class Listeners:
             self._admin_server.pre_shutdown()
             await self._admin_server.shutdown(timeout=1.0)
         await self._gateway.ledger.drain()
+        if self._gateway.state is not None:
+            await self._gateway.state.close()
         await self._gateway.upstream.close()
         if started:
             self._log.emit(Event.PROXY_STOPPED, drained=drained)

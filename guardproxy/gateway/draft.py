@@ -28,6 +28,7 @@ from guardproxy.errors import (
     QuotaExceeded,
     QuotaStoreUnavailable,
     RequestError,
+    SharedStateUnavailable,
     UpstreamUnavailable,
 )
 from guardproxy.surfaces.conventions import OPENAI, Conventions
@@ -202,6 +203,8 @@ def _event_of(error: RequestError) -> Event:
             return Event.QUOTA_STORE_UNAVAILABLE
         case UpstreamUnavailable():
             return Event.UPSTREAM_FAILED
+        case SharedStateUnavailable():
+            return Event.SHARED_STATE_UNAVAILABLE
         case GuardUnavailable() | InternalError():
             return Event.GUARD_FAILED
         case _:

@@ -18,6 +18,7 @@ from guardproxy.gateway.entrance import Entrance
 from guardproxy.gateway.lifecycle import Lifecycle
 from guardproxy.gateway.ownership import MemoryOwnership, Ownership
 from guardproxy.gateway.policies import Policies
+from guardproxy.gateway.seen import OwnAnswers, Seen
 from guardproxy.gateway.upstream import Upstream
 from guardproxy.identity.lookup import KeyLookup
 from guardproxy.quota.expectations import Expectations
@@ -25,9 +26,11 @@ from guardproxy.quota.headers import HeadersOf, rate_limit_headers
 from guardproxy.quota.model import Ledger
 from guardproxy.quota.plan import Planner
 from guardproxy.quota.tokenizer import EstimatingTokenizer, Tokenizer
+from guardproxy.state.health import UNSHARED, StateHealth
 
 if TYPE_CHECKING:
     from guardproxy.gateway.candidate import Candidate
+    from guardproxy.state.shared import SharedState
 
 
 def epoch_ms() -> int:
@@ -75,7 +78,8 @@ class Gateway:
     upstream_secret: str | None = field(default=None, repr=False)
     now_ms: Callable[[], int] = epoch_ms
     separation_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
-    seen: SeenAnswers = field(default_factory=lambda: SeenAnswers(secrets.token_bytes(32)), repr=False)
+    seen: Seen = field(default_factory=lambda: OwnAnswers(SeenAnswers(secrets.token_bytes(32))), repr=False)
+    state: SharedState | None = None
     _secret: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -85,6 +89,11 @@ class Gateway:
     def closed(self) -> bool:
         """Whether all requests are refused: the store of the quotas is away, and every policy closes then for all."""
         return self.ledger.degraded and all(map(_closes, self.policies.current.every))
+
+    @property
+    def state_health(self) -> StateHealth:
+        """How that does which is shared with other proxies beside the account."""
+        return UNSHARED if self.state is None else self.state.health
 
     def scrub(self, data: bytes) -> bytes:
         """Bytes for a caller without the upstream's key, should the upstream have echoed it."""

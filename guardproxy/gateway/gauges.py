@@ -102,6 +102,18 @@ GAUGES: Final = (
         lambda gateway: _one(_store(gateway).lost),
     ),
     _Gauge(
+        Family("guardproxy_shared_state_degraded", "gauge", "1 while what other proxies made cannot be asked for."),
+        lambda gateway: _one(gateway.state_health.degraded),
+    ),
+    _Gauge(
+        Family("guardproxy_shared_state_unwritten", "gauge", "What other proxies have not been told yet: ids, pieces."),
+        lambda gateway: _one(gateway.state_health.unwritten),
+    ),
+    _Gauge(
+        Family("guardproxy_shared_state_lost_total", "counter", "What other proxies will never be told: ids, pieces."),
+        lambda gateway: _one(gateway.state_health.lost),
+    ),
+    _Gauge(
         Family("guardproxy_lost_lines_total", "counter", "What could not be written: log lines, incidents.", ("to",)),
         _lost,
     ),

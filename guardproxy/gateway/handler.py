@@ -10,13 +10,13 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from guardproxy.core.choice import Choice
-from guardproxy.core.context import refuse_opaque, refuse_state, separate, speaks_as_operator
-from guardproxy.core.exchange import Coverage, Provenance, Reference, RequestReading, Segment, kinds_of
-from guardproxy.core.policy import Policy, ServerState
+from guardproxy.core.context import refuse_opaque, separate, speaks_as_operator
+from guardproxy.core.exchange import Coverage, Provenance, RequestReading, Segment, kinds_of
+from guardproxy.core.policy import Policy
 from guardproxy.core.principal import Principal
 from guardproxy.core.separation.documents import Labels, with_documents
 from guardproxy.core.shown_name import shown_name
@@ -38,6 +38,7 @@ from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
 from guardproxy.gateway.inspecting import inspected
 from guardproxy.gateway.limits import check_content, check_limits, check_size, write_caps
+from guardproxy.gateway.ownership import not_own
 from guardproxy.gateway.policies import choose, facts_of
 from guardproxy.gateway.refusals import guarding, refusal
 from guardproxy.gateway.relay import relay
@@ -162,7 +163,7 @@ async def _understand(running: Running, surface: Surface, document: Any) -> tupl
     with guarding():
         draft.model = shown_name(policy, reading.model)
     check_models(principal, reading)
-    stored = await _not_own(gateway, policy, principal, reading.state) if reading.state else []
+    stored = await not_own(gateway.ownership, policy, principal, reading.state) if reading.state else []
     if policy.shadow:
         draft.pass_over([*what_would_be_refused(policy, principal, reading, surface.members), *stored])
     else:
@@ -173,7 +174,7 @@ async def _understand(running: Running, surface: Surface, document: Any) -> tupl
         _separate(running, policy, principal, reading, stored)
     labels = labels_of(running.request.headers, reading)
     if policy.keeps_apart:
-        check_speakers(gateway, draft, surface, document, reading, running.request.headers)
+        await check_speakers(gateway, draft, surface, document, reading, running.request.headers)
     draft.lap("guard_request", started)
     return reading, labels
 
@@ -234,7 +235,7 @@ async def _relay_target(running: Running, route: Route, watching: Policy) -> Ans
     reservation.metered = False
     reading = read_target(route.target, route.query)
     draft.stream = reading.stream
-    stored = await _not_own(gateway, policy, principal, reading.state)
+    stored = await not_own(gateway.ownership, policy, principal, reading.state)
     if policy.shadow:
         draft.pass_over(stored)
     else:
@@ -256,18 +257,6 @@ def _watching(policy: Policy, surface: Surface) -> Policy:
         raise RouteNotFound(f"the policy does not open this surface: surfaces: {{{surface.name}: {{open: false}}}}")
     blocks = surface.blocks_requests if rules.block is None else rules.block
     return policy if blocks else policy.recording
-
-
-async def _not_own(gateway: Gateway, policy: Policy, principal: Principal, state: Sequence[Reference]) -> list[Finding]:
-    """What of the server's state this caller may not refer to."""
-    match policy.server_state:
-        case ServerState.ALLOW:
-            return []
-        case ServerState.DENY:
-            return refuse_state(state)
-        case ServerState.OWN:
-            owns = gateway.ownership.owns
-            return refuse_state([item for item in state if not await owns(principal.key_id, item.id)])
 
 
 def _separate(

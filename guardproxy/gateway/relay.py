@@ -8,10 +8,11 @@ from guardproxy.core.exchange import RequestReading
 from guardproxy.core.tools.judge import ToolGuard
 from guardproxy.gateway.asking import REFUSES, is_refusal
 from guardproxy.gateway.candidate import Overheard
+from guardproxy.gateway.event_stream import EVENT_STREAM
 from guardproxy.gateway.routes import Route
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.sending import Answer, AnswerStream
-from guardproxy.gateway.streaming import EVENT_STREAM, relay_stream
+from guardproxy.gateway.streaming import relay_stream
 from guardproxy.gateway.upstream import UpstreamReply
 from guardproxy.gateway.whole import relay_failure, relay_whole
 from guardproxy.surfaces.hidden_usage import ask_no_more

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from guardproxy.core.separation.speech import AnswerCollector
@@ -17,10 +17,11 @@ def remembers(running: Running, surface: Surface) -> bool:
     return separation is not None and separation.seen_only and surface.speaking is not None
 
 
-def remember_answer(running: Running, surface: Surface, document: Any) -> None:
-    """A whole answer, as it goes out."""
-    if remembers(running, surface) and surface.speaking is not None and running.draft.principal is not None:
-        running.gateway.seen.remember(running.draft.principal.key_id, surface.speaking.answered(document))
+def remember_answer(running: Running, surface: Surface, document: Any) -> Awaitable[None] | None:
+    """A whole answer, as it goes out. What has to be awaited before it does."""
+    if remembers(running, surface) and surface.speaking is not None:
+        return running.gateway.seen.remember(running.principal.key_id, surface.speaking.answered(document))
+    return None
 
 
 def collector(running: Running, surface: Surface) -> AnswerCollector | None:
@@ -30,10 +31,14 @@ def collector(running: Running, surface: Surface) -> AnswerCollector | None:
     return None
 
 
-def remember_stream(running: Running, collected: AnswerCollector | None) -> None:
-    """What went out of a streamed answer, also of one that broke off: the caller has it."""
-    if collected is not None and running.draft.principal is not None:
-        running.gateway.seen.remember(running.draft.principal.key_id, collected.pieces())
+def remember_stream(running: Running, collected: AnswerCollector | None) -> Awaitable[None] | None:
+    """What went out of a streamed answer, also of one that broke off: the caller has it.
+
+    What has to be awaited before the caller may know that it has ended.
+    """
+    if collected is not None:
+        return running.gateway.seen.remember(running.principal.key_id, collected.pieces())
+    return None
 
 
 def spoken(surface: Surface, frames: Sequence[bytes]) -> str:

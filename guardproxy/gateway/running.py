@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from guardproxy.core.policy import Policy
@@ -74,10 +74,9 @@ class Running(NamedTuple):
         draft.tokens_read, draft.tokens_written, total = used
         draft.tokens = {source: total}
 
-    def own(self, ids: Iterable[str]) -> None:
-        """The upstream has stored something for this key."""
-        if self.draft.principal is not None:
-            self.gateway.ownership.record(ids, self.draft.principal.key_id)
+    def own(self, ids: Iterable[str]) -> Awaitable[None] | None:
+        """The upstream has stored something for this key. What has to be awaited before the caller may know its id."""
+        return self.gateway.ownership.record(ids, self.principal.key_id)
 
     @property
     def sent_headers(self) -> Mapping[str, str]:

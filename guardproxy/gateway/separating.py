@@ -17,12 +17,13 @@ from guardproxy.core.principal import Principal
 from guardproxy.core.separation.apart import Apart, keep_apart
 from guardproxy.core.separation.documents import HEADER as DOCUMENTS
 from guardproxy.core.separation.documents import NO_LABELS, Labels, check_labels, labels_in
+from guardproxy.core.separation.history import Claim, refuse_places
 from guardproxy.core.separation.signature import HEADER as SIGNATURE
 from guardproxy.core.separation.signature import UNSIGNED, is_signed
 from guardproxy.core.separation.speakers import refuse_speakers
 from guardproxy.core.separation.terms import Separation
 from guardproxy.core.verdict import Action, Finding, Severity, Verdict
-from guardproxy.errors import InvalidRequest
+from guardproxy.errors import InvalidRequest, SharedStateUnavailable
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway
 from guardproxy.gateway.refusals import guarding, refusal
@@ -57,7 +58,7 @@ def labels_in_all(headers: Iterable[str], reading: RequestReading) -> Labels:
     return labels
 
 
-def check_speakers(
+async def check_speakers(
     gateway: Gateway, draft: Draft, surface: Surface, document: Any, reading: RequestReading, headers: Mapping[str, str]
 ) -> None:
     """Raises the refusal of what this caller may not say, or not there, beyond what its key may at all.
@@ -70,7 +71,7 @@ def check_speakers(
     with guarding():
         findings = refuse_speakers(terms, reading)
         if terms.seen_only and surface.speaking is not None:
-            findings += gateway.seen.refuse_unseen(principal.key_id, surface.speaking.claimed(document))
+            findings += await _unseen(gateway, policy, principal, surface.speaking.claimed(document))
         findings += _unsigned(terms, gateway.keyring, principal, surface, document, headers.get(SIGNATURE, ""))
     if policy.shadow:
         draft.pass_over(findings[:MAX_FINDINGS])
@@ -141,6 +142,16 @@ def _check_surface(terms: Separation, surface: Surface) -> None:
             "/v1/chat/completions",
             code="operator_text_not_supported",
         )
+
+
+async def _unseen(gateway: Gateway, policy: Policy, principal: Principal, claims: Iterable[Claim]) -> list[Finding]:
+    """What a request says was answered before, and never was. Under a policy in shadow an outage refuses nothing."""
+    try:
+        return await gateway.seen.refuse_unseen(principal.key_id, claims)
+    except SharedStateUnavailable:
+        if not policy.shadow:
+            raise
+        return refuse_places([()])
 
 
 def _unsigned(

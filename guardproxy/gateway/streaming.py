@@ -12,25 +12,21 @@ from collections.abc import Mapping, Sequence
 from guardproxy.core.exchange import RequestReading
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock, ServerState
-from guardproxy.core.separation.speech import AnswerCollector
 from guardproxy.core.tools.judge import ToolGuard
 from guardproxy.errors import GuardUnavailable, InternalError, RequestError, UpstreamTimeout, UpstreamUnavailable
-from guardproxy.gateway.answers import COVERAGE, Scrub
+from guardproxy.gateway.answers import COVERAGE
+from guardproxy.gateway.event_stream import EventStream
 from guardproxy.gateway.exceeded import over_limit
 from guardproxy.gateway.http1 import TOO_LONG
 from guardproxy.gateway.refusals import could_not_run, guarding, open_incident, refusal
-from guardproxy.gateway.remembering import collector, remember_stream, spoken
-from guardproxy.gateway.request import Request
+from guardproxy.gateway.remembering import spoken
 from guardproxy.gateway.running import Running
 from guardproxy.gateway.sending import AnswerStream
 from guardproxy.gateway.upstream import UpstreamReply
 from guardproxy.surfaces import EndsEarly, HidesUsage, MakesState, StreamEditor, Surface
 from guardproxy.wire.sse import SseDecoder, SseError, SseEvent, SseItem, encode_comment
 
-EVENT_STREAM = "text/event-stream"
 _KEEP_ALIVE = encode_comment("")
-# Frames that are kept, to tell how many tokens the text of a stream takes whose upstream does not.
-_SAMPLED = 100
 FAILED = "guardproxy failed to handle this answer; its log names the place"
 
 
@@ -39,9 +35,9 @@ async def relay_stream(
 ) -> AnswerStream:
     """Server-sent events: what the editor returns is written as it comes."""
     guard = OutputGuard(running.policy, tools)
-    editor = _open_editor(running, surface, reading, guard)
     headers = running.headers(reply, {"cache-control": "no-cache", COVERAGE: running.draft.extent})
-    response = _EventStream(running.request, headers, running.gateway.scrub, collector(running, surface))
+    response = EventStream(running, surface, headers)
+    editor = _open_editor(running, surface, reading, guard, response)
     running.reservation.sample = lambda: spoken(surface, response.beginning)
     try:
         async with asyncio.timeout_at(running.deadline):
@@ -66,11 +62,13 @@ async def relay_stream(
         running.draft.response = guard.verdict()
         running.charge(editor.usage, lambda: editor.characters + _held(guard))
         running.draft.bytes_out = response.size
-        remember_stream(running, response.collected)
-    return response.end()
+        response.remember()
+    return await response.end()
 
 
-def _open_editor(running: Running, surface: Surface, reading: RequestReading, guard: OutputGuard) -> StreamEditor:
+def _open_editor(
+    running: Running, surface: Surface, reading: RequestReading, guard: OutputGuard, response: EventStream
+) -> StreamEditor:
     """The surface's editor for this stream. Raises `UpstreamUnavailable` where there should be none."""
     if surface.open_stream is None:
         raise UpstreamUnavailable("the upstream streams an answer that is not a stream", reason="bad_answer")
@@ -86,7 +84,7 @@ def _open_editor(running: Running, surface: Surface, reading: RequestReading, gu
             editor.hides_usage = True
     owned = surface.made is not None and running.policy.server_state is ServerState.OWN
     if owned and isinstance(editor, MakesState):
-        editor.tell_made(running.own)
+        editor.tell_made(response.own)
     return editor
 
 
@@ -119,7 +117,7 @@ def _rest(error: RequestError, editor: StreamEditor) -> tuple[list[bytes], Reque
 
 
 async def _pump(
-    running: Running, reply: UpstreamReply, editor: StreamEditor, guard: OutputGuard, response: _EventStream
+    running: Running, reply: UpstreamReply, editor: StreamEditor, guard: OutputGuard, response: EventStream
 ) -> None:
     decoder = SseDecoder()
     spent_ns = 0
@@ -182,7 +180,7 @@ def _edit_piece(
 
 
 async def _end_blocked(
-    running: Running, frames: list[bytes], guard: OutputGuard, editor: StreamEditor, response: _EventStream
+    running: Running, frames: list[bytes], guard: OutputGuard, editor: StreamEditor, response: EventStream
 ) -> None:
     """The policy stopped the answer. Before its first byte that is an error like any other, later it is in-band."""
     if not response.started:
@@ -194,7 +192,7 @@ async def _end_blocked(
     await response.write(frames)
 
 
-async def _end_over_limit(running: Running, editor: StreamEditor, guard: OutputGuard, response: _EventStream) -> None:
+async def _end_over_limit(running: Running, editor: StreamEditor, guard: OutputGuard, response: EventStream) -> None:
     """A hard limit ends in the middle of an answer, since the upstream wrote more than it was allowed to."""
     own_words = editor if isinstance(editor, EndsEarly) else None
     if running.policy.on_limit is OnBlock.ERROR:
@@ -207,47 +205,3 @@ async def _end_over_limit(running: Running, editor: StreamEditor, guard: OutputG
     if own_words is None:
         frames = [*frames, editor.error_event(over_limit(), running.draft.request_id)]
     return await response.write(frames)
-
-
-class _EventStream:
-    """The caller's side of a stream. Its head is sent with the first frames, so an early end can still be an error."""
-
-    def __init__(
-        self,
-        request: Request,
-        headers: dict[str, str],
-        scrub: Scrub,
-        collected: AnswerCollector | None = None,
-    ) -> None:
-        self.collected = collected
-        self._scrub = scrub
-        self._stream = AnswerStream(request, 200, {**headers, "content-type": EVENT_STREAM})
-        self.size = 0
-        self.beginning: list[bytes] = []
-
-    @property
-    def started(self) -> bool:
-        return self._stream.started
-
-    def put(self, frames: list[bytes]) -> bool:
-        """Write frames. Whether to wait until they are `drained` before the next ones."""
-        if not frames:
-            return self._stream.put(b"")
-        if self.collected is not None:
-            self.collected.feed(frames)
-        if len(self.beginning) < _SAMPLED:
-            self.beginning += frames
-        data = self._scrub(frames[0] if len(frames) == 1 else b"".join(frames))
-        self.size += len(data)
-        return self._stream.put(data)
-
-    async def drained(self) -> None:
-        await self._stream.drained()
-
-    async def write(self, frames: list[bytes]) -> None:
-        if self.put(frames):
-            await self.drained()
-
-    def end(self) -> AnswerStream:
-        self._stream.end()
-        return self._stream

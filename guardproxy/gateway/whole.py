@@ -67,8 +67,9 @@ async def relay_whole(
     else:
         running.reservation.sample = answer.text
         running.charge(answer.usage, answer.length)
+    owned = remembered = None
     if surface.made is not None and policy.server_state is ServerState.OWN:
-        running.own(surface.made(document))
+        owned = running.own(surface.made(document))
     if verdict.action is Action.BLOCK:
         raise refusal(running.gateway, draft, verdict)
     if verdict.edits:
@@ -76,7 +77,11 @@ async def relay_whole(
     if document.get("error") and surface.read_target is None:  # of a stored answer, that was told when it was made
         draft.failed_within()
     if policy.keeps_apart:
-        remember_answer(running, surface, document)
+        remembered = remember_answer(running, surface, document)
+    if owned is not None:
+        await owned
+    if remembered is not None:
+        await remembered
     decision = max(verdict.action, draft.request.action if draft.request else Action.ALLOW)
     headers = running.headers(reply, {"x-guardproxy-decision": decision.word, COVERAGE: draft.extent})
     return json_answer(draft, reply.status, document, headers, running.gateway.scrub)

@@ -15,7 +15,7 @@ from guardproxy.quota.generation import TAIL
 from guardproxy.quota.grid import CalendarGrid, SlidingGrid, grid_of
 from guardproxy.quota.model import UNKNOWN_MS, Account, Charge, QuotaState, needed
 
-Arg = str | int
+Arg = str | int | bytes
 
 MOST_CODED: Final = 20_000
 

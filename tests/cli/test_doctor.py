@@ -18,6 +18,7 @@ from guardproxy.identity.keys import new_key
 from guardproxy.identity.stored import StoredKey
 from guardproxy.match import native
 from tests.admin.scene import make_admins
+from tests.cli.test_examine_state import ALLOWED
 from tests.support.stores import StoreServer, store_server
 
 
@@ -64,6 +65,24 @@ def test_a_user_without_scripts_fails_and_one_without_info_is_only_doubted(serve
     assert result.exit_code == 1
     assert "warn  version" in result.stdout
     assert "FAIL  its user may not run the scripts" in result.stdout
+
+
+def test_a_user_who_may_what_the_readme_says_may_do_all_that_is_needed(server: StoreServer, tmp_path: Path) -> None:
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "enough", "on", ">enough", *ALLOWED.split())
+    (tmp_path / "policy.yaml").write_text("version: 1\nname: tiny\n", encoding="utf-8")
+    redis = {"url": server.url, "username": "enough", "command_timeout": 5.0, "connect_timeout": 5.0}
+    config = tmp_path / "guardproxy.yaml"
+    settings = {"policy": "policy.yaml", "quota": {"redis": redis}, "keys": {"store": "redis"}}
+    config.write_text(json.dumps(settings), encoding="utf-8")
+    environ = UPSTREAM | {"GUARDPROXY_PEPPER": secrets.token_hex(32), "GUARDPROXY_REDIS_PASSWORD": "enough"}
+    made = CliRunner().invoke(app, ["keys", "create", "alice", "--config", str(config)], env=environ)
+    assert made.exit_code == 0, made.output
+    result = CliRunner().invoke(app, ["doctor", "--config", str(config)], env=environ)
+    assert result.exit_code == 0, result.output
+    for said in ("may do all that is needed", "holds 1 keys", "what one proxy made or answered is known to the others"):
+        assert said in result.stdout
+    assert "cannot" not in result.stdout
 
 
 def test_a_store_that_is_away_fails(server: StoreServer, tmp_path: Path) -> None:

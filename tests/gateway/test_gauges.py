@@ -12,6 +12,7 @@ from guardproxy.gateway.gauges import metrics_page
 from guardproxy.gateway.policies import Policies
 from guardproxy.quota.ledger import MemoryLedger
 from guardproxy.quota.model import StoreHealth
+from guardproxy.state.health import StateHealth
 from tests.support.gateway import make_gateway
 from tests.support.policies import SMALL
 from tests.support.prometheus import Page, read_page
@@ -55,6 +56,19 @@ def test_a_store_of_keys_that_is_away_is_loud() -> None:
     assert shown(gateway).value("guardproxy_key_store_degraded") == 0
     away = True
     assert shown(gateway).value("guardproxy_key_store_degraded") == 1
+
+
+def test_what_is_shared_with_other_proxies_is_told_and_nothing_where_nothing_is() -> None:
+    page = shown(make_gateway()[0])
+    assert page.value("guardproxy_shared_state_degraded") == 0
+
+    class AwayState:
+        health = StateHealth(degraded=True, unwritten=5, lost=2)
+
+    page = shown(make_gateway(state=AwayState())[0])
+    assert page.value("guardproxy_shared_state_degraded") == 1
+    assert page.value("guardproxy_shared_state_unwritten") == 5
+    assert page.value("guardproxy_shared_state_lost_total") == 2
 
 
 def test_the_policies_in_force_are_told_with_their_revision_and_what_came_of_changes() -> None:

@@ -14,7 +14,7 @@ KEYS = st.sampled_from(["k1", "k2"])
 
 
 def owns(ownership: MemoryOwnership, key: str, named: str) -> bool:
-    return asyncio.run(ownership.owns(key, named))
+    return named in asyncio.run(ownership.owned(key, [named]))
 
 
 @given(st.lists(st.tuples(NAMES, KEYS), max_size=20))

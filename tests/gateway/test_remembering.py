@@ -5,6 +5,7 @@ from typing import Any
 
 from guardproxy.core.policy import Context
 from guardproxy.core.separation.terms import Separation
+from guardproxy.gateway.seen import OwnAnswers
 from tests.core.separation.requests import message
 from tests.support.caller import Answer, ask
 from tests.support.gateway import CHAT, KEY, DataPlane, Reply, data_plane, replies, streamed
@@ -73,7 +74,9 @@ async def test_a_tool_message_answers_a_call_that_was_made() -> None:
 async def test_nothing_is_remembered_where_nobody_asks() -> None:
     async with data_plane(lambda: answers("All is well."), policy=small()) as on:
         await on.chat()
-        assert len(on.gateway.seen) == 0
+        assert isinstance(on.gateway.seen, OwnAnswers)
+        assert len(on.gateway.seen.memory) == 0
     async with data_plane(lambda: streams("hello"), policy=small()) as on:
         await on.chat(stream=True)
-        assert len(on.gateway.seen) == 0
+        assert isinstance(on.gateway.seen, OwnAnswers)
+        assert len(on.gateway.seen.memory) == 0

@@ -12,12 +12,12 @@ from guardproxy.core.policy import Context, OperatorMessages, Policy
 from guardproxy.core.separation.control_tokens import ALL_FAMILIES
 from guardproxy.core.separation.documents import NO_LABELS
 from guardproxy.core.separation.fence import FenceMode, Fences
-from guardproxy.core.separation.history import SeenAnswers
 from guardproxy.core.separation.signature import sign
 from guardproxy.core.separation.speakers import pin_of
 from guardproxy.core.separation.terms import OperatorPrompt, RoleOrder, Separation, Treatment
 from guardproxy.errors import InvalidRequest
 from guardproxy.gateway.draft import Draft
+from guardproxy.gateway.seen import OwnAnswers
 from guardproxy.gateway.separating import check_speakers, set_apart
 from guardproxy.identity.keyring import SESSION, Keyring
 from guardproxy.surfaces.chat_completions import SPEAKING, read_request
@@ -194,9 +194,9 @@ async def test_an_api_without_a_place_for_operator_text_is_refused() -> None:
     document = {"model": "m", "messages": [message("user")]}
     reading = read_request(document, operator=True)
     with pytest.raises(InvalidRequest) as caught:
-        check_speakers(gateway, draft, CHAT_COMPLETIONS._replace(speaking=None), document, reading, {})
+        await check_speakers(gateway, draft, CHAT_COMPLETIONS._replace(speaking=None), document, reading, {})
     assert caught.value.code == "operator_text_not_supported"
-    check_speakers(gateway, draft, MODELS, document, reading, {})
+    await check_speakers(gateway, draft, MODELS, document, reading, {})
 
 
 async def test_nothing_is_set_apart_before_it_is_known_for_whom() -> None:
@@ -219,7 +219,7 @@ def test_the_secrets_of_a_keyring_differ_by_purpose_and_stay(tmp_path: Path) -> 
 
 def test_seen_answers_are_the_gateways() -> None:
     gateway, _, _ = make_gateway()
-    assert isinstance(gateway.seen, SeenAnswers)
+    assert isinstance(gateway.seen, OwnAnswers)
 
 
 async def test_a_model_the_policy_does_not_name_is_refused() -> None:

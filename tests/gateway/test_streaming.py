@@ -9,12 +9,15 @@ from collections.abc import Sequence
 import pytest
 
 from guardproxy.core.exchange import Provenance
-from guardproxy.core.policy import OnBlock, Unknown
+from guardproxy.core.policy import Context, OnBlock, ServerState, Unknown
 from guardproxy.core.quota import Charging, Metric, Quota
+from guardproxy.core.separation.terms import Separation
 from guardproxy.detectors import DETECTORS
 from guardproxy.errors import UpstreamTimeout, UpstreamUnavailable
 from guardproxy.gateway.gateway import Bounds
-from tests.support.caller import Answer
+from tests.gateway.waiting import Held, HeldAnswers, HeldOwnership
+from tests.support.answers import RESPONSE_ID, response_events
+from tests.support.caller import Answer, calling, request
 from tests.support.gateway import CHAT, KEY, BrokenDetector, Reply, data_plane, streamed
 from tests.support.policies import FORBIDDEN, PLACEHOLDER, SMALL, small
 from tests.support.rest import until
@@ -40,6 +43,41 @@ def cut(data: bytes, step: int) -> list[bytes]:
 async def _never() -> bytes:
     await asyncio.Event().wait()
     raise AssertionError
+
+
+async def test_frames_that_tell_an_id_leave_only_when_other_proxies_could_know_it_and_others_at_once() -> None:
+    held = Held()
+    events = [b"event: %s\n" % one["type"].encode() + event(one) for one in response_events("All ", "is well.")]
+    policy = small(server_state=ServerState.OWN)
+    async with (
+        data_plane(lambda: streamed(*events), policy, ownership=HeldOwnership(held)) as on,
+        calling(on.listeners.port) as caller,
+    ):
+        body = json.dumps({"model": "m", "input": "hi", "stream": True}).encode()
+        await caller.send(request("POST", "/v1/responses", body, KEY))
+        await caller.head()
+        first = asyncio.create_task(caller.chunk())
+        assert await held.holds(first)
+        held.told.set()
+        assert RESPONSE_ID.encode() in await first
+        assert b"response.completed" in await caller.rest()
+
+
+async def test_the_end_of_a_stream_leaves_only_when_other_proxies_could_know_what_it_said() -> None:
+    held = Held()
+    policy = small(context=Context(separation=Separation(seen_only=True)))
+    async with (
+        data_plane(lambda: streamed(*said("All is well."), END), policy, seen=HeldAnswers(held)) as on,
+        calling(on.listeners.port) as caller,
+    ):
+        body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True}).encode()
+        await caller.send(request("POST", CHAT, body, KEY))
+        await caller.head()
+        assert b"All is well." in await caller.chunk()
+        end = asyncio.create_task(caller.chunk())
+        assert await held.holds(end)
+        held.told.set()
+        assert b'"finish_reason":"stop"' in (await end).replace(b": ", b":")
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 64, 10_000])

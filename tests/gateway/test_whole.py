@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
 from guardproxy.core.exchange import Provenance
-from guardproxy.core.policy import ServerState
-from tests.support.gateway import BrokenDetector, Reply, data_plane, replies
+from guardproxy.core.policy import Context, ServerState
+from guardproxy.core.separation.terms import Separation
+from tests.gateway.waiting import Held, HeldAnswers, HeldOwnership
+from tests.support.caller import ask
+from tests.support.gateway import CHAT, KEY, BrokenDetector, Reply, data_plane, replies
 from tests.support.policies import FORBIDDEN, HIDDEN, PLACEHOLDER, SMALL, small
 from tests.support.upstream import completion
 
@@ -53,6 +57,30 @@ async def test_a_stored_answer_that_failed_when_it_was_made_is_no_failure_of_fet
     async with data_plane(lambda: replies(failed), small(server_state=ServerState.ALLOW)) as on:
         assert (await on.get("/v1/responses/resp_1")).status == 200
         assert on.record["event"] == "exchange_completed"
+
+
+@pytest.mark.parametrize("what", ["id", "answer"])
+async def test_an_answer_leaves_only_when_other_proxies_could_know_of_it(what: str) -> None:
+    held = Held()
+    if what == "id":
+        changes: dict[str, Any] = {"ownership": HeldOwnership(held)}
+        policy, path = small(server_state=ServerState.OWN), "/v1/responses"
+        members: dict[str, Any] = {"input": "hi"}
+        document: dict[str, Any] = {"id": "resp_1", "object": "response", "output": []}
+    else:
+        changes = {"seen": HeldAnswers(held)}
+        policy = small(context=Context(separation=Separation(seen_only=True)))
+        path, members, document = CHAT, {"messages": [{"role": "user", "content": "hi"}]}, completion()
+    async with data_plane(lambda: replies(document), policy, **changes) as on:
+
+        async def answered() -> bytes:
+            body = json.dumps({"model": "m", **members}).encode()
+            return (await ask(on.listeners.port, "POST", path, body, KEY)).body
+
+        answer = asyncio.create_task(answered())
+        assert await held.holds(answer)
+        held.told.set()
+        assert json.loads(await answer)["id"] == document["id"]
 
 
 async def test_copies_in_another_encoding_go_when_text_can_be_replaced() -> None:

@@ -10,7 +10,7 @@ Remembered is a keyed digest of 128 bits for each piece, never the text, and onl
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -38,37 +38,65 @@ class Claim(NamedTuple):
     piece: Piece
 
 
+class Recollection(NamedTuple):
+    """What is known of claims. `unknown`: the digests of pieces that never went out as far as is known here, each with
+    its place; `stale`: digests of others that were learned a while ago.
+    """
+
+    unknown: Sequence[tuple[bytes, Path]]
+    stale: Sequence[bytes]
+
+
 class SeenAnswers:
-    """`key` is secret: nobody can make two pieces that look alike."""
+    """`key` is secret: nobody can make two pieces that look alike. Times are seconds of any one clock."""
 
     def __init__(self, key: bytes, *, most: int = MOST) -> None:
         self._empty = blake2b(digest_size=16, key=key)
         self._most = most
-        self._seen: OrderedDict[bytes, None] = OrderedDict()
+        self._seen: OrderedDict[bytes, float] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._seen)
 
-    def remember(self, key_id: str, pieces: Iterable[Piece]) -> None:
-        """These went out to the holder of a key."""
-        for piece in pieces:
-            digest = self._digest(key_id, piece)
-            self._seen[digest] = None
+    def remember(self, key_id: str, pieces: Iterable[Piece], now: float = 0.0) -> Sequence[bytes]:
+        """These went out to the holder of a key. The digests of those that were not known."""
+        digests = [self._digest(key_id, piece) for piece in pieces]
+        new = [digest for digest in dict.fromkeys(digests) if digest not in self._seen]
+        for digest in digests:
+            self._seen.setdefault(digest, now)
             self._seen.move_to_end(digest)
-        while len(self._seen) > self._most:
-            self._seen.popitem(last=False)
+        self._forget()
+        return new
+
+    def learn(self, digests: Iterable[bytes], now: float = 0.0) -> None:
+        """These went out, as somebody else knows."""
+        for digest in digests:
+            self._seen[digest] = now
+            self._seen.move_to_end(digest)
+        self._forget()
+
+    def recall(self, key_id: str, claims: Iterable[Claim], stale_since: float = 0.0) -> Recollection:
+        """What is known of these claims; `stale` is what was last learned before that time."""
+        unknown: list[tuple[bytes, Path]] = []
+        stale: dict[bytes, None] = {}
+        for path, piece in claims:
+            digest = self._digest(key_id, piece)
+            learned = self._seen.get(digest)
+            if learned is None:
+                unknown.append((digest, path))
+                continue
+            self._seen.move_to_end(digest)
+            if learned < stale_since:
+                stale[digest] = None
+        return Recollection(unknown, list(stale))
 
     def refuse_unseen(self, key_id: str, claims: Iterable[Claim]) -> list[Finding]:
         """The claims that never went out to this key, as findings that block; one for each place."""
-        unseen = {claim.path: None for claim in claims if not self._knows(key_id, claim.piece)}
-        return [Finding(UNSEEN, Severity.HIGH, Provenance.USER, path, 0, 0) for path in unseen]
+        return refuse_places(path for _, path in self.recall(key_id, claims).unknown)
 
-    def _knows(self, key_id: str, piece: Piece) -> bool:
-        digest = self._digest(key_id, piece)
-        if digest not in self._seen:
-            return False
-        self._seen.move_to_end(digest)
-        return True
+    def _forget(self) -> None:
+        while len(self._seen) > self._most:
+            self._seen.popitem(last=False)
 
     def _digest(self, key_id: str, piece: Piece) -> bytes:
         digest = self._empty.copy()
@@ -76,3 +104,8 @@ class SeenAnswers:
         digest.update(f"{len(key_id)}:{key_id}{len(piece.kind)}:{piece.kind}".encode("utf-8", "surrogatepass"))
         digest.update(text)
         return digest.digest()
+
+
+def refuse_places(places: Iterable[Path]) -> list[Finding]:
+    """What blocks: something stands in these places that never went out. One for each."""
+    return [Finding(UNSEEN, Severity.HIGH, Provenance.USER, path, 0, 0) for path in dict.fromkeys(places)]

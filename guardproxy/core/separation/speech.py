@@ -25,7 +25,10 @@ class Speech(NamedTuple):
 
 
 class AnswerCollector(Protocol):
-    """Collects a streamed answer from the frames that go out."""
+    """Collects a streamed answer from the frames that go out. `ended`: whether one of them told that it is complete."""
+
+    @property
+    def ended(self) -> bool: ...
 
     def feed(self, frames: Sequence[bytes]) -> None: ...
 

@@ -60,6 +60,13 @@ class StreamedAnswers:
     def __init__(self) -> None:
         self._decoder = SseDecoder()
         self._choices: dict[Any, dict[str, Any]] = {}
+        self._finished: set[Any] = set()
+        self._done = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether every choice that has begun is finished: clients go on before they read what comes behind that."""
+        return self._done or len(self._finished) == len(self._choices) > 0
 
     def feed(self, frames: Sequence[bytes]) -> None:
         """The next frames. What is no event of an answer is passed over: it says nothing."""
@@ -81,6 +88,7 @@ class StreamedAnswers:
         try:
             document = decode(data)
         except UndecodableJson:
+            self._done = self._done or data == "[DONE]"
             return
         for choice in _objects(document, "choices"):
             delta = choice.get("delta")
@@ -89,6 +97,8 @@ class StreamedAnswers:
                 _collect(kept["texts"], delta)
                 for call in _objects(delta, "tool_calls"):
                     _collect(kept["calls"].setdefault(call.get("index"), {}), call)
+                if choice.get("finish_reason") is not None:
+                    self._finished.add(choice.get("index"))
 
 
 def _collect(into: dict[str, Any], delta: dict[str, Any]) -> None:

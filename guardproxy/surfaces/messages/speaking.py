@@ -100,6 +100,7 @@ class StreamedBlocks:
     def __init__(self) -> None:
         self._decoder = SseDecoder()
         self._blocks: dict[Any, tuple[dict[str, Any], dict[str, list[str]]]] = {}
+        self.ended = False
 
     def feed(self, frames: Sequence[bytes]) -> None:
         """The next frames. What is no event of an answer is passed over: it says nothing."""
@@ -122,6 +123,7 @@ class StreamedBlocks:
             return
         if not isinstance(event, dict):
             return
+        self.ended = self.ended or event.get("type") == "message_stop"
         message, block, delta = event.get("message"), event.get("content_block"), event.get("delta")
         if isinstance(message, dict):
             for index, known in enumerate(_blocks(message.get("content"))):

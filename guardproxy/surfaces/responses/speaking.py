@@ -22,6 +22,7 @@ OPERATOR_MEMBERS: Final = ("tools", "tool_choice", "text")
 
 _CALLS: Final = frozenset({"function_call", "custom_tool_call"})
 _OUTPUTS: Final = frozenset({"function_call_output", "custom_tool_call_output"})
+_ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
 # Members of an item that say how far it is and not what it says.
 _STATE: Final = frozenset({"id", "status", "type", "phase", "role"})
 
@@ -75,6 +76,7 @@ class StreamedItems:
     def __init__(self) -> None:
         self._decoder = SseDecoder()
         self._pieces: dict[Piece, None] = {}
+        self.ended = False
 
     def feed(self, frames: Sequence[bytes]) -> None:
         """The next frames. What is no event of an answer is passed over: it says nothing."""
@@ -96,6 +98,7 @@ class StreamedItems:
         except UndecodableJson:
             return
         if isinstance(event, dict):
+            self.ended = self.ended or event.get("type") in _ENDS
             done = [event["item"]] if event.get("type") == "response.output_item.done" and "item" in event else []
             for piece in [piece for item in done for piece in _pieces(item)] + list(answered(event.get("response"))):
                 self._pieces[piece] = None

@@ -58,6 +58,23 @@ def test_a_streamed_answer_has_the_pieces_of_the_whole_one(answer: dict[str, Any
     assert sorted(collected.pieces()) == sorted(answered({"choices": [{"message": answer}]}))
 
 
+def test_a_streamed_answer_has_ended_when_all_its_choices_have_or_its_stream_says_so() -> None:
+    def frame(index: int, reason: str | None) -> bytes:
+        choice = {"index": index, "delta": {"content": "x"}, "finish_reason": reason}
+        return b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"
+
+    collected, ended = StreamedAnswers(), []
+    for one in (frame(0, None), frame(1, None), frame(0, "stop"), frame(1, "length")):
+        collected.feed([one])
+        ended.append(collected.ended)
+    assert ended == [False, False, False, True]
+    collected = StreamedAnswers()
+    collected.feed([frame(0, None)])
+    assert not collected.ended
+    collected.feed([b"data: [DONE]\n\n"])
+    assert collected.ended
+
+
 @given(answers)
 def test_what_a_client_sends_back_is_what_was_answered(answer: dict[str, Any]) -> None:
     out = set(answered({"choices": [{"message": answer}]}))

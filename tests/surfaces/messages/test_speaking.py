@@ -165,6 +165,7 @@ def test_a_streamed_answer_has_the_pieces_of_the_whole_one() -> None:
     )
     collected = StreamedBlocks()
     for frame in [*as_frames(events), b"data: {nonsense\n\n", b"data: 1\n\n", b"data: [DONE]\n\n"]:
+        assert collected.ended == (frame not in as_frames(events))  # the last of them ends it
         collected.feed([frame])
     content = [
         THOUGHT, {**text("All is well."), "citations": [{"url": "u"}]}, text("Or not."), CALL,

@@ -133,6 +133,8 @@ def test_a_streamed_answer_has_the_pieces_of_the_whole_one() -> None:
     collected.feed([b"data: {nonsense\n\n", b"data: 1\n\n"])
     assert set(collected.pieces()) == set(answered(ANSWER))
     assert Piece("call_id", "c1") in set(collected.pieces())
+    assert not collected.ended
     at_the_end = StreamedItems()
     at_the_end.feed([b"data: " + json.dumps({"type": "response.completed", "response": ANSWER}).encode() + b"\n\n"])
     assert set(at_the_end.pieces()) == set(answered(ANSWER))
+    assert at_the_end.ended
