@@ -10,6 +10,7 @@ from guardproxy.admin.roles import Role
 from guardproxy.admin.route import JSON_MOST
 from tests.admin.scene import admin_scene, refused
 from tests.support.caller import calling, request
+from tests.support.upstream import piece
 
 
 async def test_a_body_has_an_end(tmp_path: Path) -> None:
@@ -55,3 +56,12 @@ async def test_a_body_that_breaks_off_is_its_callers_doing(tmp_path: Path) -> No
             while not on.records:
                 await asyncio.sleep(0.01)
         assert [(record.outcome, record.code) for record in on.records] == [("refused", "invalid_request")]
+
+
+async def test_who_waits_to_be_invited_is_invited_and_a_body_in_chunks_is_read(tmp_path: Path) -> None:
+    headers = {"content-type": "application/json", "transfer-encoding": "chunked", "expect": "100-continue"}
+    async with admin_scene(tmp_path) as on, calling(on.running.listeners.admin_port) as caller:
+        await caller.send(request("POST", "/admin/v1/keys", None, on.tokens[Role.OPERATOR], headers))
+        assert await caller.head() == (100, {})
+        await caller.send(piece(b'{"name":') + piece(b' "x"}') + b"0\r\n\r\n")
+        assert (await caller.answer()).status == 201
