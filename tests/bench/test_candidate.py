@@ -46,13 +46,12 @@ def test_a_goal_that_is_missed_is_said_to_be() -> None:
     assert "missed" not in render(costs([turn(WITHOUT, 1), turn(WITH, 1)]), 3)
 
 
-def test_a_small_run_asks_all_of_them_and_compares(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_run_asks_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidate, "REST_S", 0.0)
     said: list[str] = []
-    found, compared = measure(1, 1, 0.5, ["paced"], said.append)
+    found, _ = measure(1, 1, 0.5, ["paced"], said.append)
     assert [(cost.subject, cost.figure) for cost in found] == [
         (subject, figure) for subject in (WITHOUT, WITH, CONTROL) for figure in ("p50", "p99", "cpu")
     ]
     assert all(cost.value > 0 for cost in found)
-    assert compared > 0
     assert said[-1] == "start 1 of 1, round 1 of 1 is over"
