@@ -97,6 +97,10 @@ class Turn(NamedTuple):
     member: str | None = "role"
 
 
+turn_of: Final = cast("Callable[[tuple[str, Path, str | None]], Turn]", partial(tuple.__new__, Turn))
+"""A turn of its three members, made like `segment_of`."""
+
+
 class Reference(NamedTuple):
     """A place of a request that names something stored on the server, by its id."""
 

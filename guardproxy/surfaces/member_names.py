@@ -56,11 +56,25 @@ _KNOWN: Final = _ROOTS | FREE | _NAMED | {
 }  # fmt: skip
 
 
+_ROLE_AND_TEXT: Final = frozenset({"role", "content"})
+_TEXT: Final = frozenset({str})
+
+
 class Renamed(NamedTuple):
     """A member at `path` whose name differs from `known` only in the case of its letters."""
 
     path: Path
     known: str
+
+
+def is_plain(messages: Any) -> bool:
+    """Whether this is a list of messages of a role and a text each, as most are: no name in it needs a look."""
+    if type(messages) is not list:
+        return False
+    for message in messages:
+        if type(message) is not dict or message.keys() != _ROLE_AND_TEXT or not _TEXT.issuperset(map(type, message.values())):
+            return False
+    return True
 
 
 def find_renamed(document: dict[str, Any]) -> Renamed | None:

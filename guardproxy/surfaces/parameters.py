@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from guardproxy.core.policy import ParameterRules, Unknown
 from guardproxy.errors import InvalidRequest
-from guardproxy.surfaces.member_names import find_renamed
+from guardproxy.surfaces.member_names import find_renamed, is_plain
 from guardproxy.surfaces.parameter_tables import DENIED, DIALECTS, IN_MESSAGES, OFFICIAL, Denied
 from guardproxy.wire.path import Path, format_path
 
@@ -60,6 +60,8 @@ def judge_parameters(document: Any, surface: str, rules: ParameterRules = NO_RUL
     table = _TABLES[surface]
     if not isinstance(document, dict):
         return _FINE
+    if not rules.deny and _is_bare(document, table):
+        return _FINE  # most of all
     renamed, marked = find_renamed(document), _marked_messages(document) if surface in _MARKED else ()
     if renamed is None and not marked and not rules.deny and _is_plain(document, table):
         return _FINE  # the usual case
@@ -124,6 +126,19 @@ def _is_plain(document: Mapping[str, Any], table: _Table) -> bool:
             below = table.plain_below.get(name)
             if below is None or not isinstance(value, dict) or not below.issuperset(value):
                 return False
+    return True
+
+
+def _is_bare(document: Mapping[str, Any], table: _Table) -> bool:
+    """Whether a request has only plain members, and below them nothing but messages of a role and a text.
+
+    Then no name is there twice, of any kind, and nothing stands below a name.
+    """
+    if not table.plain.issuperset(document):
+        return False
+    for name, value in document.items():
+        if isinstance(value, (dict, list)) and not (name == "messages" and is_plain(value)):
+            return False
     return True
 
 

@@ -6,7 +6,8 @@ the same verdict on everything, and accepted values to `json.loads`: unknown mem
 length a double can hold survive.
 
 Bounds are checked before anything is built: a body can hold at most as many values as it has commas and opening
-brackets, plus one. Where that is too many to be sure, the slow scanner counts, which ends at the limit.
+brackets, plus one, and never more than bytes. Where that is too many to be sure, the slow scanner counts, which ends at
+the limit.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from guardproxy.wire.json_fault import MAX_DEPTH, MAX_VALUES, find_fault, intege
 def parse_strict(raw: bytes) -> Any:
     """The value of a body. Raises `InvalidJson` with reason, line, column and byte offset."""
     opened = raw.count(b"[") + raw.count(b"{")
-    fault = find_fault(raw) if opened + raw.count(b",") >= MAX_VALUES else None
+    many = len(raw) >= MAX_VALUES and opened + raw.count(b",") >= MAX_VALUES
+    fault = find_fault(raw) if many else None
     if fault is None:
         try:
             return _parse(raw, opened)
@@ -35,7 +37,11 @@ def parse_strict(raw: bytes) -> Any:
 
 
 def _parse(raw: bytes, opened: int) -> Any:
-    value = _DECODER.decode(raw.decode())
+    text = raw.decode()
+    # What `decode` does is to pass over white space before and behind the value, of which there is none as a rule.
+    value, end = _DECODER.raw_decode(text) if text.startswith("{") else (None, -1)
+    if end != len(text):
+        value = _DECODER.decode(text)
     if opened > MAX_DEPTH and is_deeper_than(MAX_DEPTH, value):
         raise _Refused
     if b"\\u" in raw:

@@ -17,6 +17,7 @@ from typing import Any, Final
 CUT: Final = "length"
 # The model ended the call itself; any other reason may have cut it off.
 _ENDED: Final = frozenset({"tool_calls", "function_call", "stop"})
+_CALLS: Final = frozenset({"tool_calls", "function_call"})
 _LENIENT: Final = json.JSONDecoder(strict=False)
 
 
@@ -49,7 +50,9 @@ def drop_cut_calls(document: Any) -> None:
     choices = document.get("choices") if isinstance(document, dict) else None
     for choice in choices if isinstance(choices, list) else ():
         message = choice.get("message") if isinstance(choice, dict) else None
-        dropped = isinstance(message, dict) and _drop(message, reason_of(choice))
+        if not isinstance(message, dict) or _CALLS.isdisjoint(message):
+            continue
+        dropped = _drop(message, reason_of(choice))
         if dropped and says_ended(choice.get("finish_reason")):
             choice["finish_reason"] = CUT
 

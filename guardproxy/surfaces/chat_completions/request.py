@@ -6,9 +6,10 @@ by the catch-all and counts as the user's. So a field nobody has heard of is ins
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
-from guardproxy.core.context import KNOWN_ROLES, is_operator_role
+from guardproxy.core.context import KNOWN_ROLES, OPERATOR_ROLES, is_operator_role
 from guardproxy.core.exchange import (
     ALONE,
     Opaque,
@@ -20,6 +21,7 @@ from guardproxy.core.exchange import (
     Segment,
     Turn,
     segment_of,
+    turn_of,
 )
 from guardproxy.core.separation.documents import is_document_name
 from guardproxy.errors import InvalidRequest
@@ -59,6 +61,22 @@ _MESSAGE_MEMBERS: Final = frozenset(
 )
 
 
+def _provenance(role: str, *, operator: bool) -> Provenance:
+    if is_operator_role(role):
+        return Provenance.OPERATOR if operator else Provenance.USER
+    # Assistant turns in a request are what the caller says the model said: user text.
+    return Provenance.TOOL if role in ("tool", "function") else Provenance.USER
+
+
+
+
+# Whose words those of a message are, by what the caller may say and the role; for what comes close to a role
+# `_provenance` is asked.
+_SPEAKERS: Final[Mapping[bool, Mapping[str, Provenance]]] = {
+    operator: {role: _provenance(role, operator=operator) for role in KNOWN_ROLES} for operator in (False, True)
+}
+
+
 def read_request(document: Any, *, operator: bool) -> RequestReading:
     """Every text of a request. `operator`: the caller's system text has the operator's provenance.
 
@@ -70,11 +88,11 @@ def read_request(document: Any, *, operator: bool) -> RequestReading:
     reader.read_messages(document.get("messages"))
     reader.read_rest(document)
     read = RequestReading(
-        model=text_fact(document, "model"),
-        stream=flag_fact(document, "stream"),
-        segments=tuple(reader.segments),
-        turns=tuple(reader.turns),
-        opaque=tuple(reader.opaque),
+        text_fact(document, "model"),
+        flag_fact(document, "stream"),
+        tuple(reader.segments),
+        tuple(reader.turns),
+        tuple(reader.opaque),
         state=tuple(reader.state),
         documents=tuple(reader.documents),
     )
@@ -101,13 +119,14 @@ class _RequestReader:
         self.opaque: list[Opaque] = []
         self.documents: list[Path] = []
         self.state: list[Reference] = []
+        self._may_operate = operator
         self._operator = Provenance.OPERATOR if operator else Provenance.USER
         self._run = ALONE
 
     def read_messages(self, messages: Any) -> None:
         if not isinstance(messages, list) or not messages:
             raise InvalidRequest("messages must be a non-empty list", param="messages")
-        last_role = None
+        last_role, speakers = None, _SPEAKERS[self._may_operate]
         for index, message in enumerate(messages):
             path: Path = ("messages", index)
             role = message.get("role") if isinstance(message, dict) else None
@@ -116,30 +135,31 @@ class _RequestReader:
             if role != last_role:
                 self._run += 1
                 last_role = role
-            self.turns.append(Turn(role, path))
-            self._read_message(message, path, self._provenance(role))
+            self.turns.append(turn_of((role, path, "role")))
+            text = message.get("content")
+            if len(message) == 2 and type(text) is str and role in speakers:  # nothing but these two, as in most
+                here = ("messages", index, "content")
+                self.segments.append(segment_of((text, speakers[role], here, self._run)))
+            else:
+                self._read_message(message, path, _provenance(role, operator=self._may_operate))
 
     def read_rest(self, document: dict[str, Any]) -> None:
         for name, value in document.items():
-            provenance = self._operator if name in _OPERATOR_MEMBERS else Provenance.USER
-            if name == "documents":  # what a server puts into the prompt for the model to answer from
-                self.segments += walk(value, (name,), Provenance.DOCUMENT)
-            elif name in _KNOWN_MEMBERS:
-                if isinstance(value, str):
-                    self.segments.append(segment_of((value, provenance, (name,), ALONE)))
-                elif isinstance(value, (dict, list)):
-                    self.segments += walk(value, (name,), provenance)
+            if name in _SIMPLE and type(value) is str:
+                self.segments.append(segment_of((value, Provenance.USER, (name,), ALONE)))
             elif name != "messages":
-                self.segments += walk({name: value}, (), provenance)
-        if "modalities" in document:
-            for kind in asked_for(document["modalities"]):
-                self.opaque.append(Opaque(kind, Provenance.MODEL, ("modalities",)))
+                self._read_member(name, value)
 
-    def _provenance(self, role: str) -> Provenance:
-        if is_operator_role(role):
-            return self._operator
-        # Assistant turns in a request are what the caller says the model said: user text.
-        return Provenance.TOOL if role in ("tool", "function") else Provenance.USER
+    def _read_member(self, name: str, value: Any) -> None:
+        provenance = self._operator if name in _OPERATOR_MEMBERS else Provenance.USER
+        if name == "documents":  # what a server puts into the prompt for the model to answer from
+            self.segments += walk(value, (name,), Provenance.DOCUMENT)
+        elif name in _KNOWN_MEMBERS:
+            self.segments += walk(value, (name,), provenance)
+        else:
+            self.segments += walk({name: value}, (), provenance)
+        if name == "modalities":
+            self.opaque += (Opaque(kind, Provenance.MODEL, (name,)) for kind in asked_for(value))
 
     def _read_message(self, message: dict[str, Any], path: Path, provenance: Provenance) -> None:
         if may_be_signed(message):

@@ -19,6 +19,9 @@ _NAMES: Final = frozenset(
     }
 )  # fmt: skip
 
+# Members of a message that say all they say as a string. Most messages have no others.
+_SPOKEN: Final = frozenset({"role", "content", "refusal"})
+
 _COUNTS: Final = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
 _INT: Final = frozenset({int})
 _MODEL: Final = Provenance.MODEL
@@ -43,19 +46,13 @@ def read_response(document: Any) -> ResponseReading:
             if name == "choices" and isinstance(value, list):
                 for index, choice in enumerate(value):
                     at = len(segments)
-                    _read_choice(choice, ("choices", index), segments, opaque)
-                    if _has_parts(choice):
+                    if _read_choice(choice, index, segments, opaque):
                         segments[at:] = [_in_run(segment, index) for segment in segments[at:]]
             elif name == "usage" and isinstance(value, dict):
                 segments += _read_usage(value)
             else:
                 segments += walk(value, (name,), _MODEL)
     return ResponseReading(tuple(segments), tuple(opaque), document.get("usage"))
-
-
-def _has_parts(choice: Any) -> bool:
-    message = choice.get("message") if isinstance(choice, dict) else None
-    return isinstance(message, dict) and isinstance(message.get("content"), list)
 
 
 def _in_run(segment: Segment, choice: int) -> Segment:
@@ -115,46 +112,56 @@ def strip_tokens(holder: dict[str, Any]) -> None:
             holder[name] = None
 
 
-def _read_choice(choice: Any, path: Path, segments: list[Segment], opaque: list[Opaque]) -> None:
+def _read_choice(choice: Any, index: int, segments: list[Segment], opaque: list[Opaque]) -> bool:
+    """Whether its message comes in parts."""
     if not isinstance(choice, dict):
-        segments += walk(choice, path, Provenance.MODEL)
-        return
+        segments += walk(choice, ("choices", index), _MODEL)
+        return False
     if not _NAMES.issuperset(choice):
+        path: Path = ("choices", index)
         segments += (segment for name in choice if name not in _NAMES for segment in _name(name, path))
+    in_parts = False
     for name, value in choice.items():
         if isinstance(value, str):
-            segments.append(segment_of((value, _MODEL, (*path, name), ALONE)))
+            segments.append(segment_of((value, _MODEL, ("choices", index, name), ALONE)))
         elif name == "message" and isinstance(value, dict):
-            _read_reply(value, (*path, name), segments, opaque)
+            _read_reply(value, index, segments, opaque)
+            in_parts = isinstance(value.get("content"), list)
         elif isinstance(value, (dict, list)):
-            segments += walk(value, (*path, name), _MODEL)
+            segments += walk(value, ("choices", index, name), _MODEL)
+    return in_parts
 
 
-def _read_reply(message: dict[str, Any], path: Path, segments: list[Segment], opaque: list[Opaque]) -> None:
-    if not _NAMES.issuperset(message):
+def _read_reply(message: dict[str, Any], index: int, segments: list[Segment], opaque: list[Opaque]) -> None:
+    if not _SPOKEN.issuperset(message):
+        path: Path = ("choices", index, "message")
         segments += (segment for name in message if name not in _NAMES for segment in _name(name, path))
-    if may_be_signed(message):
-        opaque += (Seal(OpaqueKind.ENCRYPTED, Provenance.MODEL, where) for where in signatures(message, path))
+        if may_be_signed(message):
+            opaque += (Seal(OpaqueKind.ENCRYPTED, _MODEL, where) for where in signatures(message, path))
     for name, value in message.items():
-        here = (*path, name)
-        found = unread(name, value) if value and name in CARRIERS else ()
-        if found:
-            opaque += opaques(found, path, Provenance.MODEL)
-            segments += beside(found, name, value, path, Provenance.MODEL)
-        elif isinstance(value, str):
-            segments.append(segment_of((value, _MODEL, here, ALONE)))
-        elif name == "tool_calls" and isinstance(value, list):
-            for index, call in enumerate(value):
-                segments += (
-                    read_call(call, (*here, index), Provenance.MODEL)
-                    if isinstance(call, dict)
-                    else walk(call, (*here, index), Provenance.MODEL)
-                )
-        elif name == "function_call" and isinstance(value, dict):
-            segments += read_call(value, here, Provenance.MODEL)
-        elif name == "audio" and isinstance(value, dict) and isinstance(value.get("data"), str):
-            opaque.append(Opaque(OpaqueKind.AUDIO, Provenance.MODEL, here))
-            segments += walk({k: v for k, v in value.items() if k != "data"}, here, Provenance.MODEL)
+        if name in _SPOKEN and isinstance(value, str):
+            segments.append(segment_of((value, _MODEL, ("choices", index, "message", name), ALONE)))
         elif value is not None:
-            below = walk(value, here, Provenance.MODEL)
-            segments += (one for one in below if not is_signature(one.path, one.text))
+            _read_member(name, value, ("choices", index, "message"), segments, opaque)
+
+
+def _read_member(name: str, value: Any, path: Path, segments: list[Segment], opaque: list[Opaque]) -> None:
+    """Any member of the message at `path`."""
+    here = (*path, name)
+    found = unread(name, value) if value and name in CARRIERS else ()
+    if found:
+        opaque += opaques(found, path, _MODEL)
+        segments += beside(found, name, value, path, _MODEL)
+    elif isinstance(value, str):
+        segments.append(segment_of((value, _MODEL, here, ALONE)))
+    elif name == "tool_calls" and isinstance(value, list):
+        for index, call in enumerate(value):
+            at = (*here, index)
+            segments += read_call(call, at, _MODEL) if isinstance(call, dict) else walk(call, at, _MODEL)
+    elif name == "function_call" and isinstance(value, dict):
+        segments += read_call(value, here, _MODEL)
+    elif name == "audio" and isinstance(value, dict) and isinstance(value.get("data"), str):
+        opaque.append(Opaque(OpaqueKind.AUDIO, _MODEL, here))
+        segments += walk({k: v for k, v in value.items() if k != "data"}, here, _MODEL)
+    else:
+        segments += (one for one in walk(value, here, _MODEL) if not is_signature(one.path, one.text))
