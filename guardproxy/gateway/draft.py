@@ -10,7 +10,9 @@ import time
 import traceback
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from guardproxy.audit.events import Event
 from guardproxy.audit.record import AuditFinding, AuditRecord, Direction, count_rules
@@ -42,7 +44,7 @@ _EVENTS = {
 
 
 _UNDECIDED = Verdict(Action.ALLOW)
-_NO_FINDINGS: Mapping[str, Any] = MappingProxyType({})
+_NONE: Mapping[str, int] = MappingProxyType({})
 
 
 class Draft:
@@ -135,7 +137,7 @@ class Draft:
         self._timings["total"] = (time.perf_counter_ns() - self._started) // 1000
         event = self._ended_by or _EVENTS[action or Action.ALLOW]
         principal, policy = self.principal, self.policy
-        return AuditRecord(
+        record = AuditRecord(
             time_ms=time_ms,
             request_id=self.request_id,
             event=event,
@@ -150,7 +152,7 @@ class Draft:
             revision=policy.revision if policy else None,
             action=action.word if action is not None else None,
             coverage=request.coverage.plus(response.coverage),
-            features={**request.features, **response.features},
+            features={**request.features, **response.features} if request.features or response.features else _NONE,
             uninspected=self.uninspected,
             error_code=self.error_code,
             cause=self._cause,
@@ -166,23 +168,20 @@ class Draft:
             tokens_written=self.tokens_written,
             admitted=self.admitted,
             refused_by=self.refused_by,
-            **self._found(request, response, action),
         )
-
-    def _found(self, request: Verdict, response: Verdict, action: Action | None) -> Mapping[str, Any]:
-        """What the record says of findings; nothing where there are none, as in most."""
         findings = request.findings + response.findings
         shadow = request.shadow + response.shadow + self._passed_over
-        if not (findings or shadow):
-            return _NO_FINDINGS
+        if not (findings or shadow):  # as in most
+            return record
         would = max(action or Action.ALLOW, request.would, response.would, Action.BLOCK if self._passed_over else 0)
-        return {
-            "direction": self._direction(action) if findings else None,
-            "rules": count_rules(findings),
-            "findings": tuple(AuditFinding.of(finding, self.provider_key) for finding in findings),
-            "would_action": Action(would).word if shadow else None,
-            "shadow_rules": count_rules(shadow),
-        }
+        return replace(
+            record,
+            direction=self._direction(action) if findings else None,
+            rules=count_rules(findings),
+            findings=tuple(AuditFinding.of(finding, self.provider_key) for finding in findings),
+            would_action=Action(would).word if shadow else None,
+            shadow_rules=count_rules(shadow),
+        )
 
     def _direction(self, action: Action | None) -> Direction:
         decided_by_request = self.request is not None and self.request.action == action

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,33 @@ def test_lines_keep_their_order_and_an_urgent_one_takes_those_before_it_along(ur
     asyncio.run(go())
     assert b"".join(b"%d\n" % i for i in range(len(urgent))) == b"".join(written)
     assert len(written) <= sum(urgent) + 1
+
+
+@given(st.lists(st.sampled_from(["rendered", "later", "at once"]), max_size=30))
+def test_lines_that_are_rendered_when_they_are_written_keep_their_place(kinds: list[str]) -> None:
+    written: list[bytes] = []
+    lines = BufferedLines(written.append)
+    rendered: list[int] = []
+
+    def render(number: int) -> bytes:
+        rendered.append(number)
+        return b"%d\n" % number
+
+    async def go() -> None:
+        for number, kind in enumerate(kinds):
+            match kind:
+                case "rendered":
+                    lines.later(b"%d\n" % number)
+                case "later":
+                    lines.later(partial(render, number))
+                    assert number not in rendered
+                case _:
+                    lines.at_once(b"%d\n" % number)
+        lines.flush()
+
+    asyncio.run(go())
+    assert b"".join(b"%d\n" % number for number in range(len(kinds))) == b"".join(written)
+    assert [number for number, kind in enumerate(kinds) if kind == "later"] == rendered
 
 
 async def test_waiting_lines_are_written_together_by_themselves() -> None:
@@ -112,6 +140,24 @@ def test_an_event_is_a_json_line_with_time_level_and_name_first() -> None:
 def test_an_event_may_tell_its_own_time() -> None:
     (line,) = emitted((Event.EXCHANGE_COMPLETED, {"time_ms": 7}))
     assert line == {"time": "1970-01-01T00:00:00.007Z", "level": "info", "event": "exchange_completed"}
+
+
+@given(st.lists(st.sampled_from([Event.EXCHANGE_COMPLETED, Event.EXCHANGE_BLOCKED, Event.PROXY_STARTED]), max_size=12))
+def test_an_event_that_is_told_later_says_the_same_in_the_same_place(events: list[Event]) -> None:
+    async def written(*, later: bool) -> list[str]:
+        stream = io.StringIO()
+        log = configure_logging("json", stream, fixed_clock).bind(replica="a")
+        for number, event in enumerate(events):
+            fields = {"time_ms": number, "number": number}
+            if later:
+                log.emit_later(event, dict, fields)
+            else:
+                log.emit(event, **fields)
+            assert stream.getvalue().count("\n") == number + 1 or not event.at_once
+        log.flush()
+        return stream.getvalue().splitlines()
+
+    assert asyncio.run(written(later=False)) == asyncio.run(written(later=True))
 
 
 def test_bound_fields_stand_in_every_line() -> None:
