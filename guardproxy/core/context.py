@@ -15,7 +15,8 @@ from guardproxy.core.principal import Principal
 from guardproxy.core.verdict import Action, Finding, Severity
 
 OPERATOR_ROLES: Final = frozenset({"system", "developer"})
-KNOWN_ROLES: Final = OPERATOR_ROLES | {"user", "assistant", "tool", "function"}
+_ANYBODYS: Final = frozenset({"user", "assistant", "tool", "function"})
+KNOWN_ROLES: Final = OPERATOR_ROLES | _ANYBODYS
 
 # Findings of the proxy itself, in the same place of a log line as a rule's id.
 OPERATOR_MESSAGE: Final = "context.operator-message"
@@ -38,6 +39,8 @@ def separate(context: Context, principal: Principal, turns: Iterable[Turn]) -> l
     """The turns this caller may not take, as findings that block. Empty when all is well."""
     refused = []
     for turn in turns:
+        if turn.role in _ANYBODYS:  # as most are
+            continue
         if is_operator_role(turn.role):
             if not _may_send_operator_messages(context, principal):
                 refused.append(_finding(OPERATOR_MESSAGE, turn))

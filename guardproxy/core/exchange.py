@@ -151,7 +151,7 @@ class RequestReading(NamedTuple):
 
     @property
     def characters(self) -> int:
-        return sum(len(segment.text) for segment in self.segments)
+        return sum([len(text) for text, _, _, _ in self.segments])
 
 
 class ResponseReading(NamedTuple):
@@ -160,6 +160,14 @@ class ResponseReading(NamedTuple):
     segments: tuple[Segment, ...]
     opaque: tuple[Opaque, ...] = ()
     usage: Any = None
+
+    def text(self) -> str:
+        """All of it, line by line."""
+        return "\n".join([text for text, _, _, _ in self.segments])
+
+    def length(self) -> int:
+        """The characters of all its texts."""
+        return sum([len(text) for text, _, _, _ in self.segments])
 
 
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})

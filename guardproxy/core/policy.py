@@ -207,8 +207,9 @@ class Policy:
     tells what it would do; nothing is refused or hidden because of it. Its rules and quotas are in shadow mode, too.
 
     Facts that follow and are asked for in every exchange. `watched`: the provenances any rule looks at.
-    `redacts_answers`: text of the model can be replaced, so copies of it in other encodings must not pass. `recording`:
-    the same policy, but rules that block only flag.
+    `redacts_answers`: text of the model can be replaced, so copies of it in other encodings must not pass. `keeps_apart`:
+    requests are set apart as `context` says; for a policy in shadow it is only told what would be. `recording`: the
+    same policy, but rules that block only flag.
     """
 
     name: str
@@ -232,6 +233,7 @@ class Policy:
     charging: Charging = field(default_factory=Charging)
     answer_fields: AnswerFields = AnswerFields.INTERLEAVED
     redacts_answers: bool = field(init=False)
+    keeps_apart: bool = field(init=False)
     watched: frozenset[Provenance] = field(init=False)
     recording: Policy = field(init=False, repr=False, compare=False)
 
@@ -240,16 +242,12 @@ class Policy:
         object.__setattr__(self, "watched", watched)
         hiding = (rule for rule in self.rules.values() if rule.action >= Action.REDACT)
         object.__setattr__(self, "redacts_answers", any(Provenance.MODEL in rule.applies_to for rule in hiding))
+        object.__setattr__(self, "keeps_apart", self.context.separation is not None)
         object.__setattr__(self, "recording", self)
         recording = copy(self)
         object.__setattr__(recording, "rules", {name: _flagging(rule) for name, rule in self.rules.items()})
         object.__setattr__(recording, "recording", recording)
         object.__setattr__(self, "recording", recording)
-
-    @property
-    def keeps_apart(self) -> bool:
-        """Whether requests are set apart as `context` says; for a policy in shadow it is only told what would be."""
-        return self.context.separation is not None
 
     def surface(self, name: str) -> SurfaceRules:
         """What the policy says about a surface that we inspect, by name or about all it does not name."""

@@ -124,8 +124,10 @@ async def handle_exchange(running: Running) -> web.StreamResponse:
         return await _relay_target(running, route, watching)
 
     document = await _read_document(running, route, choice)
+    if choice.conditions:
+        watching = _watching(running.policy, surface)
     reading, labels = await _understand(running, surface, document)
-    tools = await _guard(running, surface, document, reading, labels)
+    tools = await _guard(running, surface, watching, document, reading, labels)
     return await relay(running, route, encode(document), reading, tools)
 
 
@@ -151,24 +153,24 @@ async def _read_document(running: Running, route: Route, choice: Choice) -> Any:
 
 async def _understand(running: Running, surface: Surface, document: Any) -> tuple[RequestReading, Labels]:
     """What the request says, and which of its texts its caller labelled. Raises what this caller may not send."""
-    gateway, draft, policy = running.gateway, running.draft, running.policy
+    gateway, draft, policy, principal = running.gateway, running.draft, running.policy, running.principal
     started = time.perf_counter_ns()
     check_parameters(draft, policy, surface, document)
     assert surface.read_request is not None  # noqa: S101 - what is read from its path has no document
-    reading = surface.read_request(document, operator=speaks_as_operator(policy.context, running.principal))
+    reading = surface.read_request(document, operator=speaks_as_operator(policy.context, principal))
     draft.stream = reading.stream
     with guarding():
         draft.model = shown_name(policy, reading.model)
-    check_models(running.principal, reading)
-    stored = await _not_own(gateway, policy, running.principal, reading.state) if reading.state else []
+    check_models(principal, reading)
+    stored = await _not_own(gateway, policy, principal, reading.state) if reading.state else []
     if policy.shadow:
-        draft.pass_over([*what_would_be_refused(policy, running.principal, reading, surface.members), *stored])
+        draft.pass_over([*what_would_be_refused(policy, principal, reading, surface.members), *stored])
     else:
         check_limits(policy.limits, reading, surface.members)
         check_content(policy.limits, reading, surface.members)
         if surface.open_stream is not None:
             reading = write_caps(policy.limits, document, reading, surface.members)
-        _separate(running, policy, running.principal, reading, stored)
+        _separate(running, policy, principal, reading, stored)
     labels = labels_of(running.request.headers, reading)
     if policy.keeps_apart:
         check_speakers(gateway, draft, surface, document, reading, running.request.headers)
@@ -177,19 +179,21 @@ async def _understand(running: Running, surface: Surface, document: Any) -> tupl
 
 
 async def _guard(
-    running: Running, surface: Surface, document: Any, reading: RequestReading, labels: Labels
+    running: Running, surface: Surface, watching: Policy, document: Any, reading: RequestReading, labels: Labels
 ) -> ToolGuard | None:
     """Admit the request, hold it against the rules, and write into it what they say. The guard of its answer's calls.
 
     Raises the refusal of a quota or of the policy.
     """
     gateway, draft, policy, reservation = running.gateway, running.draft, running.policy, running.reservation
-    plan = gateway.planner.plan(policy, running.principal, reading.model, True)
-    await reservation.admit(plan, reading, gateway.expectations.usual(running.principal.key_id, draft.model or ""))
+    principal = running.principal
+    plan = gateway.planner.plan(policy, principal, reading.model, True)
+    usual = gateway.expectations.usual(principal.key_id, draft.model or "") if plan.of_text else None
+    await reservation.admit(plan, reading, usual)
     started = time.perf_counter_ns()
     with guarding():
-        verdict = draft.request = await _inspect(running, _watching(policy, surface), reading, labels)
-        tools = tool_guard(policy, surface, document, running.principal, reading, labels)
+        verdict = draft.request = await _inspect(running, watching, reading, labels)
+        tools = tool_guard(policy, surface, document, principal, reading, labels)
         if tools is not None:
             verdict = draft.request = judge_request(gateway, draft, verdict, tools)
     draft.lap("guard_request", started)
@@ -213,7 +217,8 @@ async def _inspect(running: Running, watching: Policy, reading: RequestReading, 
     features = draft.conventions.features_in(running.request.headers)
     if features:
         segments = (*segments, Segment(features, Provenance.USER, (BETAS,)))
-    verdict = await inspected(watching, segments, skipped, running.gateway.memo)
+    looked = inspected(watching, segments, skipped, running.gateway.memo)
+    verdict = looked if isinstance(looked, Verdict) else await looked
     if watching.shadow and (capped := would_cap(watching.limits, reading)):
         verdict = verdict._replace(features={**verdict.features, "would_cap": capped})
     if features and (BETAS,) in verdict.edits:  # a header cannot be edited
@@ -236,7 +241,8 @@ async def _relay_target(running: Running, route: Route, watching: Policy) -> web
         _separate(running, policy, principal, reading, stored)
     await reservation.admit(gateway.planner.plan(policy, principal, None, False), None)
     with guarding():
-        verdict = draft.request = await inspected(watching, reading.segments, kinds_of(reading.opaque))
+        looked = inspected(watching, reading.segments, kinds_of(reading.opaque))
+        verdict = draft.request = looked if isinstance(looked, Verdict) else await looked
     if verdict.action >= Action.REDACT:
         draft.request = verdict._replace(action=Action.BLOCK, edits={})
         raise refusal(gateway, draft, draft.request)

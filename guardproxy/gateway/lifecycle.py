@@ -15,7 +15,6 @@ class Lifecycle:
     def __init__(self) -> None:
         self._in_flight = 0
         self._idle = asyncio.Event()
-        self._idle.set()
         self.ready = False
         self.draining = False
 
@@ -25,11 +24,10 @@ class Lifecycle:
 
     def begin(self) -> None:
         self._in_flight += 1
-        self._idle.clear()
 
     def end(self) -> None:
         self._in_flight -= 1
-        if self._in_flight == 0:
+        if self.draining and self._in_flight == 0:
             self._idle.set()
 
     async def drain(self, timeout_s: float) -> bool:
@@ -38,7 +36,9 @@ class Lifecycle:
         self.ready = False
         try:
             async with asyncio.timeout(timeout_s):
-                await self._idle.wait()
+                while self._in_flight:
+                    self._idle.clear()
+                    await self._idle.wait()
         except TimeoutError:
             return False
         return True

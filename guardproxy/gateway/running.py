@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from aiohttp import web
@@ -55,24 +55,25 @@ class Running(NamedTuple):
         self.reservation.read_tokens()
         return self.estimated_usage(characters)
 
-    def charge(self, usage: Any, characters: int) -> None:
-        """Tokens as the upstream reports them; without a report, from the text that went out.
+    def charge(self, usage: Any, characters: Callable[[], int]) -> None:
+        """Tokens as the upstream reports them; without a report, from the `characters` that went out.
 
         What was charged when it was made costs nothing when it is fetched.
         """
-        if not self.reservation.metered:
+        draft, reservation = self.draft, self.reservation
+        if not reservation.metered:
             return
-        used, source = reported_usage(usage, self.reservation.input_tokens), "reported"
+        used, source = reported_usage(usage, reservation.input_tokens), "reported"
         if used is None:
-            own = self.estimated_usage(characters)
+            own = self.estimated_usage(characters())
             used, source = Usage(own["prompt_tokens"], own["completion_tokens"], own["total_tokens"]), "estimated"
-        elif self.reservation.of_text and self.draft.principal is not None and self.draft.model is not None:
+        elif reservation.of_text and draft.principal is not None and draft.model is not None:
             # A name the policy hides is one that nobody should learn from.
-            length = used.output // self.reservation.answers
-            self.gateway.expectations.learn(self.draft.principal.key_id, self.draft.model, length)
-        self.reservation.used = used
-        self.draft.tokens = {source: used.total}
-        self.draft.tokens_read, self.draft.tokens_written = used.input, used.output
+            length = used.output // reservation.answers
+            self.gateway.expectations.learn(draft.principal.key_id, draft.model, length)
+        reservation.used = used
+        draft.tokens_read, draft.tokens_written, total = used
+        draft.tokens = {source: total}
 
     def own(self, ids: Iterable[str]) -> None:
         """The upstream has stored something for this key."""
@@ -88,7 +89,7 @@ class Running(NamedTuple):
         """Headers of an answer that came from the upstream."""
         headers = base_headers(self.draft, self.reservation.headers)
         headers.update(more)
-        for name, value in reply.returned():
+        for name, value in reply.returned():  # nothing, as a rule
             if _HEADER.fullmatch(value) and self.gateway.scrub(value.encode()) == value.encode():
                 headers[name] = value
         return headers

@@ -64,7 +64,7 @@ async def relay_stream(
     finally:
         running.draft.status = 200
         running.draft.response = guard.verdict()
-        running.charge(editor.usage, editor.characters + _held(guard))
+        running.charge(editor.usage, lambda: editor.characters + _held(guard))
         running.draft.bytes_out = response.size
         remember_stream(running, response.collected)
     return await response.end()

@@ -40,9 +40,9 @@ async def relay_whole(
     document = _decoded(surface, raw)
     if not isinstance(document, dict):
         raise UpstreamUnavailable("the upstream's answer is not a JSON object", reason="bad_answer")
-    draft, policy, scope = running.draft, running.policy, running.principal.scope
-    if scope.models and surface.name == "models":
-        keep_models(document, scope.allows_model)
+    draft, policy = running.draft, running.policy
+    if surface.name == "models" and running.principal.scope.models:
+        keep_models(document, running.principal.scope.allows_model)
     started = time.perf_counter_ns()
     with guarding():
         if policy.redacts_answers:
@@ -52,7 +52,8 @@ async def relay_whole(
         if surface.drop_cut_calls is not None:
             surface.drop_cut_calls(document)
         answer = surface.read_response(document)
-        verdict = await inspected(policy, answer.segments, kinds_of(answer.opaque))
+        looked = inspected(policy, answer.segments, kinds_of(answer.opaque))
+        verdict = looked if isinstance(looked, Verdict) else await looked
         if answer.opaque and (unread := refuse_opaque(policy, answer.opaque)):
             if policy.shadow:
                 draft.pass_over(unread)
@@ -65,8 +66,8 @@ async def relay_whole(
     if reading.background and answer.usage is None:
         running.reservation.keep()  # what it will use is not told here
     else:
-        running.reservation.sample = lambda: "\n".join(segment.text for segment in answer.segments)
-        running.charge(answer.usage, sum([len(text) for text, *_ in answer.segments]))
+        running.reservation.sample = answer.text
+        running.charge(answer.usage, answer.length)
     if surface.made is not None and policy.server_state is ServerState.OWN:
         running.own(surface.made(document))
     if verdict.action is Action.BLOCK:
@@ -75,7 +76,7 @@ async def relay_whole(
         surface.edit(document, verdict.edits)
     if document.get("error") and surface.read_target is None:  # of a stored answer, that was told when it was made
         draft.failed_within()
-    if policy.context.separation is not None:
+    if policy.keeps_apart:
         remember_answer(running, surface, document)
     decision = max(verdict.action, draft.request.action if draft.request else Action.ALLOW)
     headers = running.headers(reply, {"x-guardproxy-decision": decision.word, COVERAGE: draft.extent})
@@ -95,7 +96,8 @@ async def relay_failure(running: Running, route: Route, reply: UpstreamReply, ra
     if document is None:
         raise UpstreamUnavailable(f"the upstream answered {reply.status}, which is no answer of this API")
     with guarding():
-        verdict = await inspected(running.policy, route.surface.read_response(document).segments)
+        looked = inspected(running.policy, route.surface.read_response(document).segments)
+        verdict = looked if isinstance(looked, Verdict) else await looked
     running.draft.response = verdict
     if verdict.action is Action.BLOCK:
         raise refusal(running.gateway, running.draft, verdict)

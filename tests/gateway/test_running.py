@@ -30,14 +30,14 @@ def running() -> Running:
 
 def test_tokens_are_those_the_upstream_reports() -> None:
     one = running()
-    one.charge({"total_tokens": 77}, 3000)
+    one.charge({"total_tokens": 77}, lambda: 3000)
     assert (one.reservation.used.total, one.draft.tokens) == (77, {"reported": 77})
 
 
 def test_without_a_believable_report_they_are_estimated_from_the_text_that_went_out() -> None:
     for usage in (None, {}, {"total_tokens": "77"}, {"total_tokens": -1}, [77]):
         one = running()
-        one.charge(usage, 300)
+        one.charge(usage, lambda: 300)
         assert (one.reservation.used.total, one.draft.tokens) == (85, {"estimated": 85})
 
 
@@ -73,5 +73,5 @@ async def test_what_the_upstream_reports_is_learned_of_the_key_and_model_where_t
         one = running()._replace(gateway=counted)
         await one.reservation.admit(plan, RequestReading("m", False, (), choices=2))
         one.draft.principal, one.draft.model = principal, "m"
-        one.charge({"prompt_tokens": 5, "completion_tokens": 400, "total_tokens": 405}, 9)
+        one.charge({"prompt_tokens": 5, "completion_tokens": 400, "total_tokens": 405}, lambda: 9)
     assert counted.expectations.usual("k1", "m") == 200
