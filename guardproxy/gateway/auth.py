@@ -58,8 +58,7 @@ def presented_key(headers: MultiMapping[str], key_header: str, passthrough: bool
     Of `x-guardproxy-key`, `Authorization` and the `key_header` the first that is given. Where callers bring the
     provider's key (`passthrough`) the others hold that, and are not looked at.
     """
-    own = _only(headers, OWN_KEY_HEADER).strip()
-    if own:
+    if OWN_KEY_HEADER in headers and (own := _only(headers, OWN_KEY_HEADER).strip()):
         return own
     if passthrough:
         raise InvalidKey(NO_OWN_KEY)

