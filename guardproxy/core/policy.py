@@ -207,9 +207,9 @@ class Policy:
     tells what it would do; nothing is refused or hidden because of it. Its rules and quotas are in shadow mode, too.
 
     Facts that follow and are asked for in every exchange. `watched`: the provenances any rule looks at.
-    `redacts_answers`: text of the model can be replaced, so copies of it in other encodings must not pass. `keeps_apart`:
-    requests are set apart as `context` says; for a policy in shadow it is only told what would be. `recording`: the
-    same policy, but rules that block only flag.
+    `redacts_answers`: text of the model can be replaced, so copies of it in other encodings must not pass.
+    `keeps_apart`: requests are set apart as `context` says; for a policy in shadow it is only told what would be.
+    `recording`: the same policy, but rules that block only flag.
     """
 
     name: str

@@ -40,6 +40,7 @@ _PAID_AT_ONCE = 64
 
 # Enough released text to mask what stands before a match, also when it begins in the middle of something.
 _TAIL = 512
+_LONGEST_TAIL = 2 * _TAIL
 
 
 # Matches that may still grow and would otherwise be told of twice.
@@ -205,6 +206,8 @@ class StreamGuard:
             self._order += 1
 
     def _release(self, safe: int) -> str:
+        if not self._pending and self._covered <= self._at:  # nothing was found near, as in most text
+            return self._let_out(safe)
         out: list[str] = []
         if self._pending and not self._apply_decided(safe, out):
             self._pending.clear()
@@ -216,10 +219,24 @@ class StreamGuard:
             out.append(self._advance(safe))
         self._buffer = self._buffer[self._at - self._base :]
         self._base = self._at
-        released = "".join(out) if len(out) != 1 else out[0]
-        if released:
-            self._tail = released[-_TAIL:] if len(released) >= _TAIL else (self._tail + released)[-_TAIL:]
+        released = "".join(out)
+        self._remember(released)
         return released
+
+    def _let_out(self, safe: int) -> str:
+        """What `_release` comes to where there is nothing to hide."""
+        decided = safe - self._base
+        if decided <= 0:
+            return ""
+        released, self._buffer = self._buffer[:decided], self._buffer[decided:]
+        self._base = self._at = safe
+        self._remember(released)
+        return released
+
+    def _remember(self, released: str) -> None:
+        """Keep enough of what is out for what stands before a match; it is cut to that now and then."""
+        tail = self._tail + released
+        self._tail = tail if len(tail) < _LONGEST_TAIL else tail[-_TAIL:]
 
     def _apply_decided(self, safe: int, out: list[str]) -> bool:
         """Take the spans into account that nothing can come before any more; False when one ends the channel."""

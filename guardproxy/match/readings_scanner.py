@@ -98,7 +98,7 @@ class ReadingsScanner:
         return self._fork is not None
 
     def feed(self, text: str) -> Sequence[Span]:
-        if self._fork is None and text.isascii() and not has_escapes(text):
+        if self._fork is None and text.isascii() and "\\" not in text:  # one reading, as of most text
             return self._feed_alone(text)
         found: list[Span] = []
         at = 0

@@ -74,7 +74,8 @@ class SetScanner:
     @property
     def safe(self) -> int:
         if not self._awake:
-            return self.position - max(self._at_words.age, self._anywhere.age)
+            at_words, anywhere = self._at_words.age, self._anywhere.age
+            return self.position - (at_words if at_words > anywhere else anywhere)
         safe = self.position - self._age_of(self._asleep)
         return min(safe, *(scanner.safe for scanner in self._awake.values()))
 

@@ -72,7 +72,11 @@ def is_plain(messages: Any) -> bool:
     if type(messages) is not list:
         return False
     for message in messages:
-        if type(message) is not dict or message.keys() != _ROLE_AND_TEXT or not _TEXT.issuperset(map(type, message.values())):
+        if (
+            type(message) is not dict
+            or message.keys() != _ROLE_AND_TEXT
+            or not _TEXT.issuperset(map(type, message.values()))
+        ):
             return False
     return True
 

@@ -68,7 +68,8 @@ class SseDecoder:
         self._event = ""
         self._held = 0  # bytes of the first `_measured` lines of data
         self._measured = 0
-        self._between = True  # nothing of the above is pending
+        # Whether an event may begin with the next byte: nothing of the above is pending.
+        self.between = True
 
     @property
     def incomplete(self) -> bool:
@@ -81,11 +82,6 @@ class SseDecoder:
             return [*self._data, *_data_of(line)] != [DONE]
         return False
 
-    @property
-    def between(self) -> bool:
-        """Whether an event may begin with the next byte: nothing of another one is pending."""
-        return self._between
-
     def skip(self, events: int) -> None:
         """So many bytes, which are whole events, were read elsewhere."""
         self._position += events
@@ -93,7 +89,7 @@ class SseDecoder:
     def feed(self, chunk: bytes) -> list[SseItem]:
         """The events and comments completed by these bytes. Raises `SseError`."""
         if (
-            self._between
+            self.between
             and chunk.endswith(b"\n\n")
             and chunk.startswith(b"data: ")
             and chunk.find(b"\n") == len(chunk) - 2 < self._max
@@ -125,7 +121,7 @@ class SseDecoder:
             self._partial.clear()
         self._partial += chunk[end:]
         self._check_bound(len(self._partial), items)
-        self._between = not (self._partial or self._data or self._event or self._after_cr)
+        self.between = not (self._partial or self._data or self._event or self._after_cr)
         return items
 
     def _take_block(self, block: bytes, left: int) -> list[SseItem]:

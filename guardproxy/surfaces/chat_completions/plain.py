@@ -14,7 +14,7 @@ from guardproxy.core.stream import StreamGuard
 from guardproxy.surfaces.chat_completions.calls import PendingCalls
 from guardproxy.surfaces.chat_completions.events import CHUNK_OBJECT, name_of
 from guardproxy.surfaces.chat_completions.sequence import Sequence
-from guardproxy.surfaces.chat_completions.template import Template, is_literal, template_of
+from guardproxy.surfaces.chat_completions.template import Template, template_of
 from guardproxy.surfaces.citations import WaitingCitations
 from guardproxy.surfaces.repeats import Repeats
 from guardproxy.wire.document import encode, repeats_names
@@ -77,12 +77,11 @@ class OpenChoice:
         return ended
 
 
-class PlainEvent(NamedTuple):
-    """What became of a plain event: its frame, how many characters it released, and what it looks like."""
+PlainEvent = tuple[bytes, int, dict[str, Any]]
+"""What became of a plain event: its frame, how many characters it released, and what it looks like.
 
-    frame: bytes
-    released: int
-    document: dict[str, Any]
+A plain tuple, as it is made for nearly every chunk.
+"""
 
 
 class _Known(NamedTuple):
@@ -121,8 +120,8 @@ class ShortWay:
             return None
         released = channel.feed(text)
         if rewritten or released != text:
-            return PlainEvent(encode(released)[1:-1].join(shown), len(released), document)
-        return PlainEvent(encode_event(data), len(released), document)
+            return encode(released)[1:-1].join(shown), len(released), document
+        return encode_event(data), len(released), document
 
     def pass_on(self, piece: bytes) -> PlainEvent | None:
         """`repeat` for bytes that are one whole event: not even the event is taken out of its frame."""
@@ -136,12 +135,12 @@ class ShortWay:
             text = piece[len(head) : -len(tail)].decode()
         except UnicodeDecodeError:
             return None
-        if not is_literal(text) or len(piece) < len(head) + len(tail):
-            return None
+        if not text.isprintable() or '"' in text or "\\" in text or len(piece) < len(head) + len(tail):
+            return None  # it does not stand in JSON as it is (`template.is_literal`), or the form is too short
         released = channel.feed(text)
         if rewritten or released != text:
             piece = encode(released)[1:-1].join(shown)
-        return PlainEvent(piece, len(released), document)
+        return piece, len(released), document
 
     def edit(self, document: dict[str, Any], event: SseEvent, came: str | None = None) -> PlainEvent | None:
         """A parsed event. None, and nothing done, if it is not plain. `came`: its data, if some of it is hidden."""
@@ -166,7 +165,7 @@ class ShortWay:
         delta["content"] = released = channel.feed(text)
         untouched = released == text and (template is not None or not repeats_names(event.data))
         frame = encode_event(event.data if untouched else encode(document), name_of(event))
-        return PlainEvent(frame, len(released), document)
+        return frame, len(released), document
 
 
 def _frame(template: Template) -> tuple[bytes, bytes]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from guardproxy.core.context import KNOWN_ROLES, OPERATOR_ROLES, is_operator_role
+from guardproxy.core.context import KNOWN_ROLES, is_operator_role
 from guardproxy.core.exchange import (
     ALONE,
     Opaque,
@@ -66,8 +66,6 @@ def _provenance(role: str, *, operator: bool) -> Provenance:
         return Provenance.OPERATOR if operator else Provenance.USER
     # Assistant turns in a request are what the caller says the model said: user text.
     return Provenance.TOOL if role in ("tool", "function") else Provenance.USER
-
-
 
 
 # Whose words those of a message are, by what the caller may say and the role; for what comes close to a role

@@ -101,9 +101,9 @@ class ChatStream:
         return None if plain is None else self._sent(plain)
 
     def _sent(self, plain: PlainEvent) -> list[bytes]:
-        self.characters += plain.released
-        self._last = plain.document
-        return self._blocked([plain.frame]) if self._guard.blocked else [plain.frame]
+        frame, released, self._last = plain
+        self.characters += released
+        return self._blocked([frame]) if self._guard.blocked else [frame]
 
     def finish(self) -> list[bytes]:
         """The upstream has closed the stream without `[DONE]`, which clients accept. Cut-off tool calls are dropped."""
