@@ -1,9 +1,9 @@
 """Finding: what the detectors of one provenance see in the texts of one exchange.
 
-Nearly every exchange holds nothing, so one cheap question is asked about all texts together; and one about all names
-and ids, which look like what is looked for and would make the other question dear. What a model reads as one text
-(`Segment.run`) is also looked at as one, so that nothing hides in the cut between two parts. Everything here stops now
-and then (a bare `yield`): between two stops at most a slice of a long text is read.
+Nearly every exchange holds nothing, so one cheap question is asked about all texts together; and where a detector does
+not tell well, one about all names and ids, which look like what is looked for and would make the other question dear.
+What a model reads as one text (`Segment.run`) is also looked at as one, so that nothing hides in the cut between two
+parts. Everything here stops now and then (a bare `yield`): between two stops at most a slice of a long text is read.
 """
 
 from __future__ import annotations
@@ -44,15 +44,17 @@ def may_hold(detectors: Sequence[Detector], group: Sequence[Segment], memo: Memo
     """False only if it is plain that nothing is in these texts of one provenance. Where that takes a while, True."""
     if (memo is not None and len(group) >= _HISTORY) or runs_of(group):
         return True
-    briefs: list[str] = []
-    texts: list[str] = []
-    for text, _, _, _ in group:
-        (briefs if len(text) <= BRIEF else texts).append(text)
-    together, in_brief = _BETWEEN.join(texts), _BETWEEN.join(briefs)
-    if len(together) + len(in_brief) > _AT_ONCE:
+    texts = [text for text, _, _, _ in group]
+    together = _BETWEEN.join(texts)
+    if len(together) > _AT_ONCE:
         return True
-    for detector in detectors:
-        if (briefs and detector.may_match(in_brief)) or (texts and detector.may_match(together)):
+    unsure = [one for one in detectors if not one.accelerated or one.may_match(together)]
+    if not unsure:
+        return False
+    in_brief = _BETWEEN.join([text for text in texts if len(text) <= BRIEF])
+    in_long = _BETWEEN.join([text for text in texts if len(text) > BRIEF])
+    for detector in unsure:
+        if (in_brief and detector.may_match(in_brief)) or (in_long and detector.may_match(in_long)):
             return True
     return False
 

@@ -3,14 +3,14 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardproxy.core.allowance import Allowance, run_through
 from guardproxy.core.exchange import Provenance, Segment
 from guardproxy.core.inspection import inspect, inspect_in_steps
 from guardproxy.core.memo import LEAST, Memo
-from guardproxy.core.scanning import Hits, runs_of, scan_group
+from guardproxy.core.scanning import Hits, may_hold, runs_of, scan_group
 from guardproxy.core.verdict import Verdict
 from guardproxy.match.scanner import Span
 from tests.support.strategies import Kit, kits, make_kit, texts
@@ -33,6 +33,8 @@ def run(steps: Generator[None, None, Verdict]) -> tuple[Verdict, int]:
 
 class Counting:
     """A detector that counts the characters it was asked about."""
+
+    accelerated = False
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
@@ -80,6 +82,19 @@ def test_with_a_memo_every_request_of_a_conversation_gets_the_verdict_it_gets_wi
     memo = Memo(policy.revision, b"key")
     for request in [*requests, *requests]:
         assert run(inspect_in_steps(policy, request, (), memo))[0] == inspect(policy, request)
+
+
+@settings(max_examples=25)
+@given(kits(), segments)
+def test_what_is_told_to_be_clean_holds_nothing_accelerated_or_not(kit: Kit, group: list[Segment]) -> None:
+    detectors = kit.policy().detectors[Provenance.USER]
+    hits: Hits = {}
+    run_through(scan_group(detectors, group, hits, Allowance(None)))
+    for accelerate in (False, True):
+        for detector in detectors:
+            if accelerate:
+                detector.accelerate()
+        assert may_hold(detectors, group, None) or not hits
 
 
 def conversation(*contents: str) -> list[Segment]:

@@ -114,6 +114,7 @@ class BrokenDetector:
     """A detector that has a bug, which labels do not show."""
 
     work = 0
+    accelerated = False
 
     def scan_in_steps(self, text: str) -> Generator[None, None, Sequence[Span]]:
         yield
