@@ -40,8 +40,6 @@ _PAID_AT_ONCE = 64
 
 # Enough released text to mask what stands before a match, also when it begins in the middle of something.
 _TAIL = 512
-_LONGEST_TAIL = 2 * _TAIL
-
 
 # Matches that may still grow and would otherwise be told of twice.
 _MOST_REPORTED = 256
@@ -213,8 +211,7 @@ class StreamGuard:
             self._pending.clear()
             self._buffer = ""
             return "".join(out)
-        if self._covered > self._at:
-            self._hide()
+        self._hide()
         if safe > self._at:
             out.append(self._advance(safe))
         self._buffer = self._buffer[self._at - self._base :]
@@ -225,18 +222,16 @@ class StreamGuard:
 
     def _let_out(self, safe: int) -> str:
         """What `_release` comes to where there is nothing to hide."""
-        decided = safe - self._base
-        if decided <= 0:
-            return ""
+        decided = max(safe - self._base, 0)
         released, self._buffer = self._buffer[:decided], self._buffer[decided:]
-        self._base = self._at = safe
+        self._base = self._at = self._base + decided
         self._remember(released)
         return released
 
     def _remember(self, released: str) -> None:
         """Keep enough of what is out for what stands before a match; it is cut to that now and then."""
         tail = self._tail + released
-        self._tail = tail if len(tail) < _LONGEST_TAIL else tail[-_TAIL:]
+        self._tail = tail if len(tail) < 2 * _TAIL else tail[-_TAIL:]
 
     def _apply_decided(self, safe: int, out: list[str]) -> bool:
         """Take the spans into account that nothing can come before any more; False when one ends the channel."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardproxy.surfaces.member_names import FREE, find_renamed
+from guardproxy.surfaces.member_names import FREE, find_renamed, is_plain
 from guardproxy.surfaces.parameters import judge_parameters
 from tests.support.strategies import json_values
 
@@ -29,6 +29,26 @@ RENAMED: list[tuple[str, dict[str, Any], tuple[str | int, ...], str]] = [
     ("responses", {"prompt": {"variables": {"Type": {"Text": ""}}}}, ("prompt", "variables", "Type", "Text"), "text"),
     ("embeddings", {"input": [{"type": "text", "Text": "x"}]}, ("input", 0, "Text"), "text"),
 ]
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["role", "content", "Role", "CONTENT", "name", "tool_calls"]),
+            st.text(max_size=3) | json_values | st.just([SYSTEM]),
+            max_size=3,
+        )
+        | st.just(SPOKEN)
+        | json_values
+    )
+)
+def test_below_plain_messages_no_name_is_another_one(messages: list[Any]) -> None:
+    is_bare = all(
+        isinstance(one, dict) and sorted(one) == ["content", "role"] and all(type(text) is str for text in one.values())
+        for one in messages
+    )
+    assert is_plain(messages) is is_bare
+    assert not is_bare or find_renamed({"messages": messages}) is None
 
 
 @pytest.mark.parametrize(("surface", "members", "path", "known"), RENAMED, ids=lambda value: str(value)[:40])

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from guardproxy.core.context import KNOWN_ROLES
 from guardproxy.core.exchange import OpaqueKind, Provenance, RequestReading
 from guardproxy.core.inspection import inspect
 from guardproxy.core.verdict import Action
@@ -175,6 +176,17 @@ def test_every_text_and_every_name_a_caller_chose_is_read(document: dict[str, An
     found = Counter(mark for segment in reading(document).segments for mark in _marks(segment.text))
     missed = expected - found
     assert not missed - planted(document, bytes_only=True)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.tuples(st.sampled_from([*sorted(KNOWN_ROLES), " System", "stranger"]), st.text()), min_size=1),
+    st.booleans(),
+)
+def test_a_message_of_a_role_and_a_text_is_read_like_one_with_more(said: list[tuple[str, str]], operator: bool) -> None:
+    plain = request(messages=[{"role": role, "content": text} for role, text in said])
+    fuller = request(messages=[{"role": role, "content": text, "cache_control": None} for role, text in said])
+    assert reading(fuller, operator=operator) == reading(plain, operator=operator)
 
 
 @settings(max_examples=60)
