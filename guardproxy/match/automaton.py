@@ -77,7 +77,7 @@ class Configuration(dict[int, Transition]):
         self.threads = threads
         self.barred = barred
         self.kept = False
-        self.told: dict[_Told, Transition] = {}
+        self.told: dict[_Told, Transition] | None = None  # most states are only passed through
 
     def __missing__(self, char_class: int) -> Transition:
         if not self.kept:
@@ -142,10 +142,12 @@ class Automaton:
         starting = 0 if configuration.barred else kind.starting
         told = expected & kind.allowed, starting, kind.barring, has_matched(expected) and kind.confirming
         self.cells.work.done += _ASKING
-        transition = configuration.told.get(told)
+        transition = None if configuration.told is None else configuration.told.get(told)
         if transition is None:
             transition = self._build(configuration, kind)
         if configuration.kept and transition[0].kept:
+            if configuration.told is None:
+                configuration.told = {}
             configuration[char_class] = configuration.told[told] = transition
             self.cells.take(1)
         return transition
@@ -192,7 +194,7 @@ class Automaton:
         """Scanners keep their configuration and go on from it."""
         for configuration in self._configurations.values():
             configuration.clear()
-            configuration.told.clear()
+            configuration.told = None
             configuration.kept = False
         self._configurations.clear()
         self._moves.clear()
