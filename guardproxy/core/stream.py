@@ -12,6 +12,10 @@ Three things make this equal to `redact()` on the whole text, for every way of c
 - among spans with one start the first scanner's first confirmed span names the cluster, and both orders are functions
   of the text alone.
 
+A text may be read on with those that a client joins with it (`guardproxy.core.joined`). Then `end()` decides what the
+text by itself decides, matches that only the join shows come with `learn()`, and what they leave of the rest goes out
+with `settle()` and `take()`.
+
 A text that may have ended can be paused: what is held is decided as at its end. It may go on all the same, and what a
 match has shown by then cannot be taken back; its rest is hidden.
 
@@ -45,6 +49,9 @@ _TAIL = 512
 # Matches that may still grow and would otherwise be told of twice.
 _MOST_REPORTED = 256
 
+RANKS = 3
+"""Scanners that a detector may have for one text: of the text by itself, and two of the texts it is joined with."""
+
 
 class Hit(NamedTuple):
     """A match as it is told to the listener: where it lies in the channel, and the text up to its end.
@@ -63,8 +70,12 @@ OnHit = Callable[[Hit], None]
 
 
 class _Pending(NamedTuple):
+    """What was found, in the order in which one names its cluster. What began before the text goes by its rule."""
+
     start: int
-    scanner: int
+    rank: int
+    begun: int
+    name: str
     order: int
     end: int
     rule: str
@@ -81,9 +92,11 @@ class StreamGuard:
         "_counted",
         "_covered",
         "_first",
+        "_late",
         "_on_hit",
         "_order",
         "_pending",
+        "_ranks",
         "_reported",
         "_rules",
         "_scanners",
@@ -91,6 +104,7 @@ class StreamGuard:
         "_tail",
         "_worked",
         "blocked",
+        "ended",
     )
 
     def __init__(
@@ -101,6 +115,7 @@ class StreamGuard:
         allowance: Allowance | None = None,
     ) -> None:
         self._scanners = tuple(scanners)
+        self._ranks: Sequence[int] = range(0, RANKS * len(scanners), RANKS)
         self._allowance = Allowance(None) if allowance is None else allowance
         self._worked = self._counted = 0  # steps of work, and characters, that were paid for
         self._rules = rules
@@ -114,7 +129,19 @@ class StreamGuard:
         self._order = 0
         self._tail = ""
         self._reported: dict[tuple[str, int], None] = {}  # in the order of telling
+        self._late: list[str] = []  # decided by texts that follow
         self.blocked: Rule | None = None
+        self.ended = False
+
+    @property
+    def scans(self) -> bool:
+        """Whether the text is looked at."""
+        return bool(self._scanners) and self.blocked is None
+
+    @property
+    def length(self) -> int:
+        """Code points of the text so far."""
+        return self._base + len(self._buffer)
 
     @property
     def held(self) -> int:
@@ -150,7 +177,7 @@ class StreamGuard:
         for number, scanner in enumerate(self._scanners):
             spans = scanner.feed(text)
             if spans:
-                self._queue(number, spans)
+                self._queue(self._ranks[number], spans)
             if scanner.safe < safe:
                 safe = scanner.safe
         if owing >= _PAID_AT_ONCE and not self._pay():
@@ -159,13 +186,48 @@ class StreamGuard:
 
     def finish(self) -> str:
         """The text ends here: everything that is left is decided."""
+        return self.end(self.length)
+
+    def end(self, sure: int) -> str:
+        """The text ends here, but texts follow that are read with it: what begins behind `sure` waits for `settle`."""
+        self.ended = True
         if not self._scanners or self.blocked is not None:
             return ""
         for number, scanner in enumerate(self._scanners):
-            self._queue(number, scanner.finish())
+            self._queue(self._ranks[number], scanner.finish())
         if not self._pay():
             return self._give_up()
-        return self._release(self._base + len(self._buffer))
+        return self._release(min(sure, self.length))
+
+    def learn(self, rank: int, span: Span) -> None:
+        """Something was found by reading this text with others, before which it may begin. `rank`: where it stands
+        among what is found here.
+        """
+        if span.end > self._base and self.blocked is None:
+            start, end, rule = span
+            name = rule if start < 0 else ""
+            self._pending.append(_Pending(max(start, 0), rank, start, name, self._order, end, rule))
+            self._order += 1
+
+    def settle(self, sure: int) -> None:
+        """Of a text that has ended everything before `sure` is decided; `take` gives it."""
+        if self._buffer and self.blocked is None:
+            self._late.append(self._release(min(sure, self.length)))
+
+    def take(self) -> str:
+        """What was decided since the text has ended."""
+        late, self._late = self._late, []
+        return "".join(late)
+
+    def read_by(self, scanners: Sequence[MeteredScanner], ranks: Sequence[int]) -> None:
+        """Other scanners that have read the same go on with the text. `ranks`: their order where they find the same."""
+        unpaid = sum([scanner.work for scanner in self._scanners]) - self._worked
+        self._scanners, self._ranks = tuple(scanners), ranks
+        self._worked = sum([scanner.work for scanner in scanners]) - unpaid
+
+    def give_up(self) -> None:
+        """What the texts cost that follow is more than is allowed."""
+        self._late.append(self._give_up())
 
     def pause(self) -> str:
         """The text may end here: what `finish()` would give, so that nothing is held any more. Should it go on, a match
@@ -175,6 +237,7 @@ class StreamGuard:
             return ""
         going_on = tuple([scanner.fork() for scanner in self._scanners])
         released = self.finish()
+        self.ended = False
         if self._scanners:  # otherwise it was given up
             self._scanners = going_on
             self._worked = sum([scanner.work for scanner in going_on])
@@ -199,9 +262,9 @@ class StreamGuard:
         self._scanners = ()
         return unread
 
-    def _queue(self, number: int, spans: Sequence[Span]) -> None:
+    def _queue(self, rank: int, spans: Sequence[Span]) -> None:
         for span in spans:
-            self._pending.append(_Pending(span.start, number, self._order, span.end, span.rule))
+            self._pending.append(_Pending(span.start, rank, span.start, "", self._order, span.end, span.rule))
             self._order += 1
 
     def _release(self, safe: int) -> str:
