@@ -116,21 +116,19 @@ def scan_run(
         spans = yield from scan_within(allowance, detector, seam.join(segment.text for segment in run))
         if spans is None:
             return False
-        for span in sorted(spans, key=itemgetter(0, 2)):  # of those that go on in a text the first begun names them
-            at = bisect_right(starts, span.start)
-            while at < len(run) and starts[at] < span.end:
-                _note(run[at], 0, span.end - starts[at], span.rule, hits)
-                at += 1
+        found: list[tuple[int, int, str, Span]] = []  # those that began before a text go by their start and their rule
         for span in spans:
             at = bisect_right(starts, span.start) - 1
-            _note(run[at], span.start - starts[at], span.end - starts[at], span.rule, hits)
+            while at < len(run) and starts[at] < span.end:
+                begun, end = span.start - starts[at], min(span.end - starts[at], len(run[at].text))
+                if max(begun, 0) < end:
+                    found.append(
+                        (at, min(begun, 0), span.rule if begun < 0 else "", Span(max(begun, 0), end, span.rule))
+                    )
+                at += 1
+        for at, _, _, span in sorted(found, key=itemgetter(0, 1, 2)):
+            hits.setdefault(run[at], []).append(span)
     return True
-
-
-def _note(segment: Segment, start: int, end: int, rule: str, hits: Hits) -> None:
-    end = min(end, len(segment.text))
-    if start < end:
-        hits.setdefault(segment, []).append(Span(start, end, rule))
 
 
 class _Together:
