@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardproxy.core.inspection import inspect
+from guardproxy.core.verdict import Action
 from guardproxy.surfaces import CHAT_COMPLETIONS, MESSAGES, RESPONSES, Surface
-from tests.support.strategies import make_kit
+from guardproxy.wire.document import replace
+from tests.support.strategies import NOT_BLOCKING, Kit, cut_places, kits, make_kit, pieces_of, texts
+from tests.surfaces.messages import received as messages
 
 KIT = make_kit({"word": "s-[0-9]{6}-t"})
 SECRET = "s-123456-t"
@@ -79,3 +82,93 @@ def test_texts_that_nobody_joins_are_texts_of_their_own() -> None:
     ]
     for surface, document in apart:
         assert inspect(KIT.policy(), surface.read_response(document).segments).edits == {}
+
+
+# ---------------------------------------------------------------- streamed
+
+
+Told = list[tuple[str, str]]
+"""The kinds and texts of the blocks of a message."""
+
+
+def announced(kind: str) -> dict[str, Any]:
+    if kind == "web_search_tool_result":
+        return {"type": kind, "tool_use_id": "0", "content": []}
+    return messages.bare(kind)
+
+
+def as_message(told: Told) -> dict[str, Any]:
+    members = {"text": "text", "thinking": "thinking"}
+    content = [{**announced(kind), **({members[kind]: said} if kind in members else {})} for kind, said in told]
+    return {"content": content}
+
+
+def as_stream(told: Told, cuts: list[int]) -> list[dict[str, Any]]:
+    events = [messages.starting()]
+    for at, (kind, said) in enumerate(told):
+        if kind in ("text", "thinking"):
+            events += messages.block(at, kind, said, cuts)
+        elif kind == "tool_use":
+            events += messages.block(at, kind, "{}")
+        else:
+            events += [messages.start(at, announced(kind)), messages.stop(at)]
+    return [*events, *messages.ending("tool_use" if told and told[-1][0] == "tool_use" else "end_turn")]
+
+
+@st.composite
+def blocks(draw: st.DrawFn, of: st.SearchStrategy[str]) -> Told:
+    """A text cut into blocks, and blocks of other kinds between them; thinking in front, also cut."""
+    said = [("text", one) for one in pieces_of(draw(of), draw(st.lists(st.integers(0, 999), max_size=4)))]
+    for _ in range(draw(st.integers(0, 2))):
+        kind = draw(st.sampled_from(["tool_use", "web_search_tool_result"]))
+        said.insert(draw(st.integers(0, len(said))), (kind, ""))
+    thought = pieces_of(draw(of), draw(st.lists(st.integers(0, 999), max_size=2)))
+    return [*(("thinking", one) for one in thought), *said]
+
+
+@settings(max_examples=40)
+@given(kits(actions=NOT_BLOCKING), blocks(texts), cut_places)
+def test_streamed_blocks_become_what_they_become_in_a_whole_message(kit: Kit, told: Told, cuts: list[int]) -> None:
+    expected = as_message(told)
+    replace(expected, inspect(kit.policy(), MESSAGES.read_response(expected).segments).edits)
+    stream, received = messages.opened(kit.policy()), messages.Received()
+    documents = as_stream(told, cuts)
+    for document in documents:
+        for frame in stream.feed(messages.event(document)):
+            received.take(frame)
+        for at, one in enumerate(received.blocks):  # nothing that has to be taken back
+            assert all(
+                expected["content"][at][name].startswith(one[name]) for name in ("text", "thinking") if name in one
+            )
+    assert received.done and len(received.stopped) == len(told) == len(received.blocks)
+    for at, (kind, said) in enumerate(told):
+        if kind in ("text", "thinking"):
+            assert expected["content"][at][kind] == received.text(at)
+        if kind == "thinking":  # a signature stands only over what it signs
+            assert (received.blocks[at]["signature"] == "") == (received.text(at) != said)
+    short = messages.frames_of(messages.opened(kit.policy()), messages.as_frames(documents))
+    assert received.documents == messages.decoded(short)
+
+
+@given(st.integers(0, len(SECRET)), cut_places)
+def test_a_secret_that_stops_the_answer_leaves_in_no_part_however_it_is_cut_into_blocks(
+    at: int, cuts: list[int]
+) -> None:
+    stop = make_kit({"word": "s-[0-9]{6}-t"}, actions={"word": Action.BLOCK})
+    said = [("text", f"it is {SECRET[:at]}"), ("web_search_tool_result", ""), ("text", f"{SECRET[at:]}, keep it")]
+    received = messages.run(stop.policy(), as_stream(said, cuts))
+    assert "".join(one.get("text", "") for one in received.blocks) == "it is "
+    assert (received.reason, received.done) == ("refusal", True)
+    assert received.stopped == {*range(len(received.blocks))}
+
+
+@pytest.mark.parametrize("ends", ["error", "closed", "cut"])
+def test_what_waits_goes_out_when_the_stream_ends_early(ends: str) -> None:
+    stream = messages.opened(KIT.policy())
+    documents = as_stream([("text", "it is s-12")], [])[:-2]
+    frames = [frame for document in documents for frame in stream.feed(messages.event(document))]
+    if ends == "error":
+        frames += stream.feed(messages.event({"type": "error", "error": {"type": "api_error", "message": "x"}}))
+    frames += stream.cut() if ends == "cut" else stream.finish()
+    received = messages.Received(frames)
+    assert (received.text(0), received.stopped) == ("it is s-12", {0})
