@@ -69,6 +69,11 @@ class Run:
         """What waits is decided as if no text followed. Should one follow, a match that began before is hidden there
         only.
         """
+        if not self._waiting:
+            return
+        worked = sum([reading.pause() for reading in self._readings if reading is not None])
+        if not self._allowance.spend(worked, 0):
+            self._waiting[0].give_up()
         while self._waiting:
             self._waiting[0].settle(UNBOUNDED)
             if self._waiting[0].blocked is not None:
@@ -77,16 +82,8 @@ class Run:
 
     def finish(self) -> None:
         """No text follows."""
-        readings, self._readings, self._last = self._readings, [], None
-        worked = 0
-        for reading in readings:
-            if reading is not None and reading.has_gone_on:
-                before = reading.scanner.work
-                reading.finish()
-                worked += reading.scanner.work - before
-        if not self._allowance.spend(worked, 0) and self._waiting:
-            self._waiting[0].give_up()
         self.let_go()
+        self._readings, self._last = [], None
 
     @property
     def stopped(self) -> bool:
@@ -177,12 +174,12 @@ class _Reading:
     `scanner` has read the text of `guard`, and nothing else.
     """
 
-    __slots__ = ("_at", "_parts", "_seam", "has_gone_on", "rank", "scanner")
+    __slots__ = ("_at", "_has_gone_on", "_parts", "_seam", "rank", "scanner")
 
     def __init__(self, scanner: DetectorScanner, rank: int, seam: str, guard: StreamGuard) -> None:
         self.scanner = scanner
         self.rank = rank
-        self.has_gone_on = False
+        self._has_gone_on = False
         self._seam = seam
         self._at = guard.length
         self._parts = [_Part(guard, 0)]
@@ -203,7 +200,7 @@ class _Reading:
 
     def go_on(self, guard: StreamGuard) -> None:
         """The next text begins."""
-        self.has_gone_on = True
+        self._has_gone_on = True
         self.read(self._seam)
         self._parts = [part for part in self._parts if part.guard.held or not part.guard.ended]
         self._parts.append(_Part(guard, self._at))
@@ -214,9 +211,14 @@ class _Reading:
             self._at += len(text)
             self._tell(self.scanner.feed(text))
 
-    def finish(self) -> None:
-        """No text follows."""
-        self._tell(self.scanner.finish())
+    def pause(self) -> int:
+        """Maybe no text follows: tell what is found then. The steps of work that takes."""
+        if not self._has_gone_on:
+            return 0  # what it finds was found in the text by itself
+        other = self.scanner.fork()
+        before = other.work
+        self._tell(other.finish())
+        return other.work - before
 
     def _tell(self, spans: Sequence[Span]) -> None:
         """Each text its part of what was found."""

@@ -37,8 +37,8 @@ class Line:
         """More of a block, which waits from here on; what may go out now."""
         out = self.add(index, frames)
         self._calls.add(index)
-        if index not in self._frames:
-            self._frames[index] = []
+        if index not in self._frames:  # so it began before all that are
+            self._frames = {index: [], **self._frames}
             self._known.add(index)
         return out
 

@@ -23,7 +23,6 @@ from guardproxy.surfaces.messages.flow import BlockFlow
 from guardproxy.surfaces.messages.plain import pass_on
 from guardproxy.surfaces.messages.response import strip_tokens
 from guardproxy.surfaces.messages.usage import merged, total
-from guardproxy.surfaces.messages.words import EVENT_TYPES
 from guardproxy.wire.document import UndecodableJson, decode
 from guardproxy.wire.sse import DONE, SseEvent
 
@@ -130,7 +129,7 @@ class MessagesStream:
             case "message_stop" | "error" as kind:
                 self.failed = self.failed or kind == "error"
                 return [*self._end_all(None), *self._forwarded(event, document, changed)]
-        if document.get("delta") is not None and document.get("type") in EVENT_TYPES:
+        if document.get("delta") is not None and is_documented(document):
             raise UpstreamUnavailable("the upstream sent a piece of something unknown", reason="bad_event")
         if event.event == "error" or document.get("error"):
             self.failed = True

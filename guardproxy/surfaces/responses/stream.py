@@ -25,7 +25,14 @@ from guardproxy.surfaces.responses.call_gate import CallGate, Outgoing
 from guardproxy.surfaces.responses.cleaning import Cleaner
 from guardproxy.surfaces.responses.ending import end_blocked
 from guardproxy.surfaces.responses.events import Writer, is_documented
-from guardproxy.surfaces.responses.families import family_of, family_of_part, owner_of, split_type, undocumented
+from guardproxy.surfaces.responses.families import (
+    JOINED,
+    family_of,
+    family_of_part,
+    owner_of,
+    split_type,
+    undocumented,
+)
 from guardproxy.surfaces.responses.flow import TextFlow
 from guardproxy.surfaces.responses.leaves import is_base64, unread_in_event
 from guardproxy.surfaces.responses.response import strip_item, strip_part, strip_tokens
@@ -97,9 +104,12 @@ class ResponsesStream:
         for unread, path in unread_in_event(document, step):
             if unread is not OpaqueKind.AUDIO or not self._guard.redacts:  # then it is taken out
                 self._guard.lets(unread, path)
-        if step == "added" or self._gate.judges or self._gate.waits:
+        if step == "added" or self._gate.judges or self._gate.waits or self._flow.undecided:
             return [*self._gated(event, document, (family, step)), *self._blocked()]
         goes_out = self._edit(document, family, step)
+        if self._flow.undecided:
+            passed = self._passed([*self._own(), Outgoing(event, document, step, goes_out)])
+            return [*self._written(passed), *self._blocked()]
         frames = self._written(self._own())
         if goes_out:
             frames += self._writer.forward(event, document)
@@ -115,7 +125,7 @@ class ResponsesStream:
         self._done = True
         self._flow.end_all()
         self._gate.end()
-        return [*self._written(self._gate.pass_on(self._own())), *self._blocked()]
+        return [*self._written(self._passed(self._own())), *self._blocked()]
 
     def error_event(self, error: RequestError, request_id: str) -> bytes:
         """The error that ends this stream, in the form its clients raise."""
@@ -127,12 +137,21 @@ class ResponsesStream:
         gate.see(document, *kind)
         waits = gate.waits
         goes_out = self._edit(document, *kind)
+        self._flow.settle()
         if waits and self._guard.blocked is not None:
             gate.drop()
             if gate.judges:
                 self._flow.before = []
                 return []
-        return self._written(gate.pass_on([*self._own(), Outgoing(event, document, kind[1], goes_out)]))
+        return self._written(self._passed([*self._own(), Outgoing(event, document, kind[1], goes_out)]))
+
+    def _passed(self, events: list[Outgoing]) -> list[Outgoing]:
+        """What may go out now: nothing behind a text that waits for those it is joined with."""
+        waits = self._flow.undecided
+        passed = self._gate.pass_on(events, wait=waits)
+        if waits and self._guard.blocked is not None:
+            return self._gate.cut_behind(self._flow.tail)
+        return passed
 
     def _own(self) -> list[Outgoing]:
         before, self._flow.before = self._flow.before, []
@@ -145,7 +164,7 @@ class ResponsesStream:
             if event is None:
                 if "annotation" in document:  # it had to wait
                     self._shown.take(document, "added")
-                frames += self._writer.own(document) if goes_out else []
+                frames += self._writer.own(document) if goes_out and document.get("delta") != "" else []
             elif goes_out:
                 frames += self._writer.forward(event, document)
                 self._shown.take(document, step)
@@ -217,8 +236,11 @@ class ResponsesStream:
         if known.held and isinstance(document.get(known.done), str):
             self._cleaner.members(document, (), (known.done,))
             return self._flow.end_text(family, document)
+        if family in JOINED:
+            self._flow.bring(family, document, document.get(known.done))
         goes_out = self._flow.end_text(family, document)
-        self._cleaner.members(document, ())
+        told = self._flow.repeat(family, document, document, known.done)
+        self._cleaner.members(document, (), (known.done,) if told else ())
         return goes_out
 
     def _edit_response(self, document: dict[str, Any], step: str) -> None:
@@ -268,6 +290,8 @@ class ResponsesStream:
     def _begin_item(self, item: dict[str, Any], where: Mapping[str, Any]) -> None:
         if self._guard.redacts:
             strip_item(item)
+        if item.get("type") != "message":
+            self._flow.let_go()
         grows = self._flow.begin_item(item, where)
         self._cleaner.item(item, ("item",), grows)
 
@@ -279,7 +303,8 @@ class ResponsesStream:
         if cut:
             self._gate.leave_out(owner)
         else:
-            self._cleaner.item(item, ("item",) if owner is None else ("output", owner))
+            told = self._flow.repeat_item(item, owner)
+            self._cleaner.item(item, ("item",) if owner is None else ("output", owner), told)
         return cut
 
     def _edit_part(self, document: dict[str, Any], step: str) -> None:
@@ -290,7 +315,12 @@ class ResponsesStream:
         family = family_of_part(part.get("type"))
         grows: set[Path] = set()
         if step == "done":
+            member = "" if family is None else family_of(family).done
+            if family is not None:
+                self._flow.bring(family, document, part.get(member))
             self._flow.end_part(document)
+            if family is not None and self._flow.repeat(family, document, part, member):
+                grows.add((member,))
         elif family is not None:
             member = family_of(family).done
             if isinstance(part.get(member), str):
