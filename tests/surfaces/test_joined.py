@@ -212,8 +212,8 @@ def outputs(draw: st.DrawFn, of: st.SearchStrategy[str]) -> Output:
     for _ in range(draw(st.integers(0, 2))):
         thought = draw(of)
         at = draw(st.integers(0, len(thought)))
-        one = draw(st.sampled_from([("reasoning", [thought[:at], thought[at:]]), ("web_search_call", [""])]))
-        told.insert(draw(st.integers(0, len(told))), one)
+        item = draw(st.sampled_from([("reasoning", [thought[:at], thought[at:]]), ("web_search_call", [""])]))
+        told.insert(draw(st.integers(0, len(told))), item)
     return told
 
 

@@ -43,12 +43,12 @@ class Channel:
 
     `cited`: citations of it that wait, each in its event. `run`: the texts it is joined with; then `whole` is what the
     upstream said once it has ended. When it `waits`, `tail` is the event that brings the rest, and `later` what is done
-    once that is decided.
+    once that is decided. `bare`: it was announced, and no event has brought any of it.
     """
 
     __slots__ = (
-        "_raw", "_shown", "cited", "cut", "family", "finished", "form", "guard", "key", "later", "path", "run", "tail",
-        "waits", "whole",
+        "_raw", "_shown", "bare", "cited", "cut", "family", "finished", "form", "guard", "key", "later", "path", "run",
+        "tail", "waits", "whole",
     )  # fmt: skip
 
     def __init__(
@@ -58,7 +58,7 @@ class Channel:
         self.family = family
         self.path = path
         self.form: dict[str, Any] = {}
-        self.finished = self.waits = False
+        self.finished = self.waits = self.bare = False
         self.cut = False  # a call that broke off
         self.guard = guard
         self.run = run
@@ -217,6 +217,9 @@ class Channels:
             self._channels[key] = channel
             if len(self._channels) > MOST_CHANNELS:
                 raise _too_large()
+        elif channel.bare:
+            channel.bare = False
+            channel.form = _form(form, channel.family)
         return channel
 
     def _run_of(self, key: ChannelKey) -> Run | None:

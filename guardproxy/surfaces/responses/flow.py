@@ -99,7 +99,8 @@ class TextFlow:
             channel = self._unsettled[0]
             if channel.holds and not channel.stopped:
                 return
-            channel.tail["delta"] += self._released(channel.take())
+            rest = channel.tail["delta"] + self._released(channel.take())
+            channel.tail["delta"] = rest or None  # nothing to tell
             if channel.stopped:
                 return
             channel.settled()
@@ -160,6 +161,7 @@ class TextFlow:
             return known.shown
         more: dict[str, Any] = {"logprobs": []} if family == "output_text" else {}
         channel = self.channels.open(key, {"type": f"response.{family}.delta", **form, **more})
+        channel.bare = not text
         return self._released(self.channels.feed(channel, text))
 
     def begin_item(self, item: dict[str, Any], where: Mapping[str, Any]) -> set[Path]:

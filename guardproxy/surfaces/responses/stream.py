@@ -164,7 +164,7 @@ class ResponsesStream:
             if event is None:
                 if "annotation" in document:  # it had to wait
                     self._shown.take(document, "added")
-                frames += self._writer.own(document) if goes_out and document.get("delta") != "" else []
+                frames += self._writer.own(document) if goes_out and document.get("delta", "") is not None else []
             elif goes_out:
                 frames += self._writer.forward(event, document)
                 self._shown.take(document, step)
