@@ -20,9 +20,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Self
 
 from guardproxy.core.allowance import Allowance
+from guardproxy.core.joined_text import JoinedText
 from guardproxy.core.policy import Rule
+from guardproxy.core.rewrite import RANKS
 from guardproxy.core.scanning import SEAMS
-from guardproxy.core.stream import RANKS, OnHit, StreamGuard
+from guardproxy.core.stream import OnHit, StreamGuard
 from guardproxy.match.scanner import DetectorScanner, MeteredScanner, Span
 from guardproxy.match.tree import UNBOUNDED
 
@@ -34,15 +36,15 @@ class Run:
 
     def __init__(self, allowance: Allowance | None = None) -> None:
         self._allowance = Allowance(None) if allowance is None else allowance
-        self._last: StreamGuard | None = None
+        self._last: JoinedText | None = None
         self._alone: Sequence[DetectorScanner] = ()  # the scanners of the last text by itself
         self._readings: list[_Reading | None] = []  # by detector and seam; None: nothing but what those find
-        self._waiting: list[StreamGuard] = []  # texts that ended and are not decided
+        self._waiting: list[JoinedText] = []  # texts that ended and are not decided
 
-    def open(self, scanners: Sequence[DetectorScanner], rules: Mapping[str, Rule], on_hit: OnHit) -> StreamGuard:
-        """The guard of the next text. The text ends with `end`, not with `StreamGuard.finish`."""
+    def open(self, scanners: Sequence[DetectorScanner], rules: Mapping[str, Rule], on_hit: OnHit) -> JoinedText:
+        """The guard of the next text. The text ends with `end`, not with `finish`."""
         readings = self._onward()
-        guard = StreamGuard(scanners, rules, on_hit, self._allowance)
+        guard = JoinedText(scanners, rules, on_hit, self._allowance)
         self._last, self._alone = guard, scanners
         self._readings = [None] * (len(SEAMS) * len(scanners))
         if readings:
@@ -113,7 +115,7 @@ class Run:
             last.read_by(self._alone, range(0, RANKS * len(self._alone), RANKS))
         return readings
 
-    def _all_readings(self, guard: StreamGuard) -> list[_Reading]:
+    def _all_readings(self, guard: JoinedText) -> list[_Reading]:
         """All readings of the last text, those too that find what its own scanners do."""
         readings = [
             reading if reading is not None else self._fork(guard, at) for at, reading in enumerate(self._readings)
@@ -121,11 +123,11 @@ class Run:
         self._readings = [*readings]
         return readings
 
-    def _fork(self, guard: StreamGuard, at: int) -> _Reading:
+    def _fork(self, guard: JoinedText, at: int) -> _Reading:
         detector, seam = divmod(at, len(SEAMS))
         return _Reading(self._alone[detector].fork(), RANKS * detector + 1 + seam, SEAMS[seam], guard)
 
-    def _read_on(self, guard: StreamGuard, read: int) -> None:
+    def _read_on(self, guard: JoinedText, read: int) -> None:
         """Let the last text be read by what has to read it."""
         scanners: list[MeteredScanner] = []
         ranks: list[int] = []
@@ -152,7 +154,7 @@ class Run:
             del self._waiting[0]
 
 
-def _sure_of(guard: StreamGuard, readings: Sequence[_Reading | None]) -> int:
+def _sure_of(guard: JoinedText, readings: Sequence[_Reading | None]) -> int:
     """Up to where a text that has ended is decided."""
     return min((reading.safe_in(guard) for reading in readings if reading is not None), default=UNBOUNDED)
 
@@ -162,7 +164,7 @@ class _Part:
 
     __slots__ = ("begin", "end", "guard")
 
-    def __init__(self, guard: StreamGuard, begin: int) -> None:
+    def __init__(self, guard: JoinedText, begin: int) -> None:
         self.guard = guard
         self.begin = begin
         self.end: int | None = None
@@ -176,7 +178,7 @@ class _Reading:
 
     __slots__ = ("_at", "_has_gone_on", "_parts", "_seam", "rank", "scanner")
 
-    def __init__(self, scanner: DetectorScanner, rank: int, seam: str, guard: StreamGuard) -> None:
+    def __init__(self, scanner: DetectorScanner, rank: int, seam: str, guard: JoinedText) -> None:
         self.scanner = scanner
         self.rank = rank
         self._has_gone_on = False
@@ -189,7 +191,7 @@ class _Reading:
         """Up to where the last text is sure."""
         return self.scanner.safe - self._parts[-1].begin
 
-    def safe_in(self, guard: StreamGuard) -> int:
+    def safe_in(self, guard: JoinedText) -> int:
         """Up to where that text is sure."""
         begins = [part.begin for part in self._parts if part.guard is guard]
         return self.scanner.safe - begins[0] if begins else UNBOUNDED
@@ -198,7 +200,7 @@ class _Reading:
         """The last text has ended."""
         self._parts[-1].end = self._at
 
-    def go_on(self, guard: StreamGuard) -> None:
+    def go_on(self, guard: JoinedText) -> None:
         """The next text begins."""
         self._has_gone_on = True
         self.read(self._seam)

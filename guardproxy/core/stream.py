@@ -12,10 +12,6 @@ Three things make this equal to `redact()` on the whole text, for every way of c
 - among spans with one start the first scanner's first confirmed span names the cluster, and both orders are functions
   of the text alone.
 
-A text may be read on with those that a client joins with it (`guardproxy.core.joined`). Then `end()` decides what the
-text by itself decides, matches that only the join shows come with `learn()`, and what they leave of the rest goes out
-with `settle()` and `take()`.
-
 A text that may have ended can be paused: what is held is decided as at its end. It may go on all the same, and what a
 match has shown by then cannot be taken back; its rest is hidden.
 
@@ -32,7 +28,7 @@ from typing import NamedTuple
 from guardproxy.core.allowance import Allowance
 from guardproxy.core.moved import Moved
 from guardproxy.core.policy import Rule
-from guardproxy.core.rewrite import hides
+from guardproxy.core.rewrite import RANKS, Pending, hides
 from guardproxy.core.verdict import Action
 from guardproxy.match.scanner import MeteredScanner, Span
 
@@ -48,9 +44,6 @@ _TAIL = 512
 
 # Matches that may still grow and would otherwise be told of twice.
 _MOST_REPORTED = 256
-
-RANKS = 3
-"""Scanners that a detector may have for one text: of the text by itself, and two of the texts it is joined with."""
 
 
 class Hit(NamedTuple):
@@ -69,18 +62,6 @@ class Hit(NamedTuple):
 OnHit = Callable[[Hit], None]
 
 
-class _Pending(NamedTuple):
-    """What was found, in the order in which one names its cluster. What began before the text goes by its rule."""
-
-    start: int
-    rank: int
-    begun: int
-    name: str
-    order: int
-    end: int
-    rule: str
-
-
 class StreamGuard:
     """Guards one channel. `feed()` and `finish()` return what may go out now; `blocked` is the rule that ended it."""
 
@@ -92,7 +73,6 @@ class StreamGuard:
         "_counted",
         "_covered",
         "_first",
-        "_late",
         "_on_hit",
         "_order",
         "_pending",
@@ -125,18 +105,12 @@ class StreamGuard:
         self._at = 0  # text before is released or hidden; between two calls it is `_base`
         self._covered = 0  # end of the last cluster whose placeholder is out
         self._first = self._shift = 0  # where the first cluster begins; how far text behind the last one has moved
-        self._pending: list[_Pending] = []
+        self._pending: list[Pending] = []
         self._order = 0
         self._tail = ""
         self._reported: dict[tuple[str, int], None] = {}  # in the order of telling
-        self._late: list[str] = []  # decided by texts that follow
         self.blocked: Rule | None = None
         self.ended = False
-
-    @property
-    def scans(self) -> bool:
-        """Whether the text is looked at."""
-        return bool(self._scanners) and self.blocked is None
 
     @property
     def length(self) -> int:
@@ -186,48 +160,21 @@ class StreamGuard:
 
     def finish(self) -> str:
         """The text ends here: everything that is left is decided."""
-        return self.end(self.length)
-
-    def end(self, sure: int) -> str:
-        """The text ends here, but texts follow that are read with it: what begins behind `sure` waits for `settle`."""
         self.ended = True
         if not self._scanners or self.blocked is not None:
             return ""
+        return self._end(self.length)
+
+    def take(self) -> str:
+        """What was decided since the text has ended: nothing, if it is joined with no other."""
+        return ""
+
+    def _end(self, sure: int) -> str:
         for number, scanner in enumerate(self._scanners):
             self._queue(self._ranks[number], scanner.finish())
         if not self._pay():
             return self._give_up()
         return self._release(min(sure, self.length))
-
-    def learn(self, rank: int, span: Span) -> None:
-        """Something was found by reading this text with others, before which it may begin. `rank`: where it stands
-        among what is found here.
-        """
-        if span.end > self._base and self.blocked is None:
-            start, end, rule = span
-            name = rule if start < 0 else ""
-            self._pending.append(_Pending(max(start, 0), rank, start, name, self._order, end, rule))
-            self._order += 1
-
-    def settle(self, sure: int) -> None:
-        """Of a text that has ended everything before `sure` is decided; `take` gives it."""
-        if self._buffer and self.blocked is None:
-            self._late.append(self._release(min(sure, self.length)))
-
-    def take(self) -> str:
-        """What was decided since the text has ended."""
-        late, self._late = self._late, []
-        return "".join(late)
-
-    def read_by(self, scanners: Sequence[MeteredScanner], ranks: Sequence[int]) -> None:
-        """Other scanners that have read the same go on with the text. `ranks`: their order where they find the same."""
-        unpaid = sum([scanner.work for scanner in self._scanners]) - self._worked
-        self._scanners, self._ranks = tuple(scanners), ranks
-        self._worked = sum([scanner.work for scanner in scanners]) - unpaid
-
-    def give_up(self) -> None:
-        """What the texts cost that follow is more than is allowed."""
-        self._late.append(self._give_up())
 
     def pause(self) -> str:
         """The text may end here: what `finish()` would give, so that nothing is held any more. Should it go on, a match
@@ -264,7 +211,7 @@ class StreamGuard:
 
     def _queue(self, rank: int, spans: Sequence[Span]) -> None:
         for span in spans:
-            self._pending.append(_Pending(span.start, rank, span.start, "", self._order, span.end, span.rule))
+            self._pending.append(Pending(span.start, rank, span.start, "", self._order, span.end, span.rule))
             self._order += 1
 
     def _release(self, safe: int) -> str:
@@ -297,7 +244,7 @@ class StreamGuard:
         del self._pending[:decided]
         return True
 
-    def _apply(self, span: _Pending, out: list[str]) -> bool:
+    def _apply(self, span: Pending, out: list[str]) -> bool:
         rule = self._rules[span.rule]
         inside = span.start < self._covered
         self._hide()
@@ -328,7 +275,7 @@ class StreamGuard:
         self._at = to
         return passed
 
-    def _report(self, rule: Rule, span: _Pending, out: Sequence[str]) -> None:
+    def _report(self, rule: Rule, span: Pending, out: Sequence[str]) -> None:
         """Tell the listener once per rule and start, however often the span grows."""
         if (rule.id, span.start) in self._reported:
             return

@@ -25,7 +25,7 @@ from guardproxy.surfaces.responses.families import (
 from guardproxy.surfaces.responses.leaves import read_leaves
 from guardproxy.surfaces.responses.sealed import SEAL, is_sealed
 from guardproxy.surfaces.responses.words import is_label
-from guardproxy.wire.document import get, replace, walk_strings
+from guardproxy.wire.document import replace, walk_strings
 from guardproxy.wire.path import Key, Path, is_word
 
 _WHERE: Final = "output_index", "item_id", "content_index", "summary_index", "command_index"
@@ -139,16 +139,6 @@ class TextFlow:
         if channel is not None:
             channel.repeat(holder, member, holder if item is None else item)
         return channel is not None
-
-    def repeat_item(self, item: dict[str, Any], owner: int | str | None) -> set[Path]:
-        """The same for an item that has ended: the places of such texts."""
-        told: set[Path] = set()
-        for growing in [one for one in growing_texts(item) if one.family in JOINED]:
-            where = {"output_index" if isinstance(owner, int) else "item_id": owner, **growing.indexes}
-            holder = get(item, growing.path[:-1])
-            if self.repeat(growing.family, where, holder, str(growing.path[-1]), item):
-                told.add(growing.path)
-        return told
 
     def begin(self, family: str, where: Mapping[str, Any], text: str, below: Path = ()) -> str:
         """A text that an announcement holds: its beginning, or when it is announced again, what is known of it."""

@@ -26,20 +26,18 @@ from guardproxy.surfaces.responses.cleaning import Cleaner
 from guardproxy.surfaces.responses.ending import end_blocked
 from guardproxy.surfaces.responses.events import Writer, is_documented
 from guardproxy.surfaces.responses.families import (
-    JOINED,
     family_of,
-    family_of_part,
     owner_of,
     split_type,
     undocumented,
 )
 from guardproxy.surfaces.responses.flow import TextFlow
 from guardproxy.surfaces.responses.leaves import is_base64, unread_in_event
+from guardproxy.surfaces.responses.parts import edit_done, edit_part, repeat_item
 from guardproxy.surfaces.responses.response import strip_item, strip_part, strip_tokens
 from guardproxy.surfaces.responses.shown import Shown
 from guardproxy.surfaces.responses.state import made
 from guardproxy.wire.document import UndecodableJson, decode
-from guardproxy.wire.path import Path
 from guardproxy.wire.sse import DONE, SseEvent
 
 _DONE_FRAME: Final = b"data: [DONE]\n\n"
@@ -206,9 +204,11 @@ class ResponsesStream:
         elif isinstance(document.get("item"), dict):
             waits = not self._edit_item(document, step)
         elif isinstance(document.get("part"), dict):
-            self._edit_part(document, step)
+            if self._guard.redacts:
+                strip_part(document["part"])
+            edit_part(document, step, self._flow, self._cleaner)
         elif step == "done":
-            waits = not self._edit_done(document, family)
+            waits = not edit_done(document, family, self._flow, self._cleaner)
         elif step == "added" and isinstance(document.get(family_of(family).done), str):
             member = family_of(family).done
             self._cleaner.members(document, (), (member,))
@@ -229,19 +229,6 @@ class ResponsesStream:
         else:
             self._flow.grow(family, document)
         return True  # also after a block, with the text before it
-
-    def _edit_done(self, document: dict[str, Any], family: str) -> bool:
-        """The end of a text; False if it waits."""
-        known = family_of(family)
-        if known.held and isinstance(document.get(known.done), str):
-            self._cleaner.members(document, (), (known.done,))
-            return self._flow.end_text(family, document)
-        if family in JOINED:
-            self._flow.bring(family, document, document.get(known.done))
-        goes_out = self._flow.end_text(family, document)
-        told = self._flow.repeat(family, document, document, known.done)
-        self._cleaner.members(document, (), (known.done,) if told else ())
-        return goes_out
 
     def _edit_response(self, document: dict[str, Any], step: str) -> None:
         self._cleaner.members(document, (), ("response",))
@@ -303,27 +290,6 @@ class ResponsesStream:
         if cut:
             self._gate.leave_out(owner)
         else:
-            told = self._flow.repeat_item(item, owner)
+            told = repeat_item(item, owner, self._flow)
             self._cleaner.item(item, ("item",) if owner is None else ("output", owner), told)
         return cut
-
-    def _edit_part(self, document: dict[str, Any], step: str) -> None:
-        self._cleaner.members(document, (), ("part",))
-        part = document["part"]
-        if self._guard.redacts:
-            strip_part(part)
-        family = family_of_part(part.get("type"))
-        grows: set[Path] = set()
-        if step == "done":
-            member = "" if family is None else family_of(family).done
-            if family is not None:
-                self._flow.bring(family, document, part.get(member))
-            self._flow.end_part(document)
-            if family is not None and self._flow.repeat(family, document, part, member):
-                grows.add((member,))
-        elif family is not None:
-            member = family_of(family).done
-            if isinstance(part.get(member), str):
-                part[member] = self._flow.begin(family, document, part[member])
-                grows.add((member,))
-        self._cleaner.below(part, ("part",), grows)
