@@ -12,6 +12,7 @@ from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from guardproxy.core.allowance import MATCHING_WORK, Allowance, run_through, scan_within, too_dear, work_of
 from guardproxy.core.context import refuse_opaque
 from guardproxy.core.exchange import NO_RULE, Coverage, Opaque, OpaqueKind, Provenance, Seal, Segment
+from guardproxy.core.joined import Run
 from guardproxy.core.masking import masked, masks_of_runs
 from guardproxy.core.memo import Memo
 from guardproxy.core.policy import AnswerFields, Policy, Rule, Unknown
@@ -174,16 +175,25 @@ class OutputGuard:
         self.on_block = policy.on_block
         self.sequential = policy.answer_fields is AnswerFields.SEQUENTIAL
 
-    def open(self, path: Path) -> StreamGuard:
-        """A guard for one growing text at `path`."""
+    def run(self) -> Run:
+        """For texts that a client joins."""
+        return Run(self._allowance)
+
+    def open(self, path: Path, run: Run | None = None) -> StreamGuard:
+        """A guard for one growing text at `path`, the next one of that run."""
         self.inspected += 1
 
         def on_hit(hit: Hit) -> None:
             self._found(hit.rule, path, hit.start, hit.end, self._excerpt(hit))
 
         scanners = [detector.scanner() for detector in self._detectors]
-        self.opened.append(StreamGuard(scanners, self._policy.rules, on_hit, self._allowance))
-        return self.opened[-1]
+        rules = self._policy.rules
+        if run is None:
+            guard = StreamGuard(scanners, rules, on_hit, self._allowance)
+        else:
+            guard = run.open(scanners, rules, on_hit)
+        self.opened.append(guard)
+        return guard
 
     def _excerpt(self, hit: Hit) -> str:
         """What is shown of a match: of the first ones, and of the one that ends the answer. It costs work as well; when

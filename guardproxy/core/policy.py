@@ -17,7 +17,7 @@ from guardproxy.core.scope import allows_name
 from guardproxy.core.separation.terms import Separation
 from guardproxy.core.tools.rules import ToolRules
 from guardproxy.core.verdict import Action, Severity
-from guardproxy.match.scanner import MeteredScanner, Span
+from guardproxy.match.scanner import DetectorScanner, Span
 
 MATCHING_WORK_PER_CHARACTER: Final = 10
 
@@ -47,7 +47,7 @@ class Detector(Protocol):
         only the longest.
         """
 
-    def scanner(self) -> MeteredScanner:
+    def scanner(self) -> DetectorScanner:
         """A fresh scanner for one text that arrives in pieces."""
 
 

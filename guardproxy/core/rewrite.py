@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from guardproxy.core.policy import Rule
 from guardproxy.core.verdict import Action
@@ -18,6 +18,22 @@ from guardproxy.wire.document import UndecodableJson, decode, encode, repeats_na
 
 _ESCAPE: Final = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
 _SHORT_ESCAPES: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+
+RANKS: Final = 3
+"""Scanners that a detector may have for one text: of the text by itself, and two of the texts it is joined with."""
+
+
+class Pending(NamedTuple):
+    """What was found, in the order in which one names its cluster. What began before the text goes by its rule."""
+
+    start: int
+    rank: int
+    begun: int
+    name: str
+    order: int
+    end: int
+    rule: str
 
 
 def hides(rule: Rule) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Generator, Sequence
 from itertools import accumulate
+from operator import itemgetter
 from typing import Final
 
 from guardproxy.core.allowance import Allowance, scan_within
@@ -27,7 +28,7 @@ _BETWEEN: Final = "\x00"
 
 # What servers put between two parts of one text before a model reads it: a credential is cut where there is nothing,
 # a phrase where there is a line end.
-_SEAMS: Final = ("", "\n")
+SEAMS: Final = ("", "\n")
 
 BRIEF: Final = 64
 """Texts of so many characters are asked about apart: most are names and ids."""
@@ -76,7 +77,7 @@ def scan_group(
         runs = [run for run in runs if recall.unknown(run)]
     briefs, texts = _Together(), _Together()
     places = [(briefs if len(segment.text) <= BRIEF else texts).add(segment.text) for segment in group]
-    joined = [[texts.add(seam.join(segment.text for segment in run)) for seam in _SEAMS] for run in runs]
+    joined = [[texts.add(seam.join(segment.text for segment in run)) for seam in SEAMS] for run in runs]
     for detector in detectors:
         brief = yield from briefs.ask(detector)
         long = yield from texts.ask(detector)
@@ -112,18 +113,23 @@ def scan_run(
     detector: Detector, run: Sequence[Segment], hits: Hits, allowance: Allowance
 ) -> Generator[None, None, bool]:
     """Find what is cut in two between segments; each segment gets its part of the span. False if it costs too much."""
-    for seam in _SEAMS:
+    for seam in SEAMS:
         starts = list(accumulate((len(segment.text) + len(seam) for segment in run), initial=0))
         spans = yield from scan_within(allowance, detector, seam.join(segment.text for segment in run))
         if spans is None:
             return False
+        found: list[tuple[int, int, str, Span]] = []  # those that began before a text go by their start and their rule
         for span in spans:
             at = bisect_right(starts, span.start) - 1
             while at < len(run) and starts[at] < span.end:
-                start, end = max(span.start - starts[at], 0), min(span.end - starts[at], len(run[at].text))
-                if start < end:
-                    hits.setdefault(run[at], []).append(Span(start, end, span.rule))
+                begun, end = span.start - starts[at], min(span.end - starts[at], len(run[at].text))
+                if max(begun, 0) < end:
+                    found.append(
+                        (at, min(begun, 0), span.rule if begun < 0 else "", Span(max(begun, 0), end, span.rule))
+                    )
                 at += 1
+        for at, _, _, span in sorted(found, key=itemgetter(0, 1, 2)):
+            hits.setdefault(run[at], []).append(span)
     return True
 
 

@@ -28,7 +28,7 @@ from typing import NamedTuple
 from guardproxy.core.allowance import Allowance
 from guardproxy.core.moved import Moved
 from guardproxy.core.policy import Rule
-from guardproxy.core.rewrite import hides
+from guardproxy.core.rewrite import RANKS, Pending, hides
 from guardproxy.core.verdict import Action
 from guardproxy.match.scanner import MeteredScanner, Span
 
@@ -61,14 +61,6 @@ class Hit(NamedTuple):
 OnHit = Callable[[Hit], None]
 
 
-class _Pending(NamedTuple):
-    start: int
-    scanner: int
-    order: int
-    end: int
-    rule: str
-
-
 class StreamGuard:
     """Guards one channel. `feed()` and `finish()` return what may go out now; `blocked` is the rule that ended it."""
 
@@ -83,6 +75,7 @@ class StreamGuard:
         "_on_hit",
         "_order",
         "_pending",
+        "_ranks",
         "_reported",
         "_rules",
         "_scanners",
@@ -90,6 +83,7 @@ class StreamGuard:
         "_tail",
         "_worked",
         "blocked",
+        "ended",
     )
 
     def __init__(
@@ -100,6 +94,7 @@ class StreamGuard:
         allowance: Allowance | None = None,
     ) -> None:
         self._scanners = tuple(scanners)
+        self._ranks: Sequence[int] = range(0, RANKS * len(scanners), RANKS)
         self._allowance = Allowance(None) if allowance is None else allowance
         self._worked = self._counted = 0  # steps of work, and characters, that were paid for
         self._rules = rules
@@ -109,11 +104,17 @@ class StreamGuard:
         self._at = 0  # text before is released or hidden; between two calls it is `_base`
         self._covered = 0  # end of the last cluster whose placeholder is out
         self._first = self._shift = 0  # where the first cluster begins; how far text behind the last one has moved
-        self._pending: list[_Pending] = []
+        self._pending: list[Pending] = []
         self._order = 0
         self._tail = ""
         self._reported: dict[tuple[str, int], None] = {}  # in the order of telling
         self.blocked: Rule | None = None
+        self.ended = False
+
+    @property
+    def length(self) -> int:
+        """Code points of the text so far."""
+        return self._base + len(self._buffer)
 
     @property
     def held(self) -> int:
@@ -149,7 +150,7 @@ class StreamGuard:
         for number, scanner in enumerate(self._scanners):
             spans = scanner.feed(text)
             if spans:
-                self._queue(number, spans)
+                self._queue(self._ranks[number], spans)
             if scanner.safe < safe:
                 safe = scanner.safe
         if owing >= _PAID_AT_ONCE and not self._pay():
@@ -158,13 +159,21 @@ class StreamGuard:
 
     def finish(self) -> str:
         """The text ends here: everything that is left is decided."""
+        self.ended = True
         if not self._scanners or self.blocked is not None:
             return ""
+        return self._end(self.length)
+
+    def take(self) -> str:
+        """What was decided since the text has ended: nothing, if it is joined with no other."""
+        return ""
+
+    def _end(self, sure: int) -> str:
         for number, scanner in enumerate(self._scanners):
-            self._queue(number, scanner.finish())
+            self._queue(self._ranks[number], scanner.finish())
         if not self._pay():
             return self._give_up()
-        return self._release(self._base + len(self._buffer))
+        return self._release(min(sure, self.length))
 
     def pause(self) -> str:
         """The text may end here: what `finish()` would give, so that nothing is held any more. Should it go on, a match
@@ -174,6 +183,7 @@ class StreamGuard:
             return ""
         going_on = tuple([scanner.fork() for scanner in self._scanners])
         released = self.finish()
+        self.ended = False
         if self._scanners:  # otherwise it was given up
             self._scanners = going_on
             self._worked = sum([scanner.work for scanner in going_on])
@@ -198,9 +208,9 @@ class StreamGuard:
         self._scanners = ()
         return unread
 
-    def _queue(self, number: int, spans: Sequence[Span]) -> None:
+    def _queue(self, rank: int, spans: Sequence[Span]) -> None:
         for span in spans:
-            self._pending.append(_Pending(span.start, number, self._order, span.end, span.rule))
+            self._pending.append(Pending(span.start, rank, span.start, "", self._order, span.end, span.rule))
             self._order += 1
 
     def _release(self, safe: int) -> str:
@@ -246,7 +256,7 @@ class StreamGuard:
         del self._pending[:decided]
         return True
 
-    def _apply(self, span: _Pending, out: list[str]) -> bool:
+    def _apply(self, span: Pending, out: list[str]) -> bool:
         rule = self._rules[span.rule]
         inside = span.start < self._covered
         self._hide()
@@ -277,7 +287,7 @@ class StreamGuard:
         self._at = to
         return passed
 
-    def _report(self, rule: Rule, span: _Pending, out: Sequence[str]) -> None:
+    def _report(self, rule: Rule, span: Pending, out: Sequence[str]) -> None:
         """Tell the listener once per rule and start, however often the span grows."""
         if (rule.id, span.start) in self._reported:
             return

@@ -138,6 +138,21 @@ class ReadingsScanner:
         other._pending = [*self._pending]
         return other
 
+    def stands_like(self, other: Self, alike: int) -> bool:
+        """Whether both will find the same in whatever comes: see `SetScanner`; and there is one reading, in which
+        nothing that was reported may still grow.
+        """
+        if self._grows or other._grows:
+            return False
+        return self._written.stands_like(other._written, alike)
+
+    @property
+    def _grows(self) -> bool:
+        """Whether there are several readings to follow, or a span may still grow."""
+        if self._fork is not None or self._pending:
+            return True
+        return bool(self._growing) and bool(still_growing(self._growing, (), self._written.safe))
+
     def _feed_alone(self, text: str) -> Sequence[Span]:
         spans = self._written.feed(text)
         if spans:
@@ -164,7 +179,7 @@ class ReadingsScanner:
         safe = self.safe
         spans = self._decided(fork.reading, safe) if self._pending else ()
         fork.reading.forget(min(safe, fork.seen.known_from, *(start for start, _, _ in self._pending)))
-        if fork.alike and self._is_over(fork):
+        if fork.alike and not self._pending and self._is_over(fork):
             self._fork = None
         return spans
 

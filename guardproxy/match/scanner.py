@@ -46,3 +46,12 @@ class MeteredScanner(Scanner, Protocol):
 
     def fork(self) -> Self:
         """Another scanner that has read the same text, and told what this one has told."""
+
+
+class DetectorScanner(MeteredScanner, Protocol):
+    """A scanner that can be told apart from another one of the same detector."""
+
+    def stands_like(self, other: Self, alike: int) -> bool:
+        """Whether both will find the same in whatever comes, and none of it begins before the last `alike` characters,
+        which are the same in both texts.
+        """

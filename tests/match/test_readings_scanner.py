@@ -73,6 +73,14 @@ def test_patterns_nobody_would_write_stream_as_well(samples: list[AnySample], te
     _same(readings.scan(text), read(readings.scanner(), data.draw(cuts(text))), samples)
 
 
+@pytest.mark.parametrize("more", ["", "b", " b", "1"])
+def test_what_was_found_before_the_readings_were_one_again_is_not_forgotten(more: str) -> None:
+    """In the text as it is seen another match begins with the character that is one in the text as it is written."""
+    readings = Readings(PatternSet([Pattern("one", "[ab]", not_before="1"), Pattern("two", "b{2}")]))
+    text = f"1\u200bb{more}"
+    assert {*readings.scan(text)} == {*read(readings.scanner(), [text])}
+
+
 @settings(max_examples=100, deadline=None)
 @given(samples_and_disguise(), st.data())
 def test_nothing_that_is_found_later_begins_in_what_was_sure(

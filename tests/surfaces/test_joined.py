@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guardproxy.core.inspection import inspect
+from guardproxy.core.inspection import OutputGuard, inspect
+from guardproxy.core.verdict import Action
 from guardproxy.surfaces import CHAT_COMPLETIONS, MESSAGES, RESPONSES, Surface
-from tests.support.strategies import make_kit
+from guardproxy.surfaces.responses import ResponsesStream
+from guardproxy.wire.document import replace
+from tests.support.strategies import NOT_BLOCKING, Kit, cut_places, kits, make_kit, pieces_of, texts
+from tests.surfaces.messages import received as messages
+from tests.surfaces.responses import received as responses
 
 KIT = make_kit({"word": "s-[0-9]{6}-t"})
 SECRET = "s-123456-t"
@@ -79,3 +85,197 @@ def test_texts_that_nobody_joins_are_texts_of_their_own() -> None:
     ]
     for surface, document in apart:
         assert inspect(KIT.policy(), surface.read_response(document).segments).edits == {}
+
+
+# ---------------------------------------------------------------- streamed
+
+
+Told = list[tuple[str, str]]
+"""The kinds and texts of the blocks of a message."""
+
+
+def announced(kind: str) -> dict[str, Any]:
+    if kind == "web_search_tool_result":
+        return {"type": kind, "tool_use_id": "0", "content": []}
+    return messages.bare(kind)
+
+
+def as_message(told: Told) -> dict[str, Any]:
+    members = {"text": "text", "thinking": "thinking"}
+    content = [{**announced(kind), **({members[kind]: said} if kind in members else {})} for kind, said in told]
+    return {"content": content}
+
+
+def as_stream(told: Told, cuts: list[int]) -> list[dict[str, Any]]:
+    events = [messages.starting()]
+    for at, (kind, said) in enumerate(told):
+        if kind in ("text", "thinking"):
+            events += messages.block(at, kind, said, cuts)
+        elif kind == "tool_use":
+            events += messages.block(at, kind, "{}")
+        else:
+            events += [messages.start(at, announced(kind)), messages.stop(at)]
+    return [*events, *messages.ending("tool_use" if told and told[-1][0] == "tool_use" else "end_turn")]
+
+
+@st.composite
+def blocks(draw: st.DrawFn, of: st.SearchStrategy[str]) -> Told:
+    """A text cut into blocks, and blocks of other kinds between them; thinking in front, also cut."""
+    said = [("text", one) for one in pieces_of(draw(of), draw(st.lists(st.integers(0, 999), max_size=4)))]
+    for _ in range(draw(st.integers(0, 2))):
+        kind = draw(st.sampled_from(["tool_use", "web_search_tool_result"]))
+        said.insert(draw(st.integers(0, len(said))), (kind, ""))
+    thought = pieces_of(draw(of), draw(st.lists(st.integers(0, 999), max_size=2)))
+    return [*(("thinking", one) for one in thought), *said]
+
+
+@settings(max_examples=40)
+@given(kits(actions=NOT_BLOCKING), blocks(texts), cut_places)
+def test_streamed_blocks_become_what_they_become_in_a_whole_message(kit: Kit, told: Told, cuts: list[int]) -> None:
+    expected = as_message(told)
+    replace(expected, inspect(kit.policy(), MESSAGES.read_response(expected).segments).edits)
+    stream, received = messages.opened(kit.policy()), messages.Received()
+    documents = as_stream(told, cuts)
+    for document in documents:
+        for frame in stream.feed(messages.event(document)):
+            received.take(frame)
+        for at, one in enumerate(received.blocks):  # nothing that has to be taken back
+            assert all(
+                expected["content"][at][name].startswith(one[name]) for name in ("text", "thinking") if name in one
+            )
+    assert received.done and len(received.stopped) == len(told) == len(received.blocks)
+    for at, (kind, said) in enumerate(told):
+        if kind in ("text", "thinking"):
+            assert expected["content"][at][kind] == received.text(at)
+        if kind == "thinking":  # a signature stands only over what it signs
+            assert (received.blocks[at]["signature"] == "") == (received.text(at) != said)
+    short = messages.frames_of(messages.opened(kit.policy()), messages.as_frames(documents))
+    assert received.documents == messages.decoded(short)
+
+
+@given(st.integers(0, len(SECRET)), cut_places)
+def test_a_secret_that_stops_the_answer_leaves_in_no_part_however_it_is_cut_into_blocks(
+    at: int, cuts: list[int]
+) -> None:
+    stop = make_kit({"word": "s-[0-9]{6}-t"}, actions={"word": Action.BLOCK})
+    said = [("text", f"it is {SECRET[:at]}"), ("web_search_tool_result", ""), ("text", f"{SECRET[at:]}, keep it")]
+    received = messages.run(stop.policy(), as_stream(said, cuts))
+    assert "".join(one.get("text", "") for one in received.blocks) == "it is "
+    assert (received.reason, received.done) == ("refusal", True)
+    assert received.stopped == {*range(len(received.blocks))}
+
+
+@pytest.mark.parametrize("ends", ["error", "closed", "cut"])
+def test_what_waits_goes_out_when_the_stream_ends_early(ends: str) -> None:
+    stream = messages.opened(KIT.policy())
+    documents = as_stream([("text", "it is s-12")], [])[:-2]
+    frames = [frame for document in documents for frame in stream.feed(messages.event(document))]
+    if ends == "error":
+        frames += stream.feed(messages.event({"type": "error", "error": {"type": "api_error", "message": "x"}}))
+    frames += stream.cut() if ends == "cut" else stream.finish()
+    received = messages.Received(frames)
+    assert (received.text(0), received.stopped) == ("it is s-12", {0})
+
+
+Output = list[tuple[str, list[str]]]
+"""The types and texts of the items of a response."""
+
+
+def item_events(at: int, kind: str, said: list[str], cuts: list[int]) -> list[dict[str, Any]]:
+    if kind == "message":
+        return responses.message(at, [("output_text", one) for one in said], cuts)
+    if kind == "reasoning":
+        return responses.reasoning(at, said[0], said[-1], cuts, encrypted_content="c2VhbA==")
+    item = {"id": f"0-{at}", "type": "web_search_call", "status": "completed"}
+    where = {"output_index": at, "item": item}
+    return [{"type": f"response.output_item.{step}", **where} for step in ("added", "done")]
+
+
+def response_events(told: Output, cuts: list[int]) -> list[dict[str, Any]]:
+    events = [item_events(at, kind, said, cuts) for at, (kind, said) in enumerate(told)]
+    last = responses.response("completed", [deepcopy(one[-1]["item"]) for one in events], usage=responses.USAGE)
+    began = {"type": "response.created", "response": responses.response()}
+    return responses.number(
+        [began, *(one for of in events for one in of), {"type": "response.completed", "response": last}]
+    )
+
+
+@st.composite
+def outputs(draw: st.DrawFn, of: st.SearchStrategy[str]) -> Output:
+    """A text cut into parts of several messages, and items of other kinds between them; reasoning is cut in two."""
+    told: Output = []
+    for one in pieces_of(draw(of), draw(st.lists(st.integers(0, 999), max_size=4))):
+        if told and told[-1][0] == "message" and draw(st.booleans()):
+            told[-1][1].append(one)
+        else:
+            told.append(("message", [one]))
+    for _ in range(draw(st.integers(0, 2))):
+        thought = draw(of)
+        at = draw(st.integers(0, len(thought)))
+        item = draw(st.sampled_from([("reasoning", [thought[:at], thought[at:]]), ("web_search_call", [""])]))
+        told.insert(draw(st.integers(0, len(told))), item)
+    return told
+
+
+@settings(max_examples=40)
+@given(kits(actions=NOT_BLOCKING), outputs(texts), cut_places)
+def test_streamed_parts_become_what_they_become_in_a_whole_response(kit: Kit, told: Output, cuts: list[int]) -> None:
+    documents = response_events(told, cuts)
+    expected = deepcopy(documents[-1]["response"])
+    edits = inspect(kit.policy(), RESPONSES.read_response(expected).segments).edits
+    replace(expected, edits)
+    whole = dict(one for at, item in enumerate(expected["output"]) for one in responses.texts_of(at, item))
+    stream, received = ResponsesStream(OutputGuard(kit.policy())), responses.Received()
+    for document in documents:
+        for frame in stream.feed(responses.event(document)):
+            received.take(frame)
+        assert all(whole[channel].startswith(text) for channel, text in received.texts.items())
+    received.check_repeats()
+    assert whole == {channel: received.texts[channel] for channel in whole}
+    assert [one["sequence_number"] for one in received.documents] == [*range(len(received.documents))]
+    for at, (kind, said) in enumerate(told):
+        item = received.envelope["output"][at]
+        if kind == "reasoning":  # a seal stands only over what was shown
+            hidden = sorted(one for _, one in responses.texts_of(at, item)) != sorted(said)
+            assert (item["encrypted_content"] is None) == hidden
+    assert received.items.keys() == {*range(len(told))}
+
+
+@given(st.integers(0, len(SECRET)), cut_places)
+def test_a_secret_that_stops_the_response_leaves_in_no_part_however_it_is_cut(at: int, cuts: list[int]) -> None:
+    stop = make_kit({"word": "s-[0-9]{6}-t"}, actions={"word": Action.BLOCK})
+    told = [("message", [f"it is {SECRET[:at]}"]), ("web_search_call", [""]), ("message", [f"{SECRET[at:]}, keep it"])]
+    received = responses.run(stop.policy(), response_events(told, cuts))
+    said = {channel: text for channel, text in received.texts.items() if channel[0] == "output_text"}
+    assert "".join(said.values()) == "it is "
+    received.check_repeats()
+    assert received.types[-1] == "response.incomplete"
+    assert [one["sequence_number"] for one in received.documents] == [*range(len(received.documents))]
+
+
+def test_a_citation_follows_a_text_that_a_later_one_decides() -> None:
+    told: Output = [("message", ["it is s-12"]), ("message", ["3456-t"])]
+    documents = response_events(told, [])
+    annotation = {"type": "url_citation", "url": "http://x", "title": "", "start_index": 3, "end_index": 10}
+    where = {"item_id": "0-0", "output_index": 0, "content_index": 0, "annotation_index": 0}
+    documents.insert(4, {"type": "response.output_text.annotation.added", **where, "annotation": dict(annotation)})
+    for document in documents[5:]:
+        for holder in (document, document.get("item", {}), document.get("response", {})):
+            items = holder.get("output", [holder]) if isinstance(holder, dict) else []
+            parts = [part for item in items[:1] for part in item.get("content", [])] + [holder.get("part", {})]
+            for part in parts:
+                if part.get("text", "").startswith("it is"):
+                    part["annotations"] = [dict(annotation)]
+    received = responses.run(KIT.policy(), documents)
+    cited = [one["annotation"] for one in received.documents if "annotation" in one]
+    cited += received.envelope["output"][0]["content"][0]["annotations"]
+    assert received.text(output=0) == "it is [WORD]"
+    assert {(one["start_index"], one["end_index"]) for one in cited} == {(3, 12)}
+
+
+def test_a_text_that_only_its_end_tells_is_joined_too() -> None:
+    told: Output = [("message", ["it is s-12"]), ("message", ["3456-t!"])]
+    documents = [one for one in response_events(told, []) if not one["type"].endswith("delta")]
+    received = responses.run(KIT.policy(), documents)
+    assert [item["content"][0]["text"] for item in received.envelope["output"]] == ["it is [WORD]", "[WORD]!"]
+    assert {text for texts in received.again.values() for text in texts} == {"it is [WORD]", "[WORD]!"}

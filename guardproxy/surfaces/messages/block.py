@@ -1,34 +1,42 @@
 """One block of a stream and its growing texts.
 
-A text goes out as it becomes safe. A signature ends the text it signs, and it goes out only over a text that went out
-as it came.
+A text goes out as it becomes safe. Texts that clients join over all blocks (`JOINED`) may have to wait for those that
+follow, and with them what comes behind them in their block. A signature ends the text it signs, and it goes out only
+over a text that went out as it came.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from guardproxy.core.exchange import OpaqueKind
 from guardproxy.core.inspection import OutputGuard
+from guardproxy.core.joined import Run
 from guardproxy.core.stream import StreamGuard
 from guardproxy.errors import UpstreamUnavailable
 from guardproxy.surfaces.messages.calls import Call
 from guardproxy.surfaces.messages.cleaning import Cleaner
+from guardproxy.surfaces.messages.events import Edited
 from guardproxy.surfaces.messages.leaves import is_bytes
 from guardproxy.wire.path import Path
 
 SIGNATURE: Final = "signature"
+JOINED: Final = ("text", "thinking")
+"""Members of blocks whose texts clients join over all blocks."""
 _LABELS: Final = frozenset({"type", "id", "name", "tool_use_id", SIGNATURE})
 
 
 class Channel:
-    """One text of a block. `delta` is the type of the events that bring it."""
+    """One text of a block. `delta` is the type of the events that bring it, `run` the texts it is joined with."""
 
-    __slots__ = ("delta", "ended", "fed", "guard")
+    __slots__ = ("_run", "delta", "ended", "fed", "guard")
 
-    def __init__(self, delta: str, guard: StreamGuard) -> None:
+    def __init__(self, delta: str, guard: StreamGuard, run: Run | None = None) -> None:
         self.delta = delta
         self.guard = guard
+        self._run = run
         self.fed = False  # there was any text
         self.ended = False
 
@@ -42,29 +50,46 @@ class Channel:
         return self.guard.feed(text)
 
     def finish(self) -> str:
-        """The text ends here; what was still held of it."""
+        """The text ends here; what was still held of it and is decided."""
         if self.ended:
             return ""
         self.ended = True
-        return self.guard.finish()
+        return self.guard.finish() if self._run is None else self._run.end(self.guard)
+
+    def close(self) -> str:
+        """The text ends here, whatever follows; what was still held of it."""
+        shown = self.finish()
+        if self.waits and self._run is not None:
+            self._run.let_go()
+        return shown + self.guard.take()
+
+    @property
+    def waits(self) -> bool:
+        """Whether a text that has ended is not decided."""
+        return self.ended and self.guard.held > 0
 
 
 class Block:
     """`announced`: an event of its own tells the client that it begins. `call`: it is shown whole or not at all.
 
-    `told` is what was announced, as the model wrote it; kept only where calls are judged.
+    `told` is what was announced, as the model wrote it; kept only where calls are judged. `behind`: events that go out
+    once the texts are decided.
     """
 
-    __slots__ = ("_guard", "_shown", "announced", "call", "channels", "ended", "index", "told")
+    __slots__ = ("_guard", "_runs", "_shown", "announced", "behind", "call", "channels", "ended", "index", "told")
 
-    def __init__(self, index: int, guard: OutputGuard, *, announced: bool) -> None:
+    def __init__(
+        self, index: int, guard: OutputGuard, *, announced: bool, runs: Mapping[str, Run] = MappingProxyType({})
+    ) -> None:
         self.index = index
         self.announced = announced
         self.call: Call | None = None
         self.channels: dict[str, Channel] = {}
         self.ended = False
         self.told: dict[str, Any] = {}
+        self.behind: list[Edited] = []
         self._guard = guard
+        self._runs = runs
         self._shown: set[str] = set()  # members whose texts went out with the announcement, as whole texts
 
     @property
@@ -80,7 +105,7 @@ class Block:
                 channel = self.channel(member, f"{member}_delta")
                 content[member] = channel.feed(text)
                 if content.get(SIGNATURE):  # nobody signs what is not there yet
-                    content[member] += channel.finish()
+                    content[member] += channel.close()
                     if channel.guard.edited:
                         content[SIGNATURE] = ""
                 changed = changed or content[member] != text
@@ -94,17 +119,37 @@ class Block:
         if known is None:
             if member in self._shown:
                 raise UpstreamUnavailable("the upstream goes on with a text that it had sent whole", reason="bad_event")
-            known = self.channels[member] = Channel(delta, self._guard.open((*self.path, member)))
+            run = self._runs.get(member)
+            known = self.channels[member] = Channel(delta, self._guard.open((*self.path, member), run), run)
         return known
 
     @property
     def is_open(self) -> bool:
         """Whether the client has been told that it begins, if it was not held back, and not that it has ended."""
-        return self.announced and not self.ended and (self.call is None or self.call.known)
+        ended = self.ended and not self.behind
+        return self.announced and not ended and (self.call is None or self.call.known)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a text of it has ended and is not decided."""
+        return any(channel.waits for channel in self.channels.values())
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the policy stops a text of it."""
+        return any(channel.guard.blocked is not None for channel in self.channels.values())
 
     def finish(self) -> list[tuple[str, str, str]]:
-        """All texts end here: (type of delta, member, text) for what was still held."""
-        found = [(channel.delta, member, channel.finish()) for member, channel in self.channels.items()]
+        """All texts end here: (type of delta, member, text) for what was still held. Those of a call never wait."""
+        found = [
+            (channel.delta, member, channel.finish() if self.call is None else channel.close())
+            for member, channel in self.channels.items()
+        ]
+        return [one for one in found if one[2]]
+
+    def take(self) -> list[tuple[str, str, str]]:
+        """The same for what was decided after their end."""
+        found = [(channel.delta, member, channel.guard.take()) for member, channel in self.channels.items()]
         return [one for one in found if one[2]]
 
     def sign(self, delta: dict[str, Any], cleaner: Cleaner) -> bool:

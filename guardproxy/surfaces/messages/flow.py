@@ -9,7 +9,7 @@ from typing import Any, Final
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.errors import UpstreamUnavailable
 from guardproxy.surfaces.messages.beside import Beside
-from guardproxy.surfaces.messages.block import SIGNATURE, Block, goes_on
+from guardproxy.surfaces.messages.block import JOINED, SIGNATURE, Block, goes_on
 from guardproxy.surfaces.messages.calls import HELD_IN, Call, is_held
 from guardproxy.surfaces.messages.cleaning import Cleaner
 from guardproxy.surfaces.messages.conversation import AnswerSteps, call_of
@@ -38,6 +38,8 @@ class BlockFlow:
         self._guard = guard
         self._cleaner = cleaner
         self._undecided: list[Block] = []  # calls that ended with no JSON: they may have been cut off
+        self._runs = {member: guard.run() for member in JOINED}
+        self._waiting: list[Block] = []  # blocks whose texts wait for the next ones
         self._kept = 0
         self._steps = AnswerSteps() if guard.judges_calls else None
 
@@ -47,7 +49,7 @@ class BlockFlow:
             raise UpstreamUnavailable("the upstream began a block twice", reason="bad_event")
         if len(self.blocks) >= MOST_BLOCKS:
             raise _too_large()
-        block = self.blocks[index] = Block(index, self._guard, announced=announced)
+        block = self.blocks[index] = Block(index, self._guard, announced=announced, runs=self._runs)
         return block
 
     def open_blocks(self) -> Iterator[int]:
@@ -58,6 +60,7 @@ class BlockFlow:
         """The announcement of a block."""
         before = self._decide(cut=False)  # the model went on after those calls
         content = edited.document["content_block"]
+        before += self._let_go(content)
         block = self.open(index, announced=True)
         held = is_held(content)
         if self._steps is not None:
@@ -65,13 +68,13 @@ class BlockFlow:
         changed = block.begin(content, self._cleaner) or edited.changed
         if self._guard.blocked:
             del self.blocks[index]
-            return before
+            return [*before, *self._settled()]
         edited = edited._replace(changed=changed)
         self.line.begin(index, waits=held)
         if held:
             block.call = Call(edited)
-            return before
-        return [*before, *self.line.add(index, [edited.frame()])]
+            return [*before, *self._settled()]
+        return [*before, *self.line.add(index, [edited.frame()]), *self._settled()]
 
     def begin_known(self, index: int, content: dict[str, Any]) -> bool:
         """A block that goes out with the beginning of the message; whether anything was changed."""
@@ -96,7 +99,8 @@ class BlockFlow:
         if kind == "signature_delta" and isinstance(delta.get(SIGNATURE), str) and delta[SIGNATURE]:
             return self._sign(block, edited)
         changed = self._grow_texts(block, edited.document) or edited.changed
-        return self.line.add(index, [edited._replace(changed=changed).frame()])
+        frames = self.line.add(index, [edited._replace(changed=changed).frame()])
+        return [*frames, *self._settled()] if self._waiting else frames
 
     def end(self, index: int, stop: Edited) -> list[bytes]:
         """A block has ended."""
@@ -109,6 +113,8 @@ class BlockFlow:
         call = block.call
         if call is None:
             block.ended = True
+            if block.waits:
+                return self._wait(block, before, stop)
             return self.line.add(index, [*before, stop.frame()])
         if call.ended:
             return []
@@ -125,10 +131,15 @@ class BlockFlow:
         for block in self.blocks.values():
             if self._guard.blocked is None and not block.ended:
                 rest = self._finish_texts(block)
-                if block.call is None:
-                    frames += self.line.add(block.index, rest)
-                else:
+                if block.call is not None:
                     block.call.rest += rest
+                elif block.waits:
+                    frames += self._wait(block, rest)
+                else:
+                    frames += self.line.add(block.index, rest)
+        for run in self._runs.values():
+            run.finish()
+        frames += self._settled()
         for block in self.blocks.values():
             call = block.call
             if call is not None and not call.ended and self._guard.blocked is None:
@@ -153,12 +164,54 @@ class BlockFlow:
 
     def _sign(self, block: Block, edited: Edited) -> list[bytes]:
         """A signature ends the texts it signs."""
-        delta = edited.document["delta"]
         before = self._finish_texts(block)
+        if block.waits:
+            return self._wait(block, before, edited)
+        return self.line.add(block.index, [*before, *self._signed(block, edited)])
+
+    def _signed(self, block: Block, edited: Edited) -> list[bytes]:
+        """The frame of a signature, if it may go out over texts that are decided."""
+        delta = edited.document["delta"]
         changed = self._cleaner.members(delta, block.path, (SIGNATURE,)) or edited.changed
-        if block.sign(delta, self._cleaner) and self._guard.blocked is None:
-            before.append(edited._replace(changed=changed).frame())
-        return self.line.add(block.index, before)
+        shown = block.sign(delta, self._cleaner) and self._guard.blocked is None
+        return [edited._replace(changed=changed).frame()] if shown else []
+
+    def _wait(self, block: Block, frames: list[bytes], *behind: Edited) -> list[bytes]:
+        """A text of the block has ended, and waits for the next one. `behind`: what comes behind it."""
+        block.behind += behind
+        if block in self._waiting:
+            return self.line.add(block.index, frames)
+        self._waiting.append(block)
+        return self.line.hold(block.index, frames)
+
+    def _let_go(self, content: dict[str, Any]) -> list[bytes]:
+        """A block begins. What cannot wait for the next text of its kind, which may never come, is decided.
+
+        A text behind thinking would wait as long as the thinking does, so thinking goes on only in the very next block.
+        """
+        if not self._waiting:
+            return []
+        for member, run in self._runs.items():
+            if not isinstance(content.get(member), str) and (member == "thinking" or self._guard.sequential):
+                run.let_go()
+        return self._settled()
+
+    def _settled(self) -> list[bytes]:
+        """Blocks whose texts are decided now, with what waited behind them."""
+        frames: list[bytes] = []
+        while self._waiting and (self._waiting[0].stopped or not self._waiting[0].waits):
+            block = self._waiting[0]
+            told = self._own_deltas(block, block.take())
+            if block.stopped:
+                return [*frames, *self.line.stop(block.index, told)]
+            del self._waiting[0]
+            behind, block.behind = block.behind, []
+            for event in behind:
+                told += self._signed(block, event) if "delta" in event.document else [event.frame()]
+            frames += self.line.settle(block.index, told)
+        if self._waiting and self._kept + self.line.size > MOST_KEPT:
+            raise _too_large()
+        return frames
 
     def _hold(self, block: Block, edited: Edited, member: str) -> None:
         if block.ended or (block.call is not None and block.call.ended):
@@ -219,11 +272,12 @@ class BlockFlow:
         self._guard.judge(steps.of({**told, "input": text} if text else told, block.path))
 
     def _finish_texts(self, block: Block) -> list[bytes]:
-        frames = []
-        for kind, member, text in block.finish():
-            self.characters += len(text)
-            frames.append(own_delta(block.index, kind, member, text, named=self.named))
+        frames = self._own_deltas(block, block.finish())
         return [*frames, *(own_event(document, named=self.named) for document in self.beside.rest(block.index))]
+
+    def _own_deltas(self, block: Block, told: list[tuple[str, str, str]]) -> list[bytes]:
+        self.characters += sum(len(text) for _, _, text in told)
+        return [own_delta(block.index, kind, member, text, named=self.named) for kind, member, text in told]
 
 
 def _too_large() -> UpstreamUnavailable:

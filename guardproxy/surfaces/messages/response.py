@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from guardproxy.core.exchange import Provenance, ResponseReading, Segment
+from guardproxy.surfaces.messages.block import JOINED
 from guardproxy.surfaces.messages.leaves import opaques, read_leaves, segments
 from guardproxy.surfaces.messages.usage import usage_of
 
 # Members by which servers that imitate this API repeat the text as tokens.
 _COPIES: Final = ("logprobs", "token_ids", "prompt_token_ids", "prompt_logprobs")
-# Members of blocks whose texts are joined over all blocks.
-_JOINED: Final = ("text", "thinking")
 # Members of an event that hold what the text stands in.
 _HOLDERS: Final = ("message", "content_block", "delta")
 
@@ -30,8 +29,8 @@ def read_response(document: Any) -> ResponseReading:
 def _in_run(segment: Segment) -> Segment:
     """A block's text with those of the other blocks it is joined with."""
     path = segment.path
-    joined = len(path) == 3 and path[0] == "content" and path[2] in _JOINED
-    return segment._replace(run=_JOINED.index(str(path[2]))) if joined else segment
+    joined = len(path) == 3 and path[0] == "content" and path[2] in JOINED
+    return segment._replace(run=JOINED.index(str(path[2]))) if joined else segment
 
 
 def read_count(document: Any) -> ResponseReading:

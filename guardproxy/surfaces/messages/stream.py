@@ -1,8 +1,9 @@
 """A streamed message, edited so that what the client adds up is what may be seen.
 
 Every text of a block is a channel with its own guard. Events go out one for one with their text replaced by what is
-newly safe, possibly nothing; text still held when its end comes goes out in an event of our own before that. A call is
-held until its end and sent whole, or not at all when it was cut off; meanwhile what began after it waits in line.
+newly safe, possibly nothing; text still held when its end comes goes out in an event of our own before that. Clients
+join the texts of all blocks, so the end of one waits while a match may go on in the next. A call is held until its end
+and sent whole, or not at all when it was cut off. Meanwhile what began after it waits in line.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ class MessagesStream:
             case "message_stop" | "error" as kind:
                 self.failed = self.failed or kind == "error"
                 return [*self._end_all(None), *self._forwarded(event, document, changed)]
-        if document.get("delta") is not None:
+        if document.get("delta") is not None and is_documented(document):
             raise UpstreamUnavailable("the upstream sent a piece of something unknown", reason="bad_event")
         if event.event == "error" or document.get("error"):
             self.failed = True

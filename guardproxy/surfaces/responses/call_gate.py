@@ -105,12 +105,19 @@ class CallGate:
         self._judged |= self._open
         self._open.clear()
 
-    def pass_on(self, events: Iterable[Outgoing]) -> list[Outgoing]:
-        """What may go out now. Raises `UpstreamUnavailable` when too much waits."""
+    def cut_behind(self, last: dict[str, Any]) -> list[Outgoing]:
+        """The policy has stopped the stream in a text that had ended: what goes out, up to this event."""
+        self.end()
+        held, self._held = self._held, []
+        at = next((at for at, out in enumerate(held) if out.document is last), -1)
+        return held[: at + 1]
+
+    def pass_on(self, events: Iterable[Outgoing], *, wait: bool = False) -> list[Outgoing]:
+        """What may go out now; nothing if it is to `wait`. Raises `UpstreamUnavailable` when too much waits."""
         self._held += events
         if len(self._held) > MOST_HELD:
             raise UpstreamUnavailable("the upstream's answer is too large to be looked at", reason="too_large")
-        if self._open:
+        if self._open or wait:
             return []
         passed, self._held = self._held, []
         return passed

@@ -1,21 +1,35 @@
 """The growing texts of one stream.
 
 A text of the model goes out as it becomes safe. A text that is part of a call is held until the call is whole: a
-client acts on a call, and some repair a truncated one into one that runs.
+client acts on a call, and some repair a truncated one into one that runs. A text that clients join with others may wait
+at its end for the next one; what comes again of it is filled in when it is decided.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from guardproxy.core.inspection import OutputGuard
+from guardproxy.core.joined import Run
+from guardproxy.core.moved import Moved
 from guardproxy.core.stream import StreamGuard
 from guardproxy.errors import UpstreamUnavailable
-from guardproxy.surfaces.citations import WaitingCitations
+from guardproxy.surfaces.citations import WaitingCitations, move_citations
 from guardproxy.surfaces.repeats import Repeats
 from guardproxy.surfaces.responses.cleaning import Cleaner, is_whole_json
-from guardproxy.surfaces.responses.families import BESIDE, CONTENT, SUMMARY, ChannelKey, Family, family_of
+from guardproxy.surfaces.responses.families import (
+    BESIDE,
+    CONTENT,
+    SUMMARY,
+    ChannelKey,
+    Family,
+    RunKey,
+    family_of,
+    run_of,
+)
+from guardproxy.surfaces.responses.sealed import SEAL, is_sealed
 from guardproxy.wire.path import Path
 
 # What one stream may make us keep: characters of all its texts, and texts.
@@ -27,19 +41,30 @@ _NOT_REPEATED: Final = frozenset({"delta", "logprobs", "obfuscation", "sequence_
 class Channel:
     """One text. `shown` is what of it went out; `form` is an event without its text, for more of it.
 
-    `cited`: citations of it that wait, each in its event.
+    `cited`: citations of it that wait, each in its event. `run`: the texts it is joined with; then `whole` is what the
+    upstream said once it has ended. When it `waits`, `tail` is the event that brings the rest, and `later` what is done
+    once that is decided. `bare`: it was announced, and no event has brought any of it.
     """
 
-    __slots__ = ("_raw", "_shown", "cited", "cut", "family", "finished", "form", "guard", "key", "path")
+    __slots__ = (
+        "_raw", "_shown", "bare", "cited", "cut", "family", "finished", "form", "guard", "key", "later", "path", "run",
+        "tail", "waits", "whole",
+    )  # fmt: skip
 
-    def __init__(self, key: ChannelKey, family: Family, path: Path, guard: StreamGuard | None) -> None:
+    def __init__(
+        self, key: ChannelKey, family: Family, path: Path, guard: StreamGuard | None, run: Run | None = None
+    ) -> None:
         self.key = key
         self.family = family
         self.path = path
         self.form: dict[str, Any] = {}
-        self.finished = False
+        self.finished = self.waits = self.bare = False
         self.cut = False  # a call that broke off
         self.guard = guard
+        self.run = run
+        self.whole: str | None = None
+        self.tail: dict[str, Any] = {}
+        self.later: list[Callable[[], None]] = []
         self.cited = WaitingCitations()
         self._raw: list[str] = []
         self._shown: list[str] = []
@@ -73,11 +98,61 @@ class Channel:
         if self.finished or self.guard is None:
             return ""
         self.finished = True
-        rest = self._show(self.guard.finish())
-        if self.guard.blocked is None:
-            cleaner.remember(self.raw, self.shown)
+        if self.run is not None:
+            rest = self._show(self.run.end(self.guard))
+            self.whole = self.raw
+        else:
+            rest = self._show(self.guard.finish())
+            if self.guard.blocked is None:
+                cleaner.remember(self.raw, self.shown)
         self._raw.clear()
         return rest
+
+    @property
+    def holds(self) -> bool:
+        """Whether a text that has ended is not decided."""
+        return self.finished and self.guard is not None and self.guard.held > 0
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the policy stops the text."""
+        return self.guard is not None and self.guard.blocked is not None
+
+    def take(self) -> str:
+        """What was decided of the text since it has ended."""
+        return "" if self.guard is None else self._show(self.guard.take())
+
+    def settled(self) -> None:
+        """The text is decided, and told."""
+        self.waits = False
+        for act in self.later:
+            act()
+        self.later.clear()
+
+    def repeat(self, holder: dict[str, Any], member: str, item: dict[str, Any]) -> None:
+        """The text comes again there: it says what went out, as soon as that is decided. If anything was
+        hidden a seal of its item goes.
+        """
+        if self.waits:
+            holder[member] = ""
+            self.later.append(partial(self._write, holder, member, item))
+        else:
+            self._write(holder, member, item)
+
+    def move(self, annotation: Any) -> None:
+        """A citation of a text that waits follows it."""
+        self.later.append(lambda: self._move([annotation]))
+
+    def _move(self, annotations: Any) -> None:
+        if self.guard is not None and self.guard.moved is not None:
+            move_citations(annotations, self.guard.moved)
+
+    def _write(self, holder: dict[str, Any], member: str, item: dict[str, Any]) -> None:
+        holder[member] = shown = self.shown
+        if shown != self.whole and self.whole is not None:
+            move_citations(holder.get("annotations"), Moved.between(self.whole, shown))
+            if is_sealed(item):
+                item[SEAL] = None
 
     def settle(self, cleaner: Cleaner, text: str | None = None) -> str:
         """The call is whole; its text, which goes out as one. `text` is what its end said the text was, if it did."""
@@ -119,6 +194,7 @@ class Channels:
 
     def __init__(self, guard: OutputGuard) -> None:
         self._guard = guard
+        self.runs: dict[RunKey, Run] = {}
         self._channels: dict[ChannelKey, Channel] = {}
         self._characters = 0
         self._repeats = Repeats()
@@ -135,12 +211,32 @@ class Channels:
         if channel is None:
             family = BESIDE if key.beside else family_of(key.family)
             path = _path(key, family)
-            channel = Channel(key, family, path, None if family.held else self._guard.open(path))
+            run = self._run_of(key)
+            channel = Channel(key, family, path, None if family.held else self._guard.open(path, run), run)
             channel.form = _form_beside(form) if key.beside else _form(form, family)
             self._channels[key] = channel
             if len(self._channels) > MOST_CHANNELS:
                 raise _too_large()
+        elif channel.bare:
+            channel.bare = False
+            channel.form = _form(form, channel.family)
         return channel
+
+    def _run_of(self, key: ChannelKey) -> Run | None:
+        name = run_of(key)
+        if name is None:
+            return None
+        if name not in self.runs:
+            self.runs[name] = self._guard.run()
+        return self.runs[name]
+
+    def told(self, key: ChannelKey, text: str) -> Channel | None:
+        """The joined text of that key, if it was this one; else another one of its family that was."""
+        channel = self._channels.get(key)
+        if channel is not None and channel.whole == text:
+            return channel
+        same = (one for one in self if one.key.family == key.family and one.whole == text and one.run is not None)
+        return next(same, None)
 
     def feed_beside(self, key: ChannelKey, form: Mapping[str, Any], text: str) -> str:
         """A string of an event where no API has a text: a piece of one, or the same one again."""

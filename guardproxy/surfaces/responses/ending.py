@@ -52,6 +52,8 @@ def _texts_of_parts(shown: Shown, channels: Iterable[Channel]) -> dict[int, dict
         if part is None or not isinstance(owner, int):
             continue
         item = shown.items.get(owner)
+        if not channel.shown and (item is None or part not in item.parts):
+            continue  # it began behind a text that is not decided
         if item is None:
             item = shown.items[owner] = ShownItem(_item_of(channel), done=False)
         if not item.done:

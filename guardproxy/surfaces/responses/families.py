@@ -71,6 +71,10 @@ _DELTA_MEMBERS: Final = _MEMBERS | {"delta"}
 _NAMING: Final = ("_id", "_index")
 
 
+JOINED: Final = frozenset({"output_text", "reasoning_text", "reasoning_summary_text"})
+"""Families whose texts clients join: all of a response, or those of one item of reasoning."""
+
+
 class ChannelKey(NamedTuple):
     """Which text a delta belongs to. Indexes that are 0 are left out, as some servers do. `below`: within the delta.
 
@@ -83,6 +87,16 @@ class ChannelKey(NamedTuple):
     indexes: tuple[tuple[str, int], ...] = ()
     below: Path = ()
     beside: bool = False
+
+
+RunKey = tuple[str, int | str | None]
+
+
+def run_of(key: ChannelKey) -> RunKey | None:
+    """Which texts a text is joined with, if with any."""
+    if key.family not in JOINED or key.below or key.beside:
+        return None
+    return ("text", None) if key.family == "output_text" else ("reasoning", key.owner)
 
 
 def family_of(name: str) -> Family:

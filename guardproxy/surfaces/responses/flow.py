@@ -14,6 +14,7 @@ from guardproxy.surfaces.responses.cleaning import Cleaner
 from guardproxy.surfaces.responses.conversation import is_for_caller
 from guardproxy.surfaces.responses.cut import blank_call, cut_off
 from guardproxy.surfaces.responses.families import (
+    JOINED,
     family_of,
     growing_texts,
     key_of,
@@ -40,6 +41,7 @@ class TextFlow:
         self._guard = guard
         self._cleaner = cleaner
         self._citing: dict[Channel, None] = {}  # texts with citations that wait
+        self._unsettled: list[Channel] = []  # texts that ended and wait for those they are joined with
         self._waiting: dict[int, dict[str, Any]] = {}  # by channel, ends of calls that may have been cut off
 
     def grow(self, family: str, document: dict[str, Any]) -> None:
@@ -81,9 +83,66 @@ class TextFlow:
                 for leaf in read_leaves(document[member], (member,), every_name=True).texts:
                     yield leaf.path, leaf.text
 
+    @property
+    def undecided(self) -> bool:
+        """Whether a text has ended that is not decided, so that nothing behind it may go out."""
+        return bool(self._unsettled)
+
+    @property
+    def tail(self) -> dict[str, Any]:
+        """The event that brings the end of the first such text."""
+        return self._unsettled[0].tail
+
+    def settle(self) -> None:
+        """Fill in what is decided by now."""
+        while self._unsettled:
+            channel = self._unsettled[0]
+            if channel.holds and not channel.stopped:
+                return
+            rest = channel.tail["delta"] + self._released(channel.take())
+            channel.tail["delta"] = rest or None  # nothing to tell
+            if channel.stopped:
+                return
+            channel.settled()
+            del self._unsettled[0]
+
+    def let_go(self) -> None:
+        """What is no text of a message comes next: where the policy says so, the texts before have ended."""
+        if self._unsettled and self._guard.sequential:
+            for run in self.channels.runs.values():
+                run.let_go()
+            self.settle()
+
+    def bring(self, family: str, where: Mapping[str, Any], text: Any) -> None:
+        """A text that is joined with others ends; perhaps no event brought any of it before."""
+        if family not in JOINED or not isinstance(text, str):
+            return
+        form = {name: where[name] for name in _WHERE if name in where}
+        key = key_of(family, form)
+        channel = self.channels.get(key)
+        if channel is None and self.channels.told(key, text) is None:
+            channel = self.channels.open(key, {"type": f"response.{family}.delta", **form})
+        if channel is not None and not channel.finished and not channel.raw:
+            self.channels.feed(channel, text)
+            channel.finish(self._cleaner)
+            if channel.holds:
+                self._wait(channel, {"delta": ""})  # which nobody adds up
+
+    def repeat(
+        self, family: str, where: Mapping[str, Any], holder: dict[str, Any], member: str, item: Any = None
+    ) -> bool:
+        """A text that comes again says what went out of it. False if this one never did."""
+        text = holder.get(member)
+        if family not in JOINED or not isinstance(text, str):
+            return False
+        channel = self.channels.told(key_of(family, where), text)
+        if channel is not None:
+            channel.repeat(holder, member, holder if item is None else item)
+        return channel is not None
+
     def begin(self, family: str, where: Mapping[str, Any], text: str, below: Path = ()) -> str:
         """A text that an announcement holds: its beginning, or when it is announced again, what is known of it."""
-        if not text:
+        if not text and (family not in JOINED or below):
             return text
         form = {name: where[name] for name in _WHERE if name in where}
         key = key_of(family, form, below)
@@ -92,6 +151,7 @@ class TextFlow:
             return known.shown
         more: dict[str, Any] = {"logprobs": []} if family == "output_text" else {}
         channel = self.channels.open(key, {"type": f"response.{family}.delta", **form, **more})
+        channel.bare = not text
         return self._released(self.channels.feed(channel, text))
 
     def begin_item(self, item: dict[str, Any], where: Mapping[str, Any]) -> set[Path]:
@@ -113,6 +173,9 @@ class TextFlow:
         owner, part = owner_of(document), part_of(document)
         for channel in self.channels:
             if channel.key.owner == owner and channel.part == part and channel.guard is not None:
+                if channel.waits:
+                    channel.move(document["annotation"])
+                    return True
                 channel.cited.add(document["annotation"], document)
                 self._citing[channel] = None
                 told = [one for _, one in channel.cited.take(channel.guard, ended=channel.finished)]
@@ -154,8 +217,16 @@ class TextFlow:
 
     def end_item(self, item: dict[str, Any], owner: int | str | None, *, whole: bool) -> bool:
         """An item has ended, and with it all its texts. Calls are shown now or never; whether this one never is."""
+        for growing in growing_texts(item):
+            where = {"output_index" if isinstance(owner, int) else "item_id": owner, **growing.indexes}
+            if not growing.below:
+                self.bring(growing.family, where, growing.text)
         mine = [channel for channel in self.channels if channel.key.owner in (owner, self._name_of(item))]
         self._end(mine)
+        if item.get("type") == "reasoning":
+            for run in {id(one.run): one.run for one in mine if one.run is not None}.values():
+                run.finish()
+            self.settle()
         calls = [channel for channel in mine if channel.family.held]
         cut = cut_off(item, whole=whole)
         for channel in calls:
@@ -174,6 +245,9 @@ class TextFlow:
     def end_all(self) -> None:
         """The response has ended, or its stream has. Calls that did not end are not shown."""
         self._end(self.channels)
+        for run in self.channels.runs.values():
+            run.finish()
+        self.settle()
 
     def _name_of(self, item: Mapping[str, Any]) -> str | None:
         """The id of an item as it may be shown, which is how the events of its texts name it."""
@@ -182,11 +256,25 @@ class TextFlow:
 
     def _end(self, channels: Iterable[Channel]) -> None:
         for channel in channels:
+            ended = channel.finished
             text = self._released(channel.finish(self._cleaner))
+            if channel.holds and not ended:
+                self.before.append(channel.event(text))
+                self._wait(channel, self.before[-1])
+            if channel.waits:
+                continue
             if text:
                 self.before.append(channel.event(text))
             if channel.cited and self._guard.blocked is None:
                 self.before += [document for _, document in channel.cited.take(channel.guard, ended=True)]
+
+    def _wait(self, channel: Channel, tail: dict[str, Any]) -> None:
+        """A text has ended that may go on in the next one."""
+        channel.waits, channel.tail = True, tail
+        self._unsettled.append(channel)
+        for annotation, document in channel.cited.take(None, ended=True):
+            channel.move(annotation)
+            self.before.append(document)
 
     def _settle(self, channel: Channel, text: str | None) -> None:
         """A call is whole. Unless the policy stops it, it goes out before the event at hand."""

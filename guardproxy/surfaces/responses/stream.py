@@ -25,14 +25,19 @@ from guardproxy.surfaces.responses.call_gate import CallGate, Outgoing
 from guardproxy.surfaces.responses.cleaning import Cleaner
 from guardproxy.surfaces.responses.ending import end_blocked
 from guardproxy.surfaces.responses.events import Writer, is_documented
-from guardproxy.surfaces.responses.families import family_of, family_of_part, owner_of, split_type, undocumented
+from guardproxy.surfaces.responses.families import (
+    family_of,
+    owner_of,
+    split_type,
+    undocumented,
+)
 from guardproxy.surfaces.responses.flow import TextFlow
 from guardproxy.surfaces.responses.leaves import is_base64, unread_in_event
+from guardproxy.surfaces.responses.parts import edit_done, edit_part, repeat_item
 from guardproxy.surfaces.responses.response import strip_item, strip_part, strip_tokens
 from guardproxy.surfaces.responses.shown import Shown
 from guardproxy.surfaces.responses.state import made
 from guardproxy.wire.document import UndecodableJson, decode
-from guardproxy.wire.path import Path
 from guardproxy.wire.sse import DONE, SseEvent
 
 _DONE_FRAME: Final = b"data: [DONE]\n\n"
@@ -97,9 +102,12 @@ class ResponsesStream:
         for unread, path in unread_in_event(document, step):
             if unread is not OpaqueKind.AUDIO or not self._guard.redacts:  # then it is taken out
                 self._guard.lets(unread, path)
-        if step == "added" or self._gate.judges or self._gate.waits:
+        if step == "added" or self._gate.judges or self._gate.waits or self._flow.undecided:
             return [*self._gated(event, document, (family, step)), *self._blocked()]
         goes_out = self._edit(document, family, step)
+        if self._flow.undecided:
+            passed = self._passed([*self._own(), Outgoing(event, document, step, goes_out)])
+            return [*self._written(passed), *self._blocked()]
         frames = self._written(self._own())
         if goes_out:
             frames += self._writer.forward(event, document)
@@ -115,7 +123,7 @@ class ResponsesStream:
         self._done = True
         self._flow.end_all()
         self._gate.end()
-        return [*self._written(self._gate.pass_on(self._own())), *self._blocked()]
+        return [*self._written(self._passed(self._own())), *self._blocked()]
 
     def error_event(self, error: RequestError, request_id: str) -> bytes:
         """The error that ends this stream, in the form its clients raise."""
@@ -127,12 +135,21 @@ class ResponsesStream:
         gate.see(document, *kind)
         waits = gate.waits
         goes_out = self._edit(document, *kind)
+        self._flow.settle()
         if waits and self._guard.blocked is not None:
             gate.drop()
             if gate.judges:
                 self._flow.before = []
                 return []
-        return self._written(gate.pass_on([*self._own(), Outgoing(event, document, kind[1], goes_out)]))
+        return self._written(self._passed([*self._own(), Outgoing(event, document, kind[1], goes_out)]))
+
+    def _passed(self, events: list[Outgoing]) -> list[Outgoing]:
+        """What may go out now: nothing behind a text that waits for those it is joined with."""
+        waits = self._flow.undecided
+        passed = self._gate.pass_on(events, wait=waits)
+        if waits and self._guard.blocked is not None:
+            return self._gate.cut_behind(self._flow.tail)
+        return passed
 
     def _own(self) -> list[Outgoing]:
         before, self._flow.before = self._flow.before, []
@@ -145,7 +162,7 @@ class ResponsesStream:
             if event is None:
                 if "annotation" in document:  # it had to wait
                     self._shown.take(document, "added")
-                frames += self._writer.own(document) if goes_out else []
+                frames += self._writer.own(document) if goes_out and document.get("delta", "") is not None else []
             elif goes_out:
                 frames += self._writer.forward(event, document)
                 self._shown.take(document, step)
@@ -187,9 +204,11 @@ class ResponsesStream:
         elif isinstance(document.get("item"), dict):
             waits = not self._edit_item(document, step)
         elif isinstance(document.get("part"), dict):
-            self._edit_part(document, step)
+            if self._guard.redacts:
+                strip_part(document["part"])
+            edit_part(document, step, self._flow, self._cleaner)
         elif step == "done":
-            waits = not self._edit_done(document, family)
+            waits = not edit_done(document, family, self._flow, self._cleaner)
         elif step == "added" and isinstance(document.get(family_of(family).done), str):
             member = family_of(family).done
             self._cleaner.members(document, (), (member,))
@@ -210,16 +229,6 @@ class ResponsesStream:
         else:
             self._flow.grow(family, document)
         return True  # also after a block, with the text before it
-
-    def _edit_done(self, document: dict[str, Any], family: str) -> bool:
-        """The end of a text; False if it waits."""
-        known = family_of(family)
-        if known.held and isinstance(document.get(known.done), str):
-            self._cleaner.members(document, (), (known.done,))
-            return self._flow.end_text(family, document)
-        goes_out = self._flow.end_text(family, document)
-        self._cleaner.members(document, ())
-        return goes_out
 
     def _edit_response(self, document: dict[str, Any], step: str) -> None:
         self._cleaner.members(document, (), ("response",))
@@ -268,6 +277,8 @@ class ResponsesStream:
     def _begin_item(self, item: dict[str, Any], where: Mapping[str, Any]) -> None:
         if self._guard.redacts:
             strip_item(item)
+        if item.get("type") != "message":
+            self._flow.let_go()
         grows = self._flow.begin_item(item, where)
         self._cleaner.item(item, ("item",), grows)
 
@@ -279,21 +290,6 @@ class ResponsesStream:
         if cut:
             self._gate.leave_out(owner)
         else:
-            self._cleaner.item(item, ("item",) if owner is None else ("output", owner))
+            told = repeat_item(item, owner, self._flow)
+            self._cleaner.item(item, ("item",) if owner is None else ("output", owner), told)
         return cut
-
-    def _edit_part(self, document: dict[str, Any], step: str) -> None:
-        self._cleaner.members(document, (), ("part",))
-        part = document["part"]
-        if self._guard.redacts:
-            strip_part(part)
-        family = family_of_part(part.get("type"))
-        grows: set[Path] = set()
-        if step == "done":
-            self._flow.end_part(document)
-        elif family is not None:
-            member = family_of(family).done
-            if isinstance(part.get(member), str):
-                part[member] = self._flow.begin(family, document, part[member])
-                grows.add((member,))
-        self._cleaner.below(part, ("part",), grows)

@@ -239,11 +239,17 @@ def transcripts(
     max_blocks: int = 3,
     mixed: bool = False,
 ) -> Transcript:
-    """One to three blocks of any kind; `mixed`: their events interleaved at random, which Anthropic never does."""
+    """One to three blocks of any kind, none of which a client joins; `mixed`: their events interleaved at random, which
+    Anthropic never does.
+    """
     transcript = Transcript()
     waiting: dict[int, list[dict[str, Any]]] = {}
     for index in range(draw(st.integers(1, max_blocks))):
-        kind = draw(st.sampled_from(kinds))
+        taken = {kind for kind, _ in transcript.texts.values()} & {"text", "thinking"}
+        left = [kind for kind in kinds if kind not in taken]
+        if not left:
+            break
+        kind = draw(st.sampled_from(left))
         text = draw(texts)
         if kind in CALLS:
             text = json.dumps({"x": text, "y": [draw(texts)]}, ensure_ascii=draw(st.booleans()))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from guardproxy.core.inspection import OutputGuard
-from guardproxy.core.policy import Policy
+from guardproxy.core.policy import AnswerFields, Policy
 from guardproxy.core.tools.conversation import Conversation, Definition
 from guardproxy.core.tools.judge import ToolGuard
 from guardproxy.core.tools.names import Names
@@ -61,8 +61,54 @@ def test_a_block_goes_out_from_its_beginning_to_its_end() -> None:
     assert begin(flow, 0, "text") == [start(0, bare("text"))]
     assert grow(flow, 0, "text", "a sec") == [delta(0, "text", "a ")]
     assert list(flow.open_blocks()) == [0]
-    assert decoded(flow.end(0, edited(stop(0)))) == [delta(0, "text", "sec"), stop(0)]
-    assert (list(flow.open_blocks()), flow.characters) == ([], 5)
+    assert flow.end(0, edited(stop(0))) == []  # the next text may go on with it
+    assert (list(flow.open_blocks()), flow.characters) == ([0], 2)
+    assert begin(flow, 1, "text") == []
+    told = [delta(0, "text", "sec"), stop(0), start(1, bare("text")), delta(1, "text", "ond")]
+    assert grow(flow, 1, "text", "ond") == told
+    assert decoded(flow.end(1, edited(stop(1)))) == [stop(1)]
+    assert (list(flow.open_blocks()), flow.characters) == ([], 8)
+
+
+def test_thinking_waits_for_thinking_in_the_very_next_block_only() -> None:
+    flow = opened()
+    begin(flow, 0, "thinking")
+    assert grow(flow, 0, "thinking", "sec") == [delta(0, "thinking", "")]
+    assert flow.end(0, edited(stop(0))) == []
+    assert begin(flow, 1, "thinking") == []
+    assert grow(flow, 1, "thinking", "ret sec") == [
+        delta(0, "thinking", "[WORD]"), stop(0), start(1, bare("thinking")), delta(1, "thinking", "[WORD] "),
+    ]  # fmt: skip
+    assert flow.end(1, edited(stop(1))) == []
+    assert begin(flow, 2, "text") == [delta(1, "thinking", "sec"), stop(1), start(2, bare("text"))]
+    assert begin(flow, 3, "thinking") == [start(3, bare("thinking"))]
+    assert grow(flow, 3, "thinking", "ret") == [delta(3, "thinking", "[WORD]")]  # of a match, what is not out yet
+
+
+@pytest.mark.parametrize("fields", AnswerFields)
+def test_where_fields_are_sequential_a_text_ends_where_another_block_begins(fields: AnswerFields) -> None:
+    guard = OutputGuard(WORDS.policy(answer_fields=fields))
+    flow = BlockFlow(guard, Cleaner(guard))
+    begin(flow, 0, "text")
+    grow(flow, 0, "text", "sec")
+    told = [delta(0, "text", "sec"), stop(0)]
+    assert flow.end(0, edited(stop(0))) == []
+    assert begin(flow, 1, "tool_use") == (told if fields is AnswerFields.SEQUENTIAL else [])
+    assert decoded(flow.end_all("end_turn"))[: len(told)] == ([] if fields is AnswerFields.SEQUENTIAL else told)
+
+
+def test_what_waits_behind_a_text_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_KEPT", 1000)
+    guard = OutputGuard(make_kit({"long": "a{1,9000}b"}).policy())
+    flow = BlockFlow(guard, Cleaner(guard))
+    begin(flow, 0, "text")
+    grow(flow, 0, "text", "a")
+    flow.end(0, edited(stop(0)))
+    begin(flow, 1, "text")
+    with pytest.raises(UpstreamUnavailable) as raised:
+        for _ in range(100):
+            grow(flow, 1, "text", "a")
+    assert raised.value.reason == "too_large"
 
 
 def test_a_call_waits_and_so_does_what_began_behind_it() -> None:

@@ -18,6 +18,7 @@ from guardproxy.detectors.pattern import PatternOptions
 from guardproxy.errors import PolicyBlocked, UpstreamUnavailable
 from guardproxy.surfaces.messages import MessagesStream
 from guardproxy.surfaces.messages.ending import EXPLANATION
+from guardproxy.wire.document import get
 from guardproxy.wire.sse import DONE, SseEvent
 from tests.support.strategies import (
     NOT_BLOCKING,
@@ -26,6 +27,7 @@ from tests.support.strategies import (
     json_values,
     kits,
     make_kit,
+    pieces_of,
     quiet_texts,
     secrets_kit,
     strings_of,
@@ -406,10 +408,23 @@ def test_what_only_repeats_is_no_text_that_grows() -> None:
     assert documents == run(make_kit({"long": "[0-9]{8}"}).policy(), documents).documents
 
 
-def test_pieces_of_something_unknown_fail_closed() -> None:
-    for document in ({"type": "x", "delta": "sec"}, {"type": "content_block_delta", "index": 0, "delta": "sec"}):
+def test_pieces_of_something_that_an_api_knows_in_another_shape_fail_closed() -> None:
+    for kind in ("content_block_delta", "content_block_stop", "ping"):
         with pytest.raises(UpstreamUnavailable):
-            opened(WORDS.policy()).feed(event(document))
+            opened(WORDS.policy()).feed(event({"type": kind, "index": "0", "delta": "sec"}))
+
+
+@pytest.mark.parametrize("within", [(), ("note",), ("notes", 0)])
+@given(cut_places)
+def test_pieces_of_something_unknown_are_a_text_that_grows(within: tuple[str | int, ...], cuts: list[int]) -> None:
+    documents: list[Any] = []
+    for piece in pieces_of("a secret it is", cuts):
+        delta: Any = piece
+        for step in reversed(within):
+            delta = [delta] if isinstance(step, int) else {step: delta}
+        documents.append({"type": "x", "index": 0, "delta": delta})
+    received = run(WORDS.policy(), documents)
+    assert "".join(get(one, ("delta", *within)) for one in received.documents) == "a [WORD] it is"
 
 
 # ---------------------------------------------------------------- calls

@@ -375,12 +375,13 @@ KINDS = ("message", "message", "reasoning", "shell_output", *CALLS)
 def transcripts(
     draw: st.DrawFn, texts: st.SearchStrategy[str], kinds: Sequence[str] = KINDS, max_items: int = 3
 ) -> Transcript:
-    """One to three items of any kind, their events interleaved at random."""
+    """One to three items of any kind, their events interleaved at random; no texts that a client joins."""
     transcript = Transcript()
     waiting: dict[int, list[dict[str, Any]]] = {}
     for output in range(draw(st.integers(1, max_items))):
         cuts = draw(st.lists(st.integers(0, 999), max_size=5))
-        events, found = _item(draw, draw(st.sampled_from(kinds)), output, texts, cuts)
+        taken = any(family == "output_text" for family, *_ in transcript.texts)
+        events, found = _item(draw, draw(st.sampled_from(kinds)), output, texts, cuts, taken)
         waiting[output] = events
         transcript.texts.update(found)
     output_items = [events[-1]["item"] for events in waiting.values()]
@@ -401,14 +402,16 @@ def transcripts(
 
 
 def _item(
-    draw: st.DrawFn, kind: str, output: int, texts: st.SearchStrategy[str], cuts: Sequence[int]
+    draw: st.DrawFn, kind: str, output: int, texts: st.SearchStrategy[str], cuts: Sequence[int], taken: bool
 ) -> tuple[list[dict[str, Any]], dict[Channel, str]]:
     if kind == "message":
         families = draw(st.lists(st.sampled_from(["output_text", "refusal"]), min_size=1, max_size=2))
+        joined = [at for at, family in enumerate(families) if family == "output_text"][0 if taken else 1 :]
+        families = ["refusal" if at in joined else family for at, family in enumerate(families)]
         parts = [(family, draw(texts)) for family in families]
         return message(output, parts, cuts), {(f, output, at, ""): text for at, (f, text) in enumerate(parts)}
     if kind == "reasoning":
-        summary, text = draw(texts), draw(texts)
+        summary, text = draw(st.permutations([draw(texts), ""]))
         channels = (("reasoning_summary_text", output, 0, ""), ("reasoning_text", output, 0, ""))
         return reasoning(output, summary, text, cuts), dict(zip(channels, (summary, text), strict=True))
     if kind == "shell_output":

@@ -23,15 +23,31 @@ def opened(kind: str, **more: Any) -> tuple[Channels, Channel, Cleaner]:
 
 
 def test_a_text_goes_out_as_it_becomes_safe() -> None:
-    channels, channel, cleaner = opened("output_text", content_index=2, logprobs=[{"token": "x"}])
+    channels, channel, cleaner = opened("refusal", content_index=2, logprobs=[{"token": "x"}])
     assert [channels.feed(channel, piece) for piece in ("a sec", "ret, se")] == ["a ", "[WORD], "]
     assert channel.finish(cleaner) == "se"
     assert channel.shown == "a [WORD], se"
     assert cleaner.text("a secret, se", ()) == channel.shown
-    assert channel.path == ("output", 1, "content", 2, "text")
+    assert channel.path == ("output", 1, "content", 2, "refusal")
     assert channel.part == ("content", 2)
-    event = {"type": "response.output_text.delta", "output_index": 1, "content_index": 2, "logprobs": [], "delta": "y"}
+    event = {"type": "response.refusal.delta", "output_index": 1, "content_index": 2, "logprobs": [], "delta": "y"}
     assert channel.event("y") == event
+
+
+def test_a_text_that_is_joined_with_others_is_filled_in_when_it_is_decided() -> None:
+    channels, channel, cleaner = opened("output_text")
+    assert (channels.feed(channel, "a sec"), channel.finish(cleaner), channel.holds) == ("a ", "", True)
+    channel.waits = True
+    part: dict[str, Any] = {"text": "a sec", "annotations": [{"start_index": 2, "end_index": 5}]}
+    channel.repeat(part, "text", part)
+    assert part["text"] == ""
+    assert channel.run is not None
+    channel.run.finish()
+    assert (channel.take(), channel.holds) == ("sec", False)
+    channel.settled()
+    assert part == {"text": "a sec", "annotations": [{"start_index": 2, "end_index": 5}]}
+    assert channels.told(channel.key, "a sec") is channel
+    assert cleaner.text("a sec", ()) == "a sec"
 
 
 def test_a_call_goes_out_whole() -> None:

@@ -43,7 +43,10 @@ def test_what_is_held_goes_out_before_the_end_of_text_part_and_item(end: Callabl
     one = flow()
     assert grown(one, "a se") == "a "
     end(one)
+    assert len(one.before) == 1  # what follows is put behind it
+    one.end_all()
     assert [event["delta"] for event in one.before] == ["se"]
+    assert not one.undecided
     assert one.characters == len("a se")
 
 
