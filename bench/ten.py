@@ -26,13 +26,14 @@ from bench.scenarios import prose
 from guardproxy.core.choice import PolicySet
 from guardproxy.core.context import speaks_as_operator
 from guardproxy.core.exchange import Provenance
-from guardproxy.core.inspection import inspect, with_tools
+from guardproxy.core.inspection import inspect
 from guardproxy.core.policy import Context, Policy
 from guardproxy.core.principal import Principal
 from guardproxy.core.separation.apart import keep_apart
 from guardproxy.core.separation.control_tokens import ALL_FAMILIES
 from guardproxy.core.separation.fence import FenceMode, Fences
 from guardproxy.core.separation.terms import OperatorPrompt, Separation, Treatment
+from guardproxy.core.tools.verdicts import with_tools
 from guardproxy.gateway.tools import tool_guard
 from guardproxy.policyfile.compile import load_policy
 from guardproxy.policyfile.locate import shipped_policies

@@ -12,23 +12,20 @@ from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from guardproxy.core.allowance import MATCHING_WORK, Allowance, run_through, scan_within, too_dear, work_of
 from guardproxy.core.context import refuse_opaque
 from guardproxy.core.exchange import NO_RULE, Coverage, Opaque, OpaqueKind, Provenance, Seal, Segment
+from guardproxy.core.hit import Hit
 from guardproxy.core.joined import Run
 from guardproxy.core.masking import masked, masks_of_runs
 from guardproxy.core.memo import Memo
 from guardproxy.core.policy import AnswerFields, Policy, Rule, Unknown
 from guardproxy.core.rewrite import hides, redact
 from guardproxy.core.scanning import Hits, may_hold, scan_group
-from guardproxy.core.shown_name import shown_name
-from guardproxy.core.stream import Hit, StreamGuard
+from guardproxy.core.stream import StreamGuard
 from guardproxy.core.tools.conversation import ToolCall, ToolResult
-from guardproxy.core.tools.judge import ToolFinding, ToolGuard
-from guardproxy.core.verdict import Action, Finding, Severity, Verdict
+from guardproxy.core.tools.judge import ToolGuard
+from guardproxy.core.tools.verdicts import told
+from guardproxy.core.verdict import MAX_FINDINGS, Action, Finding, Severity, Verdict
 from guardproxy.match.scanner import Span
 from guardproxy.wire.path import Path
-
-# A hostile text can hold a match every few characters. Beyond this many the findings are counted by the verdict's
-# action only: a log line has to stay a line.
-MAX_FINDINGS = 100
 
 # Each match of a stream is shown as it comes, and to mask what stands before it costs as much as to inspect hundreds of
 # characters. So many are more than a reviewer reads of one answer, and as many as an incident keeps.
@@ -132,27 +129,6 @@ def _findings(
         shown = excerpts.around(span.start, span.end) if excerpts is not None else ""
         findings.append(Finding(span.rule, severity, segment.provenance, segment.path, span.start, span.end, shown))
     return findings
-
-
-def with_tools(policy: Policy, verdict: Verdict, found: Sequence[ToolFinding]) -> Verdict:
-    """A verdict with what the rules about tools found. Theirs come first where they decide."""
-    if not found:
-        return verdict
-    if policy.shadow:
-        told = tuple(_told(policy, finding) for finding in found)
-        would = max(verdict.would, *(finding.action for finding in found))
-        return verdict._replace(shadow=(*verdict.shadow, *told)[:MAX_FINDINGS], would=would)
-    action = max(verdict.action, *(finding.action for finding in found))
-    blocking = tuple(_told(policy, finding) for finding in found if finding.action is Action.BLOCK)
-    others = tuple(_told(policy, finding) for finding in found if finding.action is not Action.BLOCK)
-    findings = (*blocking, *verdict.findings, *others)[:MAX_FINDINGS]
-    edits = verdict.edits if action is Action.REDACT else {}
-    return verdict._replace(action=action, findings=findings, edits=edits)
-
-
-def _told(policy: Policy, finding: ToolFinding) -> Finding:
-    shown = f"{shown_name(policy, finding.tool)}: {finding.reason}"
-    return Finding(finding.rule, finding.severity, Provenance.MODEL, finding.path, 0, 0, shown)
 
 
 class OutputGuard:
@@ -274,7 +250,7 @@ class OutputGuard:
             if found.action is Action.BLOCK and self.blocked is None and not shadow:
                 self.blocked = self._policy.rules[found.rule]
             if self._room:
-                (self.shadow if shadow else self.findings).append(_told(self._policy, found))
+                (self.shadow if shadow else self.findings).append(told(self._policy, found))
         return self.blocked is None
 
     @property

@@ -20,11 +20,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Self
 
 from guardproxy.core.allowance import Allowance
+from guardproxy.core.hit import OnHit
 from guardproxy.core.joined_text import JoinedText
 from guardproxy.core.policy import Rule
 from guardproxy.core.rewrite import RANKS
 from guardproxy.core.scanning import SEAMS
-from guardproxy.core.stream import OnHit, StreamGuard
+from guardproxy.core.stream import StreamGuard
 from guardproxy.match.scanner import DetectorScanner, MeteredScanner, Span
 from guardproxy.match.tree import UNBOUNDED
 

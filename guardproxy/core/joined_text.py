@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from guardproxy.core.allowance import Allowance
+from guardproxy.core.hit import OnHit
 from guardproxy.core.policy import Rule
 from guardproxy.core.rewrite import Pending
-from guardproxy.core.stream import OnHit, StreamGuard
+from guardproxy.core.stream import StreamGuard
 from guardproxy.match.scanner import MeteredScanner, Span
 
 

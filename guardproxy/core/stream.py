@@ -22,10 +22,10 @@ shadow mode, which stops and hides nothing, it leaves unread).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 from guardproxy.core.allowance import Allowance
+from guardproxy.core.hit import Hit, OnHit, Told
 from guardproxy.core.moved import Moved
 from guardproxy.core.policy import Rule
 from guardproxy.core.rewrite import RANKS, Pending, hides
@@ -40,25 +40,6 @@ _PAID_AT_ONCE = 64
 
 # Enough released text to mask what stands before a match, also when it begins in the middle of something.
 _TAIL = 512
-
-# Matches that may still grow and would otherwise be told of twice.
-_MOST_REPORTED = 256
-
-
-class Hit(NamedTuple):
-    """A match as it is told to the listener: where it lies in the channel, and the text up to its end.
-
-    `context[at:]` is the match, or what is left of it when its beginning was inside a match that is already out.
-    """
-
-    rule: Rule
-    start: int
-    end: int
-    context: str
-    at: int
-
-
-OnHit = Callable[[Hit], None]
 
 
 class StreamGuard:
@@ -76,11 +57,11 @@ class StreamGuard:
         "_order",
         "_pending",
         "_ranks",
-        "_reported",
         "_rules",
         "_scanners",
         "_shift",
         "_tail",
+        "_told",
         "_worked",
         "blocked",
         "ended",
@@ -107,7 +88,7 @@ class StreamGuard:
         self._pending: list[Pending] = []
         self._order = 0
         self._tail = ""
-        self._reported: dict[tuple[str, int], None] = {}  # in the order of telling
+        self._told = Told()
         self.blocked: Rule | None = None
         self.ended = False
 
@@ -289,11 +270,8 @@ class StreamGuard:
 
     def _report(self, rule: Rule, span: Pending, out: Sequence[str]) -> None:
         """Tell the listener once per rule and start, however often the span grows."""
-        if (rule.id, span.start) in self._reported:
+        if not self._told.is_new(rule.id, span.start):
             return
-        self._reported[rule.id, span.start] = None
-        if len(self._reported) > _MOST_REPORTED:
-            del self._reported[next(iter(self._reported))]
         # Inside a cluster that is out it has lost its beginning, or all of it.
         begin = max(min(max(span.start, self._at), span.end), self._base)
         before = self._text_before(begin, out)

@@ -10,6 +10,10 @@ from typing import Final, NamedTuple
 from guardproxy.core.exchange import Coverage, Provenance
 from guardproxy.wire.path import Path
 
+MAX_FINDINGS: Final = 100
+"""A hostile text can hold a match every few characters. Beyond so many only the verdict's action tells of the findings:
+a log line has to stay a line."""
+
 
 class Action(IntEnum):
     """What a rule does when it finds something. The order is the strictness: the strictest finding decides."""

@@ -15,11 +15,12 @@ from guardproxy.audit.comparisons import RuleChange
 from guardproxy.core.choice import Choice
 from guardproxy.core.context import refuse_opaque, speaks_as_operator
 from guardproxy.core.exchange import RequestReading
-from guardproxy.core.inspection import OutputGuard, inspect_in_steps, with_tools
+from guardproxy.core.inspection import OutputGuard, inspect_in_steps
 from guardproxy.core.policy import Policy
 from guardproxy.core.principal import Principal
 from guardproxy.core.separation.documents import Labels, with_documents
 from guardproxy.core.tools.judge import ToolGuard
+from guardproxy.core.tools.verdicts import with_tools
 from guardproxy.core.verdict import Action, Verdict
 from guardproxy.errors import RequestError
 from guardproxy.gateway.foretelling import capped, done, refused, set_apart

@@ -12,14 +12,13 @@ from typing import Any, Final
 
 from guardproxy.core.context import refuse_state, speaks_as_operator
 from guardproxy.core.exchange import Provenance, RequestReading
-from guardproxy.core.inspection import MAX_FINDINGS
 from guardproxy.core.policy import Excess, Policy, ServerState
 from guardproxy.core.principal import Principal
 from guardproxy.core.separation.apart import CONTROL_TOKEN, FAKE_TURN, HIDDEN_CHARACTERS, keep_apart
 from guardproxy.core.separation.documents import Labels
 from guardproxy.core.separation.speakers import refuse_speakers
 from guardproxy.core.separation.terms import Separation, Treatment
-from guardproxy.core.verdict import Action, Finding, Severity, Verdict
+from guardproxy.core.verdict import MAX_FINDINGS, Action, Finding, Severity, Verdict
 from guardproxy.gateway.shadowing import refused_parameters, what_would_be_refused
 from guardproxy.surfaces import Surface
 from guardproxy.surfaces.parameters import judge_parameters

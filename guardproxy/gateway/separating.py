@@ -11,7 +11,6 @@ from multidict import MultiMapping
 
 from guardproxy.core.context import speaks_as_operator
 from guardproxy.core.exchange import Coverage, Provenance, RequestReading, kinds_of
-from guardproxy.core.inspection import MAX_FINDINGS
 from guardproxy.core.policy import Policy
 from guardproxy.core.principal import Principal
 from guardproxy.core.separation.apart import Apart, keep_apart
@@ -22,7 +21,7 @@ from guardproxy.core.separation.signature import HEADER as SIGNATURE
 from guardproxy.core.separation.signature import UNSIGNED, is_signed
 from guardproxy.core.separation.speakers import refuse_speakers
 from guardproxy.core.separation.terms import Separation
-from guardproxy.core.verdict import Action, Finding, Severity, Verdict
+from guardproxy.core.verdict import MAX_FINDINGS, Action, Finding, Severity, Verdict
 from guardproxy.errors import InvalidRequest, SharedStateUnavailable
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway

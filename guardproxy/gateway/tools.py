@@ -6,13 +6,13 @@ from typing import Any
 
 from guardproxy.core.context import speaks_as_operator
 from guardproxy.core.exchange import RequestReading
-from guardproxy.core.inspection import with_tools
 from guardproxy.core.policy import Policy
 from guardproxy.core.principal import Principal
 from guardproxy.core.separation.documents import NO_LABELS, Labels, without_labelled
 from guardproxy.core.tools.conversation import UNKNOWN, Found
 from guardproxy.core.tools.judge import ToolGuard
 from guardproxy.core.tools.rules import CHANGED_DEFINITION
+from guardproxy.core.tools.verdicts import with_tools
 from guardproxy.core.verdict import Verdict
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.gateway import Gateway

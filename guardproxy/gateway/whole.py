@@ -7,9 +7,9 @@ from typing import Any
 
 from guardproxy.core.context import refuse_opaque
 from guardproxy.core.exchange import RequestReading, kinds_of
-from guardproxy.core.inspection import with_tools
 from guardproxy.core.policy import ServerState
 from guardproxy.core.tools.judge import ToolGuard
+from guardproxy.core.tools.verdicts import with_tools
 from guardproxy.core.verdict import Action, Verdict
 from guardproxy.errors import UpstreamUnavailable
 from guardproxy.gateway.answers import COVERAGE, json_answer

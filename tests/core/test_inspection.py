@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardproxy.core.exchange import NO_RULE, Coverage, Provenance, Segment
-from guardproxy.core.inspection import MAX_FINDINGS, MAX_SHOWN, OutputGuard, inspect, with_tools
+from guardproxy.core.inspection import MAX_SHOWN, OutputGuard, inspect
 from guardproxy.core.policy import Policy, Rule
 from guardproxy.core.rewrite import hides, redact
 from guardproxy.core.tools.conversation import Conversation, ToolCall
-from guardproxy.core.tools.judge import ToolFinding, ToolGuard
+from guardproxy.core.tools.judge import ToolGuard
 from guardproxy.core.tools.rules import ToolRules
-from guardproxy.core.verdict import Action, Finding, Severity, Verdict
+from guardproxy.core.verdict import MAX_FINDINGS, Action, Severity
 from guardproxy.detectors.pattern import PatternOptions
 from tests.support.strategies import (
     HIDING,
@@ -285,26 +285,6 @@ def test_a_text_no_rule_looks_at_was_not_inspected() -> None:
 
 
 # ---------------------------------------------------------------- rules about tools
-
-
-def tool_finding(rule_id: str, action: Action) -> ToolFinding:
-    return ToolFinding(rule_id, action, Severity.HIGH, "send", ("tools", 0), "called")
-
-
-def test_what_tool_rules_found_joins_the_verdict_and_decides_first() -> None:
-    policy = Policy("p", "r")
-    flagged = Verdict(Action.FLAG, (Finding("own.x", Severity.LOW, Provenance.USER, (), 0, 1),), {("a",): "b"})
-    assert with_tools(policy, flagged, []) is flagged
-    joined = with_tools(policy, flagged, [tool_finding("tools.f", Action.FLAG), tool_finding("tools.b", Action.BLOCK)])
-    assert joined.action is Action.BLOCK
-    assert [finding.rule for finding in joined.findings] == ["tools.b", "own.x", "tools.f"]
-    assert joined.edits == {}
-    assert joined.findings[0].excerpt == "send: called"
-
-
-def test_a_redaction_stays_one_beside_a_flagged_call() -> None:
-    redacted = Verdict(Action.REDACT, (), {("a",): "b"})
-    assert with_tools(Policy("p", "r"), redacted, [tool_finding("tools.f", Action.FLAG)]).edits == {("a",): "b"}
 
 
 def test_an_output_guard_without_tool_rules_lets_every_call_pass() -> None:

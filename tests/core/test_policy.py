@@ -62,8 +62,7 @@ def test_a_surface_the_policy_does_not_name_is_like_all_the_others() -> None:
 def test_a_policy_with_the_masks_of_another_one_differs_in_nothing_else() -> None:
     one, other = (make_kit({name: pattern}).policy() for name, pattern in (("hides", "aa"), ("also", "bb")))
     both = one.with_masks_of(other)
-    assert both.masking == (*one.masking, *other.masking)
-    assert (both.rules, both.revision, both.watched, both.recording) == (
-        one.rules, one.revision, one.watched, one.recording,
-    )  # fmt: skip
-    assert one.masking != both.masking
+    for before, after in ((one, both), (one.recording, both.recording), (one.recording, both.recording.recording)):
+        assert after.masking == (*one.masking, *other.masking) != before.masking
+        assert (after.rules, after.revision, after.watched) == (before.rules, before.revision, before.watched)
+    assert one.recording.with_masks_of(other).recording.masking == both.masking

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from guardproxy.core.hit import Hit
 from guardproxy.core.rewrite import hides
-from guardproxy.core.stream import Hit, StreamGuard
+from guardproxy.core.stream import StreamGuard
 from guardproxy.core.verdict import Action
 from guardproxy.detectors.pattern import PatternOptions
 from tests.support.strategies import (

@@ -78,9 +78,9 @@ MUTANTS: Final = (
     Mutant(
         "a nonce inside of a fence stays",
         "core/separation/fence.py",
-        "        if text.isascii() and self.nonce not in text.lower():",
-        "        if text or self.nonce not in text.lower():",
-        _SEPARATION,
+        "        if self.nonce not in text.lower() if text.isascii() else not self._may_stand_in(text):",
+        "        if self.nonce not in text.lower():",
+        ("tests/core/separation/test_fence.py", *_SEPARATION),
     ),
     Mutant(
         "a control token cut in two between parts stays",
@@ -365,8 +365,8 @@ MUTANTS: Final = (
     Mutant(
         "the end of the text is not asked for what it confirms",
         "core/stream.py",
-        "self._queue(number, scanner.finish())",
-        "self._queue(number, scanner.finish()[:-1])",
+        "self._queue(self._ranks[number], scanner.finish())",
+        "self._queue(self._ranks[number], scanner.finish()[:-1])",
         _STREAM,
     ),
     Mutant(

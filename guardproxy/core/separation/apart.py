@@ -18,7 +18,6 @@ from typing import Final, NamedTuple
 
 from guardproxy.core.context import is_operator_role
 from guardproxy.core.exchange import ALONE, Provenance, RequestReading, Segment
-from guardproxy.core.inspection import MAX_FINDINGS
 from guardproxy.core.principal import Principal
 from guardproxy.core.separation.cleaning import NOTHING, Cleaner, Counted
 from guardproxy.core.separation.documents import NO_LABELS, Labels
@@ -26,7 +25,7 @@ from guardproxy.core.separation.fence import Fence, FenceMode, Modes, strictest
 from guardproxy.core.separation.nonce import conversation_nonce
 from guardproxy.core.separation.speech import Speech, compose
 from guardproxy.core.separation.terms import Separation, Treatment
-from guardproxy.core.verdict import Action, Finding, Severity
+from guardproxy.core.verdict import MAX_FINDINGS, Action, Finding, Severity
 from guardproxy.wire.path import Key, Path
 
 # Findings of the proxy itself.
