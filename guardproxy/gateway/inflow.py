@@ -69,6 +69,8 @@ class Inflow:
         if asked is self._latest:
             if asked.content.complete:
                 self._latest = None  # needs no looking after, and is not kept for longer than it is needed
+                if self._paused:  # all of it has come, so the socket is only to tell whether its caller leaves
+                    self.make_room()
             elif self._held:
                 self.go_on()
         return asked

@@ -135,6 +135,13 @@ async def test_a_body_nobody_reads_is_left_with_the_caller_until_somebody_does()
     assert plug.reading
 
 
+def test_a_large_body_that_came_at_once_leaves_the_socket_read_while_it_is_answered() -> None:
+    one, plug, _ = inflow()
+    one.receive(request("POST", "/", b"x" * 2 * HIGH_WATER))
+    one.take()
+    assert plug.reading  # only reading tells that a caller has left
+
+
 def test_when_it_stops_everything_is_dropped_and_let_pass() -> None:
     one, plug, lengths = inflow()
     one.receive(GET * 3)
