@@ -3,7 +3,8 @@
 A connection has one task for as long as it lives. It *waits* for a request, *answers* it, and may then have to wait
 until the rest of the request's body is out of the way. A caller who leaves ends the task wherever it is, and so the
 exchange. There is a deadline for the first head, for the next request, and for each head that has begun; while an
-exchange runs there is none, for exchanges have bounds of their own.
+exchange runs there is none, for exchanges have bounds of their own. Of an answer that was given its caller has to take
+something every `STALL_S` seconds.
 
 A connection that ends while its caller may still be sending is closed for writing first, and read on for a while: bytes
 that nobody reads would make the kernel take the answer back (RFC 9112, section 9.6).
@@ -26,6 +27,7 @@ from guardproxy.gateway.sending import Answer, AnswerStream, send_whole
 
 KEEP_ALIVE_S: Final = 75.0
 LINGER_S: Final = 10.0
+STALL_S: Final = 60.0
 _FAILED: Final = "guardproxy failed to send this answer"
 
 
@@ -59,6 +61,7 @@ class Conversation(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._drain: asyncio.Future[None] | None = None
         self._closing = False
+        self._in_exchange = False
 
     # What requests and streams use: `Wire`.
 
@@ -110,7 +113,12 @@ class Conversation(asyncio.Protocol):
             self._deadline.set_in(self._service.head_s)
 
     def eof_received(self) -> None:
-        """Returns None: the transport closes itself. A caller who cannot be told from one that left is one."""
+        """Returns None: the transport closes itself. A caller who cannot be told from one that left is one.
+
+        With something unsent the connection lives on until that is taken, which may be never; the exchange does not.
+        """
+        if self._in_exchange and self._transport.get_write_buffer_size():
+            self._task.cancel()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._inflow.stop()
@@ -173,19 +181,22 @@ class Conversation(asyncio.Protocol):
         """Answer one request. Whether there may be another one."""
         if isinstance(asked, RequestError):
             return self._send(Request.unread(self), self._service.refuse(asked), keep_alive=False)
+        self._in_exchange = True
         try:
             answer = await self._service.answer(asked)
         except ConnectionError:
             raise
         except Exception as cause:
             return self._fail(asked, cause)
+        finally:
+            self._in_exchange = False
         if isinstance(answer, AnswerStream):
             keep_alive = answer.ended and answer.keep_alive
         else:
             keep_alive = asked.keep_alive and not (answer.closes or asked.may_not_come or self._closing)
             keep_alive = self._send(asked, answer, keep_alive=keep_alive)
         if self.paused:
-            await self.drained()
+            await self._taken()
         if keep_alive and not asked.content.complete:
             keep_alive = await self._read_rest(asked)
         return keep_alive and not self._closing
@@ -206,6 +217,18 @@ class Conversation(asyncio.Protocol):
         if not request.begun:
             send_whole(request, self._service.failed(), keep_alive=False)
         return False
+
+    async def _taken(self) -> None:
+        """Returns when the caller has taken enough of its answer. Raises `ConnectionResetError` if it takes nothing."""
+        unsent = self._transport.get_write_buffer_size()
+        while self.paused:
+            try:
+                async with asyncio.timeout(STALL_S):
+                    await self.drained()
+            except TimeoutError:
+                before, unsent = unsent, self._transport.get_write_buffer_size()
+                if unsent >= before:
+                    raise ConnectionResetError("the caller takes nothing") from None
 
     async def _read_rest(self, request: Request) -> bool:
         """Let the rest of an answered request's body pass. Whether it came whole."""

@@ -64,6 +64,21 @@ class EventStream:
 
     async def drained(self) -> None:
         """Returns when others know what they must, and the caller has taken enough."""
+        await self._told()
+        await self._stream.drained()
+
+    async def write(self, frames: list[bytes]) -> None:
+        """Write the last frames. A caller who is slow to take them keeps its connection waiting, not the exchange."""
+        if self.put(frames):
+            await self._told()
+
+    async def end(self) -> AnswerStream:
+        await self._told()
+        self._stream.end()
+        return self._stream
+
+    async def _told(self) -> None:
+        """Returns when others know what they must, with everything written that tells it."""
         unwritten, self._unwritten = self._unwritten, []
         for written in unwritten:
             await written
@@ -71,16 +86,6 @@ class EventStream:
             data = b"".join(self._held)
             self._held = []
             self._stream.put(data)
-        await self._stream.drained()
-
-    async def write(self, frames: list[bytes]) -> None:
-        if self.put(frames):
-            await self.drained()
-
-    async def end(self) -> AnswerStream:
-        await self.drained()
-        self._stream.end()
-        return self._stream
 
     def _awaits(self, written: Awaitable[None] | None) -> None:
         if written is not None:

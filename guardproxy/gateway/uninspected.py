@@ -6,12 +6,14 @@ still held against keys and limits, the caller's headers stay here, and the upst
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Final
 
-from guardproxy.errors import RequestError, RouteNotFound
+from guardproxy.errors import RequestError, RouteNotFound, UpstreamTimeout
 from guardproxy.gateway.answers import COVERAGE
 from guardproxy.gateway.body import read_body
+from guardproxy.gateway.http1 import TOO_LONG
 from guardproxy.gateway.passthrough import credentials_refused
 from guardproxy.gateway.routes import Passage
 from guardproxy.gateway.running import Running
@@ -64,15 +66,17 @@ async def _pass_on(running: Running, reply: UpstreamReply) -> AnswerStream:
     headers = {**running.headers(reply, {COVERAGE: "none"}), "content-type": reply.content_type}
     response = AnswerStream(running.request, reply.status, headers)
     try:
-        piece = said or await reply.read()  # the first one before the head, so that a failure can still be an error
-        while piece:
-            piece = running.gateway.scrub(piece)
-            draft.bytes_out += len(piece)
-            await response.write(piece)
-            piece = await reply.read()
-    except RequestError as error:
+        async with asyncio.timeout_at(running.deadline):  # also of a caller who does not read
+            piece = said or await reply.read()  # the first one before the head, so that a failure can still be an error
+            while piece:
+                piece = running.gateway.scrub(piece)
+                draft.bytes_out += len(piece)
+                await response.write(piece)
+                piece = await reply.read()
+    except (RequestError, TimeoutError) as cause:
+        error = cause if isinstance(cause, RequestError) else UpstreamTimeout(TOO_LONG)
         if not response.started:
-            raise
+            raise error from error.__cause__
         draft.refused(error)
         return response  # without an end: there is no other way to say that this is not all
     response.end()

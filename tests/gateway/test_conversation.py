@@ -399,8 +399,9 @@ async def test_a_slow_reader_slows_the_stream_down_and_gets_all_of_it() -> None:
         assert put == 300
 
 
+@pytest.mark.parametrize("how", ["vanishes", "says that nothing more comes"])
 @on_every_loop
-async def test_a_slow_reader_who_leaves_ends_the_stream() -> None:
+async def test_a_slow_reader_who_leaves_ends_the_stream(how: str) -> None:
     ended = asyncio.Event()
 
     async def endless(asked: Request) -> AnswerStream:
@@ -414,9 +415,70 @@ async def test_a_slow_reader_who_leaves_ends_the_stream() -> None:
     async with served(endless) as (port, _), calling(port, limit=1000) as caller:
         await caller.send(GET)
         await caller.head()
-        caller.vanish()
+        if how == "vanishes":
+            caller.vanish()
+        else:
+            await asyncio.sleep(0.05)  # until more is written than it takes
+            caller.writer.write_eof()
         async with asyncio.timeout(5):
             await ended.wait()
+
+
+@on_every_loop
+async def test_who_says_that_nothing_more_comes_still_gets_the_answer_that_was_written() -> None:
+    async def much(asked: Request) -> Answer:
+        return Answer(200, {}, b"x" * 30_000_000)
+
+    async with served(much) as (port, serving), calling(port, limit=1000) as caller:
+        await caller.send(GET)
+        await caller.head()
+        await asyncio.sleep(0.05)
+        caller.writer.write_eof()
+        assert len(await caller.reader.readexactly(30_000_000)) == 30_000_000
+        await until(lambda: serving.open == 0)
+
+
+@pytest.mark.parametrize("loop_name", LOOPS)
+def test_who_takes_nothing_of_an_answer_is_let_go(loop_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "STALL_S", 0.1)
+
+    async def much(asked: Request) -> Answer:
+        return Answer(200, {}, b"x" * 30_000_000)
+
+    async def main() -> None:
+        async with served(much) as (port, serving), calling(port, limit=1000) as caller:
+            await caller.send(GET)
+            await caller.head()
+            await until(lambda: serving.open == 0)
+
+    with asyncio.Runner(loop_factory=LOOPS[loop_name]) as runner:
+        runner.run(main())
+
+
+async def test_who_takes_a_little_of_an_answer_at_a_time_keeps_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "STALL_S", 0.001)
+
+    class Draining(Pipe):
+        """What is not taken yet becomes a byte less each time somebody looks, until it does not."""
+
+        unsent = 50
+
+        def get_write_buffer_size(self) -> int:
+            self.unsent = max(self.unsent - 1, 40)
+            return self.unsent
+
+    async def slowly(asked: Request) -> Answer:
+        one.pause_writing()
+        return Answer(200, {}, b"x")
+
+    pipe = Draining()
+    one = Conversation(Service(slowly, refused, failed, 15.0), lambda _: None)
+    with pipe.socket:
+        one.connection_made(cast("asyncio.Transport", pipe))
+    one.data_received(GET)
+    await until(lambda: pipe.closed is not None)
+    assert (pipe.closed, pipe.unsent) == ("abort", 40)
+    one.connection_lost(None)
 
 
 @pytest.mark.parametrize("loop_name", LOOPS)

@@ -153,6 +153,26 @@ async def test_a_stream_that_takes_too_long_is_ended_in_band() -> None:
         assert answer.events[-1]["error"]["code"] == "upstream_timeout"
 
 
+async def test_a_caller_who_reads_nothing_holds_an_exchange_no_longer_than_it_may_take() -> None:
+    class Endless(Reply):
+        async def read(self) -> bytes:
+            return said("word " * 20_000)[0]
+
+    def endless() -> Reply:
+        return Endless(content_type="text/event-stream")
+
+    async with (
+        data_plane(endless, SMALL, bounds=Bounds(exchange_s=1)) as on,
+        calling(on.listeners.port, limit=1000) as caller,
+    ):
+        body = json.dumps({"model": "m", "stream": True, "messages": [{"role": "user", "content": "hi"}]}).encode()
+        await caller.send(request("POST", CHAT, body, KEY))
+        await caller.head()
+        await until(lambda: on.gateway.lifecycle.in_flight == 0)
+        assert on.gateway.lifecycle.in_flight == 0
+        assert on.record["error_code"] == "upstream_timeout"
+
+
 @pytest.mark.parametrize("parts", [[FORBIDDEN], ["forbid", "den phrase"]])
 async def test_blocked_before_its_first_byte_a_stream_is_a_400(parts: Sequence[str]) -> None:
     async with data_plane(lambda: streamed(b"".join(said(*parts))), SMALL) as on:

@@ -9,9 +9,11 @@ import pytest
 from guardproxy.core.policy import SurfaceRules
 from guardproxy.core.quota import Metric, Quota
 from guardproxy.errors import UpstreamUnavailable
-from tests.support.caller import Answer, ask
+from guardproxy.gateway.gateway import Bounds
+from tests.support.caller import Answer, ask, calling, request
 from tests.support.gateway import KEY, DataPlane, Reply, data_plane
 from tests.support.policies import FORBIDDEN, HIDDEN, small
+from tests.support.rest import until
 
 OPEN = small(surfaces={"files": SurfaceRules(uninspected=True)})
 SECRET = "upstream-key-of-a-test"
@@ -107,3 +109,19 @@ async def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one() -> None:
         answer = await post(on)
         assert (answer.body, answer.complete) == (b"some", False)
         assert on.record["event"] == "upstream_failed"
+
+
+async def test_a_caller_who_reads_nothing_holds_an_exchange_no_longer_than_it_may_take() -> None:
+    class Endless(Reply):
+        async def read(self) -> bytes:
+            return b"x" * 100_000
+
+    async with (
+        data_plane(Endless, OPEN, bounds=Bounds(exchange_s=1)) as on,
+        calling(on.listeners.port, limit=1000) as caller,
+    ):
+        await caller.send(request("POST", "/v1/files", b"x", KEY))
+        await caller.head()
+        await until(lambda: on.gateway.lifecycle.in_flight == 0)
+        assert on.gateway.lifecycle.in_flight == 0
+        assert on.record["error_code"] == "upstream_timeout"
