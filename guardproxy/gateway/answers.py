@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from guardproxy.core.policy import Policy
-from guardproxy.errors import RequestError
+from guardproxy.errors import RequestError, ShuttingDown
 from guardproxy.gateway.draft import Draft
 from guardproxy.gateway.sending import Answer
 from guardproxy.wire.document import encode
@@ -40,8 +40,9 @@ def json_answer(draft: Draft, status: int, document: Any, headers: Mapping[str, 
 def error_answer(error: RequestError, draft: Draft, extra: Mapping[str, str]) -> Answer:
     """The error in the shape of the API that was called.
 
-    The connection is closed where the request's body may still be arriving.
+    The connection is closed where the request's body may still be arriving, and where it leads to a proxy that stops.
     """
     headers = base_headers(draft, {**extra, **draft.conventions.errors.headers(error)})
     answer = json_answer(draft, error.status, draft.conventions.errors.body(error, draft.request_id), headers)
-    return answer._replace(closes=True) if error.status in _CLOSING else answer
+    closes = error.status in _CLOSING or isinstance(error, ShuttingDown)
+    return answer._replace(closes=True) if closes else answer

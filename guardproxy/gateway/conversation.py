@@ -193,7 +193,8 @@ class Conversation(asyncio.Protocol):
         if isinstance(answer, AnswerStream):
             keep_alive = answer.ended and answer.keep_alive
         else:
-            keep_alive = asked.keep_alive and not (answer.closes or asked.may_not_come or self._closing)
+            ends = answer.closes or asked.content.broken or asked.may_not_come or self._closing
+            keep_alive = asked.keep_alive and not ends
             keep_alive = self._send(asked, answer, keep_alive=keep_alive)
         if self.paused:
             await self._taken()

@@ -71,6 +71,11 @@ class RequestBody:
         if self._waiter is not None:
             self._wake()
 
+    @property
+    def broken(self) -> bool:
+        """Whether it can never be complete."""
+        return self._fault is not None
+
     # How it is read.
 
     def is_eof(self) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from guardproxy.core.policy import Policy
 from guardproxy.errors import (
+    GuardUnavailable,
     InvalidKey,
     InvalidRequest,
     MethodNotAllowed,
@@ -15,6 +16,7 @@ from guardproxy.errors import (
     RequestError,
     RequestTooLarge,
     Retry,
+    ShuttingDown,
     UpstreamTimeout,
 )
 from guardproxy.gateway.answers import base_headers, error_answer, json_answer, policy_tag
@@ -42,6 +44,11 @@ def test_the_policy_stands_in_the_headers_once_it_is_known() -> None:
         "x-guardproxy-policy": "mine@abc123",
         "x-more": "1",
     }
+
+
+def test_who_is_refused_by_a_proxy_that_stops_is_not_to_ask_it_again() -> None:
+    assert error_answer(ShuttingDown("later"), draft(), {}).closes
+    assert not error_answer(GuardUnavailable("no"), draft(), {}).closes
 
 
 def test_a_document_is_encoded_as_json() -> None:
