@@ -23,6 +23,9 @@ from guardproxy.gateway.request import Request, RequestBody, Wire
 
 MAX_LINE_BYTES: Final = 8190
 MAX_HEADER_LINES: Final = 128
+# Few lines are long, so these are counted together: a head is kept until it is complete, whoever sends it.
+_LONG: Final = 512
+MAX_LONG_BYTES: Final = 64 * 1024
 # A line without end never becomes an event, so bytes that became none are counted too.
 MAX_BARREN_BYTES: Final = 2 * MAX_LINE_BYTES
 # A second one would be read by the next server, or by us, and not by both.
@@ -70,6 +73,7 @@ class RequestParser:
         "_keep_alive",
         "_lines",
         "_llhttp",
+        "_long_bytes",
         "_refusal",
         "_target",
         "_wire",
@@ -85,6 +89,7 @@ class RequestParser:
         self._llhttp = _llhttp(self)
         self._barren = 0
         self._lines: list[tuple[bytes, bytes]] = []
+        self._long_bytes = 0
         self._target = b""
         self._body: RequestBody | None = None
         self._keep_alive = True
@@ -128,6 +133,7 @@ class RequestParser:
         self.reading = True
         self._barren = 0
         self._lines = []
+        self._long_bytes = 0
         self._target = b""
 
     def on_url(self, part: bytes) -> None:
@@ -139,8 +145,8 @@ class RequestParser:
     def on_header(self, name: bytes, value: bytes) -> None:
         self._barren = 0
         lines = self._lines
-        if len(name) + len(value) > MAX_LINE_BYTES:
-            self._refuse(RequestTooLarge(_TOO_LONG))
+        if len(name) + len(value) > _LONG:
+            self._count_long(len(name) + len(value))
         if len(lines) == MAX_HEADER_LINES:
             self._refuse(InvalidRequest(_MALFORMED))
         lines.append((name, value))
@@ -193,6 +199,11 @@ class RequestParser:
         if self._body is not None:
             self._body.end()
             self._body = None
+
+    def _count_long(self, size: int) -> None:
+        self._long_bytes += size
+        if size > MAX_LINE_BYTES or self._long_bytes > MAX_LONG_BYTES:
+            self._refuse(RequestTooLarge(_TOO_LONG))
 
     def _check_single(self, headers: CIMultiDict[str]) -> None:
         for name in _SINGLE:

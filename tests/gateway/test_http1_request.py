@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardproxy.errors import InternalError, InvalidRequest, RequestError, RequestTooLarge
-from guardproxy.gateway.http1_request import MAX_BARREN_BYTES, MAX_HEADER_LINES, MAX_LINE_BYTES, RequestParser
+from guardproxy.gateway.http1_request import (
+    MAX_BARREN_BYTES,
+    MAX_HEADER_LINES,
+    MAX_LINE_BYTES,
+    MAX_LONG_BYTES,
+    RequestParser,
+)
 from guardproxy.gateway.request import Request
 from tests.gateway.served import Kept
 
@@ -218,6 +224,20 @@ def test_a_line_may_be_long(size: int) -> None:
 )
 def test_a_line_may_not_be_longer_than_that(endless: bytes) -> None:
     assert read([endless])[1] == "the request line or a header is too long"
+
+
+@pytest.mark.parametrize("step", [1000, 10**6])
+def test_many_long_lines_are_too_much_together(step: int) -> None:
+    line = b"x: " + b"a" * 4000 + b"\r\n"
+    for lines, fault in (
+        (MAX_LONG_BYTES // 4001, None),
+        (MAX_LONG_BYTES // 4001 + 1, "the request line or a header is too long"),
+    ):
+        asked = b"GET / HTTP/1.1\r\nhost: a\r\n" + line * lines + b"\r\n"
+        found, refusal = read([asked[at : at + step] for at in range(0, len(asked), step)])
+        assert (len(found), refusal) == (0 if fault else 1, fault)
+    again = b"GET / HTTP/1.1\r\nhost: a\r\n" + line * 10 + b"\r\n"
+    assert len(read([again] * 5)[0]) == 5
 
 
 @pytest.mark.parametrize("start", [b"", b"GET / HTTP/1.1\r\nhost: a\r\nx: ", b"GET / HTTP/1.1\r\nhost: a\r\nx"])
