@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import groupby
 from typing import Final
 
@@ -56,13 +56,13 @@ _MOST_STRINGS: Final = 16
 _PUNCTUATION: Final = re.compile(f"[{re.escape(string.punctuation)}]+")
 
 
-def requirements_of(program: Program, *, ignore_case: bool) -> Iterator[Requirement]:
+# Policies share most of their rules, and one policy with conditions has several forms of the same ones.
+@lru_cache(maxsize=2048)
+def requirements_of(program: Program, *, ignore_case: bool) -> tuple[Requirement, ...]:
     """What the matches of a pattern require, branch by branch."""
     around = Edges(apart(program.not_before), apart(program.not_after))
-    for tree in branches(program.tree):
-        branch = _Branch(tree, ignore_case, around)
-        for one in branch.by_script():
-            yield one.requirement()
+    by_branch = [_Branch(tree, ignore_case, around) for tree in branches(program.tree)]
+    return tuple(one.requirement() for branch in by_branch for one in branch.by_script())
 
 
 class _Branch:
