@@ -10,8 +10,8 @@ have decided it, or until none follows; nothing of a later text leaves before th
 in which nothing is alive that began in an earlier text will find the same as the text's own scanner, and is given up
 until the next cut.
 
-A text that begins while another one goes on is read behind what was there of that one by then; what comes of the other
-one later is joined with nothing.
+A text that begins while another one goes on stands in line: it is read once those before it have ended, and nothing of
+it leaves before.
 """
 
 from __future__ import annotations
@@ -41,32 +41,26 @@ class Run:
         self._alone: Sequence[DetectorScanner] = ()  # the scanners of the last text by itself
         self._readings: list[_Reading | None] = []  # by detector and seam; None: nothing but what those find
         self._waiting: list[JoinedText] = []  # texts that ended and are not decided
+        self._line: list[tuple[JoinedText, Sequence[DetectorScanner]]] = []  # texts that are not read yet
 
     def open(self, scanners: Sequence[DetectorScanner], rules: Mapping[str, Rule], on_hit: OnHit) -> JoinedText:
         """The guard of the next text. The text ends with `end`, not with `finish`."""
-        readings = self._onward()
         guard = JoinedText(scanners, rules, on_hit, self._allowance)
-        self._last, self._alone = guard, scanners
-        self._readings = [None] * (len(SEAMS) * len(scanners))
-        if readings:
-            self._readings = [*readings]
-            for reading in readings:
-                reading.go_on(guard)
-            self._settle(readings)
-            self._read_on(guard, 0)
+        if self._last is not None and self._last.scans and not self._last.ended:
+            guard.read_by([_Unread()], [0])
+            self._line.append((guard, scanners))
+        else:
+            self._begin(guard, scanners)
         return guard
 
     def end(self, guard: StreamGuard) -> str:
         """A text has ended; what of it is decided. While some is `held`, `take` gives more once others were read."""
-        if guard is not self._last or not guard.scans:
-            return guard.finish()
-        readings = self._all_readings(guard)
-        for reading in readings:
-            reading.end_part()
-        released = guard.end(_sure_of(guard, readings))
-        if guard.held:
-            self._waiting.append(guard)
-        return released
+        if guard is self._last and guard.scans:
+            released = self._end(guard)
+            self._read_line()
+            return released + guard.take()  # what was read now may have decided more
+        in_line = next((one for one, _ in self._line if one is guard), None)
+        return guard.finish() if in_line is None else in_line.end(0)
 
     def let_go(self) -> None:
         """What waits is decided as if no text followed. Should one follow, a match that began before is hidden there
@@ -85,6 +79,9 @@ class Run:
 
     def finish(self) -> None:
         """No text follows."""
+        while self._line:  # nobody said that the one before has ended
+            self._read_next()
+            self._read_line()
         self.let_go()
         self._readings, self._last = [], None
 
@@ -103,6 +100,41 @@ class Run:
         self._settle(readings)
         if self._readings != readings and self._last is not None:
             self._read_on(self._last, read)
+
+    def _begin(self, guard: JoinedText, scanners: Sequence[DetectorScanner]) -> None:
+        """The text is the last one from here on."""
+        readings = self._onward()
+        self._last, self._alone = guard, scanners
+        self._readings = [None] * (len(SEAMS) * len(scanners))
+        if readings:
+            self._readings = [*readings]
+            for reading in readings:
+                reading.go_on(guard)
+            self._settle(readings)
+            self._read_on(guard, 0)
+
+    def _end(self, guard: JoinedText) -> str:
+        """The last text has ended; what of it is decided."""
+        readings = self._all_readings(guard)
+        for reading in readings:
+            reading.end_part()
+        released = guard.end(_sure_of(guard, readings))
+        if guard.held:
+            self._waiting.append(guard)
+        return released
+
+    def _read_line(self) -> None:
+        """The last text has ended: go on with those that stand in line, up to the first that goes on."""
+        while self._line and (self._last is None or self._last.ended or not self._last.scans):
+            self._read_next()
+
+    def _read_next(self) -> None:
+        guard, scanners = self._line.pop(0)
+        guard.read_by(scanners, range(0, RANKS * len(scanners), RANKS))
+        self._begin(guard, scanners)
+        guard.catch_up()
+        if guard.ended:
+            guard.add_late(self._end(guard))
 
     def _onward(self) -> list[_Reading]:
         """Readings that go on with the next text; none if there is no text before it."""
@@ -230,6 +262,23 @@ class _Reading:
                 ends = min(end, self._at if part.end is None else part.end)
                 if max(start, part.begin) < ends:
                     part.guard.learn(self.rank, Span(start - part.begin, ends - part.begin, rule))
+
+
+class _Unread:
+    """Stands in for the scanners of a text that is not read yet: nothing of it is sure."""
+
+    __slots__ = ()
+    safe: Final = 0
+    work: Final = 0
+
+    def feed(self, text: str) -> Sequence[Span]:
+        return _NOTHING
+
+    def finish(self) -> Sequence[Span]:
+        return _NOTHING
+
+    def fork(self) -> Self:
+        return self
 
 
 class _Onward:
