@@ -211,6 +211,15 @@ def test_a_block_that_begins_before_one_that_has_begun_is_no_answer() -> None:
         stream.feed(messages.event(messages.start(0, messages.bare("text"))))
 
 
+def test_a_text_that_cannot_wait_is_no_answer_behind_one_that_goes_on() -> None:
+    stream = messages.opened(KIT.policy())
+    stream.feed(messages.event(messages.starting()))
+    stream.feed(messages.event(messages.start(0, messages.bare("thinking"))))
+    with pytest.raises(UpstreamUnavailable):
+        signed = {"type": "thinking", "thinking": "so", "signature": messages.SIGNATURE}
+        stream.feed(messages.event(messages.start(1, signed)))
+
+
 Output = list[tuple[str, list[str]]]
 """The types and texts of the items of a response."""
 
