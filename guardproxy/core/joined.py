@@ -10,8 +10,8 @@ have decided it, or until none follows; nothing of a later text leaves before th
 in which nothing is alive that began in an earlier text will find the same as the text's own scanner, and is given up
 until the next cut.
 
-A text that begins while another one goes on is read behind what was there of that one by then; what comes of the other
-one later is joined with nothing.
+A text that begins while another one goes on stands in line: it is read once those before it have ended, and nothing of
+it leaves before.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Final, Self
 
 from guardproxy.core.allowance import Allowance
 from guardproxy.core.hit import OnHit
+from guardproxy.core.joined_reading import Onward, Reading, Unread
 from guardproxy.core.joined_text import JoinedText
 from guardproxy.core.policy import Rule
 from guardproxy.core.rewrite import RANKS
@@ -28,8 +29,6 @@ from guardproxy.core.scanning import SEAMS
 from guardproxy.core.stream import StreamGuard
 from guardproxy.match.scanner import DetectorScanner, MeteredScanner, Span
 from guardproxy.match.tree import UNBOUNDED
-
-_NOTHING: Final[Sequence[Span]] = ()
 
 
 class Run:
@@ -39,34 +38,28 @@ class Run:
         self._allowance = Allowance(None) if allowance is None else allowance
         self._last: JoinedText | None = None
         self._alone: Sequence[DetectorScanner] = ()  # the scanners of the last text by itself
-        self._readings: list[_Reading | None] = []  # by detector and seam; None: nothing but what those find
+        self._readings: list[Reading | None] = []  # by detector and seam; None: nothing but what those find
         self._waiting: list[JoinedText] = []  # texts that ended and are not decided
+        self._line: list[tuple[JoinedText, Sequence[DetectorScanner]]] = []  # texts that are not read yet
 
     def open(self, scanners: Sequence[DetectorScanner], rules: Mapping[str, Rule], on_hit: OnHit) -> JoinedText:
         """The guard of the next text. The text ends with `end`, not with `finish`."""
-        readings = self._onward()
         guard = JoinedText(scanners, rules, on_hit, self._allowance)
-        self._last, self._alone = guard, scanners
-        self._readings = [None] * (len(SEAMS) * len(scanners))
-        if readings:
-            self._readings = [*readings]
-            for reading in readings:
-                reading.go_on(guard)
-            self._settle(readings)
-            self._read_on(guard, 0)
+        if self._last is not None and self._last.scans and not self._last.ended:
+            guard.read_by([Unread()], [0])
+            self._line.append((guard, scanners))
+        else:
+            self._begin(guard, scanners)
         return guard
 
     def end(self, guard: StreamGuard) -> str:
         """A text has ended; what of it is decided. While some is `held`, `take` gives more once others were read."""
-        if guard is not self._last or not guard.scans:
-            return guard.finish()
-        readings = self._all_readings(guard)
-        for reading in readings:
-            reading.end_part()
-        released = guard.end(_sure_of(guard, readings))
-        if guard.held:
-            self._waiting.append(guard)
-        return released
+        if guard is self._last and guard.scans:
+            released = self._end(guard)
+            self._read_line()
+            return released + guard.take()  # what was read now may have decided more
+        in_line = next((one for one, _ in self._line if one is guard), None)
+        return guard.finish() if in_line is None else in_line.end(0)
 
     def let_go(self) -> None:
         """What waits is decided as if no text followed. Should one follow, a match that began before is hidden there
@@ -85,6 +78,9 @@ class Run:
 
     def finish(self) -> None:
         """No text follows."""
+        while self._line:  # nobody said that the one before has ended
+            self._read_next()
+            self._read_line()
         self.let_go()
         self._readings, self._last = [], None
 
@@ -104,7 +100,42 @@ class Run:
         if self._readings != readings and self._last is not None:
             self._read_on(self._last, read)
 
-    def _onward(self) -> list[_Reading]:
+    def _begin(self, guard: JoinedText, scanners: Sequence[DetectorScanner]) -> None:
+        """The text is the last one from here on."""
+        readings = self._onward()
+        self._last, self._alone = guard, scanners
+        self._readings = [None] * (len(SEAMS) * len(scanners))
+        if readings:
+            self._readings = [*readings]
+            for reading in readings:
+                reading.go_on(guard)
+            self._settle(readings)
+            self._read_on(guard, 0)
+
+    def _end(self, guard: JoinedText) -> str:
+        """The last text has ended; what of it is decided."""
+        readings = self._all_readings(guard)
+        for reading in readings:
+            reading.end_part()
+        released = guard.end(_sure_of(guard, readings))
+        if guard.held:
+            self._waiting.append(guard)
+        return released
+
+    def _read_line(self) -> None:
+        """The last text has ended: go on with those that stand in line, up to the first that goes on."""
+        while self._line and (self._last is None or self._last.ended or not self._last.scans):
+            self._read_next()
+
+    def _read_next(self) -> None:
+        guard, scanners = self._line.pop(0)
+        guard.read_by(scanners, range(0, RANKS * len(scanners), RANKS))
+        self._begin(guard, scanners)
+        guard.catch_up()
+        if guard.ended:
+            guard.add_late(self._end(guard))
+
+    def _onward(self) -> list[Reading]:
         """Readings that go on with the next text; none if there is no text before it."""
         last = self._last
         if last is None or not last.scans:
@@ -116,7 +147,7 @@ class Run:
             last.read_by(self._alone, range(0, RANKS * len(self._alone), RANKS))
         return readings
 
-    def _all_readings(self, guard: JoinedText) -> list[_Reading]:
+    def _all_readings(self, guard: JoinedText) -> list[Reading]:
         """All readings of the last text, those too that find what its own scanners do."""
         readings = [
             reading if reading is not None else self._fork(guard, at) for at, reading in enumerate(self._readings)
@@ -124,9 +155,9 @@ class Run:
         self._readings = [*readings]
         return readings
 
-    def _fork(self, guard: JoinedText, at: int) -> _Reading:
+    def _fork(self, guard: JoinedText, at: int) -> Reading:
         detector, seam = divmod(at, len(SEAMS))
-        return _Reading(self._alone[detector].fork(), RANKS * detector + 1 + seam, SEAMS[seam], guard)
+        return Reading(self._alone[detector].fork(), RANKS * detector + 1 + seam, SEAMS[seam], guard)
 
     def _read_on(self, guard: JoinedText, read: int) -> None:
         """Let the last text be read by what has to read it."""
@@ -138,14 +169,14 @@ class Run:
             at = len(SEAMS) * detector
             for reading in self._readings[at : at + len(SEAMS)]:
                 if reading is not None:
-                    scanners.append(_Onward(reading))
+                    scanners.append(Onward(reading))
                     ranks.append(reading.rank)
         if len(scanners) > len(self._alone):
             scanners.append(_Turn(self, read))
             ranks.append(RANKS * len(self._alone))
         guard.read_by(scanners, ranks)
 
-    def _settle(self, readings: Sequence[_Reading | None]) -> None:
+    def _settle(self, readings: Sequence[Reading | None]) -> None:
         """Decide what these have decided, in the order of the texts."""
         while self._waiting:
             first = self._waiting[0]
@@ -155,110 +186,9 @@ class Run:
             del self._waiting[0]
 
 
-def _sure_of(guard: JoinedText, readings: Sequence[_Reading | None]) -> int:
+def _sure_of(guard: JoinedText, readings: Sequence[Reading | None]) -> int:
     """Up to where a text that has ended is decided."""
     return min((reading.safe_in(guard) for reading in readings if reading is not None), default=UNBOUNDED)
-
-
-class _Part:
-    """A text as a reading sees it: where it begins, and where it ends once it has."""
-
-    __slots__ = ("begin", "end", "guard")
-
-    def __init__(self, guard: JoinedText, begin: int) -> None:
-        self.guard = guard
-        self.begin = begin
-        self.end: int | None = None
-
-
-class _Reading:
-    """A scanner of one detector that goes on from text to text, with the same `seam` in every cut.
-
-    `scanner` has read the text of `guard`, and nothing else.
-    """
-
-    __slots__ = ("_at", "_has_gone_on", "_parts", "_seam", "rank", "scanner")
-
-    def __init__(self, scanner: DetectorScanner, rank: int, seam: str, guard: JoinedText) -> None:
-        self.scanner = scanner
-        self.rank = rank
-        self._has_gone_on = False
-        self._seam = seam
-        self._at = guard.length
-        self._parts = [_Part(guard, 0)]
-
-    @property
-    def safe(self) -> int:
-        """Up to where the last text is sure."""
-        return self.scanner.safe - self._parts[-1].begin
-
-    def safe_in(self, guard: JoinedText) -> int:
-        """Up to where that text is sure."""
-        begins = [part.begin for part in self._parts if part.guard is guard]
-        return self.scanner.safe - begins[0] if begins else UNBOUNDED
-
-    def end_part(self) -> None:
-        """The last text has ended."""
-        self._parts[-1].end = self._at
-
-    def go_on(self, guard: JoinedText) -> None:
-        """The next text begins."""
-        self._has_gone_on = True
-        self.read(self._seam)
-        self._parts = [part for part in self._parts if part.guard.held or not part.guard.ended]
-        self._parts.append(_Part(guard, self._at))
-
-    def read(self, text: str) -> None:
-        """More of the last text, or what stands between two."""
-        if text:
-            self._at += len(text)
-            self._tell(self.scanner.feed(text))
-
-    def pause(self) -> int:
-        """Maybe no text follows: tell what is found then. The steps of work that takes."""
-        if not self._has_gone_on:
-            return 0  # what it finds was found in the text by itself
-        other = self.scanner.fork()
-        before = other.work
-        self._tell(other.finish())
-        return other.work - before
-
-    def _tell(self, spans: Sequence[Span]) -> None:
-        """Each text its part of what was found."""
-        for start, end, rule in spans:
-            for part in self._parts:
-                ends = min(end, self._at if part.end is None else part.end)
-                if max(start, part.begin) < ends:
-                    part.guard.learn(self.rank, Span(start - part.begin, ends - part.begin, rule))
-
-
-class _Onward:
-    """A reading as a scanner of the text it has come to. What it finds it tells the texts itself."""
-
-    __slots__ = ("_before", "_reading")
-
-    def __init__(self, reading: _Reading) -> None:
-        self._reading = reading
-        self._before = reading.scanner.work
-
-    @property
-    def safe(self) -> int:
-        return self._reading.safe
-
-    @property
-    def work(self) -> int:
-        return self._reading.scanner.work - self._before
-
-    def feed(self, text: str) -> Sequence[Span]:
-        self._reading.read(text)
-        return _NOTHING
-
-    def finish(self) -> Sequence[Span]:
-        """The text ends, the reading does not."""
-        return _NOTHING
-
-    def fork(self) -> Self:
-        return self
 
 
 class _Turn:
@@ -279,10 +209,10 @@ class _Turn:
     def feed(self, text: str) -> Sequence[Span]:
         self._read += len(text)
         self._run.advance(self._read)
-        return _NOTHING
+        return ()
 
     def finish(self) -> Sequence[Span]:
-        return _NOTHING
+        return ()
 
     def fork(self) -> Self:
         return self

@@ -63,6 +63,15 @@ class JoinedText(StreamGuard):
         self._scanners, self._ranks = tuple(scanners), ranks
         self._worked = sum([scanner.work for scanner in scanners]) - unpaid
 
+    def catch_up(self) -> None:
+        """Have the text read that came before its scanners did; what that decides goes out with the next of it."""
+        for number, scanner in enumerate(self._scanners):
+            self._queue(self._ranks[number], scanner.feed(self._buffer))
+
+    def add_late(self, text: str) -> None:
+        """More for `take`."""
+        self._late.append(text)
+
     def give_up(self) -> None:
         """What the texts cost that follow is more than is allowed."""
         self._late.append(self._give_up())

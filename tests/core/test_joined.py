@@ -219,14 +219,46 @@ def test_of_a_text_that_was_let_go_a_match_is_hidden_in_what_follows() -> None:
     assert (shown + second.take(), first.take()) == ("[WORD]!", "")
 
 
-def test_a_text_that_begins_while_another_goes_on_is_read_behind_it() -> None:
+def test_a_text_that_begins_while_another_goes_on_is_read_once_that_has_ended() -> None:
     _, run, following = opened()
-    first, second = following(), None
-    assert first.feed("s-12") == ""
-    second = following()
-    assert second.feed("3-t!") == "[WORD]!"
-    assert first.feed(" and on") == "[WORD] and on"
-    assert (run.end(second), run.end(first)) == ("", "")
+    first, second, third = following(), following(), following()
+    assert (second.feed("3-t!"), third.feed("so"), run.end(third)) == ("", "", "")
+    assert first.feed("it is s-12") == "it is "
+    assert run.end(first) == "[WORD]"
+    assert second.feed(" and on") == "[WORD]! and on"
+    assert (run.end(second), third.take(), third.held) == ("", "so", 0)
+
+
+def test_texts_that_nobody_ends_are_read_when_none_follows() -> None:
+    _, run, following = opened()
+    first, second, third = following(), following(), following()
+    shown = [first.feed("it is s-12"), second.feed("3-t"), third.feed("so s-4"), run.end(third)]
+    run.finish()
+    shown += [second.finish(), first.finish()]
+    assert (shown, third.take()) == (["it is ", "", "", "", "[WORD]", "[WORD]"], "so s-4")
+
+
+@settings(max_examples=40)
+@given(kits(actions=NOT_BLOCKING), halves(texts), st.integers(0, 1 << 32))
+def test_texts_whose_pieces_come_in_any_order_become_what_they_become_in_a_whole_answer(
+    kit: Kit, said: list[str], seed: int
+) -> None:
+    chance = random.Random(seed)
+    guard = OutputGuard(kit.policy())
+    run = guard.run()
+    opened = [guard.open(("content", at, "text"), run) for at in range(len(said))]
+    left = [[*text] for text in said]
+    out = ["" for _ in said]
+    going_on = [*range(len(said))]
+    while going_on:
+        at = chance.choice(going_on)
+        if left[at]:
+            out[at] += opened[at].feed(left[at].pop(0))
+        else:
+            going_on.remove(at)
+            out[at] += run.end(opened[at])
+    run.finish()
+    assert whole(kit, said) == [text + one.take() for text, one in zip(out, opened, strict=True)]
 
 
 STOP = make_kit({"stop": "b-[0-9]-d", "word": "s-1"}, actions={"stop": Action.BLOCK})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from guardproxy.core.inspection import OutputGuard, inspect
 from guardproxy.core.verdict import Action
+from guardproxy.errors import UpstreamUnavailable
 from guardproxy.surfaces import CHAT_COMPLETIONS, MESSAGES, RESPONSES, Surface
 from guardproxy.surfaces.responses import ResponsesStream
 from guardproxy.wire.document import replace
@@ -177,6 +179,47 @@ def test_what_waits_goes_out_when_the_stream_ends_early(ends: str) -> None:
     assert (received.text(0), received.stopped) == ("it is s-12", {0})
 
 
+def mixed(events: Sequence[list[dict[str, Any]]], chance: random.Random) -> list[dict[str, Any]]:
+    """Events of blocks or items, which begin in their order, in any order that keeps that of each."""
+    left, begun, out = [[*one] for one in events], 0, []
+    while any(left):
+        at = chance.choice([at for at, one in enumerate(left) if one and at <= begun])
+        out.append(left[at].pop(0))
+        begun = max(begun, at + 1)
+    return out
+
+
+@settings(max_examples=40)
+@given(kits(actions=NOT_BLOCKING), texts, cut_places, cut_places, st.randoms(use_true_random=False))
+def test_blocks_whose_events_come_in_any_order_become_what_they_become_in_a_whole_message(
+    kit: Kit, said: str, parts: list[int], cuts: list[int], chance: random.Random
+) -> None:
+    told = [("text", one) for one in pieces_of(said, parts[:3])]
+    expected = as_message(told)
+    replace(expected, inspect(kit.policy(), MESSAGES.read_response(expected).segments).edits)
+    events = [messages.block(at, kind, one, cuts) for at, (kind, one) in enumerate(told)]
+    received = messages.run(kit.policy(), [messages.starting(), *mixed(events, chance), *messages.ending()])
+    assert [one["text"] for one in received.blocks] == [one["text"] for one in expected["content"]]
+    assert received.done and received.stopped == {*range(len(told))}
+
+
+def test_a_block_that_begins_before_one_that_has_begun_is_no_answer() -> None:
+    stream = messages.opened(KIT.policy())
+    stream.feed(messages.event(messages.starting()))
+    stream.feed(messages.event(messages.start(1, messages.bare("text"))))
+    with pytest.raises(UpstreamUnavailable):
+        stream.feed(messages.event(messages.start(0, messages.bare("text"))))
+
+
+def test_a_text_that_cannot_wait_is_no_answer_behind_one_that_goes_on() -> None:
+    stream = messages.opened(KIT.policy())
+    stream.feed(messages.event(messages.starting()))
+    stream.feed(messages.event(messages.start(0, messages.bare("thinking"))))
+    with pytest.raises(UpstreamUnavailable):
+        signed = {"type": "thinking", "thinking": "so", "signature": messages.SIGNATURE}
+        stream.feed(messages.event(messages.start(1, signed)))
+
+
 Output = list[tuple[str, list[str]]]
 """The types and texts of the items of a response."""
 
@@ -239,6 +282,33 @@ def test_streamed_parts_become_what_they_become_in_a_whole_response(kit: Kit, to
             hidden = sorted(one for _, one in responses.texts_of(at, item)) != sorted(said)
             assert (item["encrypted_content"] is None) == hidden
     assert received.items.keys() == {*range(len(told))}
+
+
+@settings(max_examples=40)
+@given(kits(actions=NOT_BLOCKING), texts, cut_places, cut_places, st.randoms(use_true_random=False))
+def test_items_whose_events_come_in_any_order_become_what_they_become_in_a_whole_response(
+    kit: Kit, said: str, parts: list[int], cuts: list[int], chance: random.Random
+) -> None:
+    told: Output = [("message", [one]) for one in pieces_of(said, parts[:3])]
+    events = [item_events(at, kind, of, cuts) for at, (kind, of) in enumerate(told)]
+    expected = responses.response("completed", [deepcopy(one[-1]["item"]) for one in events], usage=responses.USAGE)
+    last = {"type": "response.completed", "response": deepcopy(expected)}
+    replace(expected, inspect(kit.policy(), RESPONSES.read_response(expected).segments).edits)
+    # Announcements come in their order, with the first event of each text.
+    announced = [one.pop(0) for one in events]
+    began = [{"type": "response.created", "response": responses.response()}, *announced]
+    received = responses.run(kit.policy(), responses.number([*began, *mixed(events, chance), last]))
+    received.check_repeats()
+    assert received.envelope["output"] == expected["output"]
+
+
+def test_a_text_that_begins_before_one_that_has_begun_is_no_answer() -> None:
+    stream = ResponsesStream(OutputGuard(KIT.policy()))
+    first, second = (item_events(at, "message", ["s-12"], []) for at in (0, 1))
+    for document in (first[0], second[0], second[1]):
+        stream.feed(responses.event(document))
+    with pytest.raises(UpstreamUnavailable):
+        stream.feed(responses.event(first[1]))
 
 
 @given(st.integers(0, len(SECRET)), cut_places)

@@ -57,10 +57,14 @@ class Channel:
         return self.guard.finish() if self._run is None else self._run.end(self.guard)
 
     def close(self) -> str:
-        """The text ends here, whatever follows; what was still held of it."""
+        """The text ends here, whatever follows; what was still held of it. Raises `UpstreamUnavailable` for one that is
+        joined with a text that goes on.
+        """
         shown = self.finish()
         if self.waits and self._run is not None:
             self._run.let_go()
+            if self.waits:
+                raise UpstreamUnavailable("the upstream ended a text behind one that goes on", reason="bad_event")
         return shown + self.guard.take()
 
     @property

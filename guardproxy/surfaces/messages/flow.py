@@ -44,9 +44,11 @@ class BlockFlow:
         self._steps = AnswerSteps() if guard.judges_calls else None
 
     def open(self, index: int, *, announced: bool) -> Block:
-        """A new block. Raises `UpstreamUnavailable` for one that is there, and for too many."""
+        """A new block. Raises `UpstreamUnavailable` for one that is there or comes before another, and for too many."""
         if index in self.blocks:
             raise UpstreamUnavailable("the upstream began a block twice", reason="bad_event")
+        if self.blocks and index < next(reversed(self.blocks)):
+            raise UpstreamUnavailable("the upstream began a block before one it had begun", reason="bad_event")
         if len(self.blocks) >= MOST_BLOCKS:
             raise _too_large()
         block = self.blocks[index] = Block(index, self._guard, announced=announced, runs=self._runs)

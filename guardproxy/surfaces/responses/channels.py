@@ -27,6 +27,7 @@ from guardproxy.surfaces.responses.families import (
     Family,
     RunKey,
     family_of,
+    place_of,
     run_of,
 )
 from guardproxy.surfaces.responses.sealed import SEAL, is_sealed
@@ -195,6 +196,7 @@ class Channels:
     def __init__(self, guard: OutputGuard) -> None:
         self._guard = guard
         self.runs: dict[RunKey, Run] = {}
+        self._begun: dict[tuple[RunKey, str], tuple[int, ...]] = {}  # places of the last texts of runs, by family
         self._channels: dict[ChannelKey, Channel] = {}
         self._characters = 0
         self._repeats = Repeats()
@@ -226,6 +228,11 @@ class Channels:
         name = run_of(key)
         if name is None:
             return None
+        place = place_of(key)
+        if place is not None:
+            if place < self._begun.get((name, key.family), place):
+                raise UpstreamUnavailable("the upstream began a text before one it had begun", reason="bad_event")
+            self._begun[name, key.family] = place
         if name not in self.runs:
             self.runs[name] = self._guard.run()
         return self.runs[name]

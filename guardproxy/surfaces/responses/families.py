@@ -99,6 +99,12 @@ def run_of(key: ChannelKey) -> RunKey | None:
     return ("text", None) if key.family == "output_text" else ("reasoning", key.owner)
 
 
+def place_of(key: ChannelKey) -> tuple[int, ...] | None:
+    """Where among the texts of its family a client finds a text; None if the event does not say so in numbers."""
+    numbers = (value for name, value in key.indexes if name in (CONTENT, SUMMARY))
+    return (key.owner, *numbers) if isinstance(key.owner, int) else None
+
+
 def family_of(name: str) -> Family:
     """The family of that name. One nobody has heard of is held if it seems to be part of a call."""
     known = FAMILIES.get(name)

@@ -252,6 +252,12 @@ def test_every_event_of_the_official_union_passes_and_shows_no_secret(kind: str)
         passed = decoded([*stream.feed(event(document)), *stream.finish()])
         held = document.get("content_block", {}).get("type") in HELD
         held = held or document.get("delta", {}).get("type") in ("input_json_delta", "compaction_delta")
+        if kind == "message_start":  # of several texts in it all but the first may follow by themselves
+            texts = [passed[0]["message"]["content"], document["message"]["content"]]
+            for one in passed[1:]:
+                texts[0][one["index"]]["text"] += one["delta"]["text"]
+            assert texts[0] == texts[1]
+            passed = passed[:1]
         assert passed == ([] if held else [document])
         stream = opened(marks_kit().policy())
         told = decoded([*stream.feed(event(document)), *stream.finish()])

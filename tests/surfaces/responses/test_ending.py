@@ -4,6 +4,7 @@ from typing import Any
 
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.surfaces.responses.channels import Channels
+from guardproxy.surfaces.responses.cleaning import Cleaner
 from guardproxy.surfaces.responses.ending import REFUSAL, end_blocked
 from guardproxy.surfaces.responses.families import key_of
 from guardproxy.surfaces.responses.shown import Shown
@@ -13,10 +14,13 @@ KIT = make_kit({"word": "§"})
 
 
 def fed(*texts: tuple[str, dict[str, Any], str]) -> Channels:
-    channels = Channels(OutputGuard(KIT.policy()))
+    guard = OutputGuard(KIT.policy())
+    channels = Channels(guard)
     for family, where, text in texts:
         event = {"type": f"response.{family}.delta", "item_id": f"i{where['output_index']}", **where}
-        channels.feed(channels.open(key_of(family, event), event), text)
+        channel = channels.open(key_of(family, event), event)
+        channels.feed(channel, text)
+        channel.finish(Cleaner(guard))
     return channels
 
 
