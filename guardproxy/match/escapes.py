@@ -173,6 +173,13 @@ def seen_in_steps(text: str, size: int, *, deep: bool = False) -> Generator[None
     return View("".join(pieces), source), reading
 
 
+def unescaped_view(text: str) -> tuple[View, Unescaping]:
+    """A whole text read deep, folded; and where the escapes are."""
+    source, reading = SourceMap(), Unescaping(deep=True)
+    reading.end()
+    return View(reading(source, text), source), reading
+
+
 def _read_escape(source: SourceMap, escape: str) -> str:
     """What an escape stands for. It stands at the last of its characters."""
     source.drop(len(escape) - 1)
