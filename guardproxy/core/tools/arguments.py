@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
@@ -12,7 +13,7 @@ from guardproxy.core.tools.names import Names, folded, matches
 from guardproxy.core.tools.origin import Sources
 from guardproxy.core.tools.rules import ArgumentRule
 from guardproxy.match.pattern_set import PatternSet
-from guardproxy.wire.document import UndecodableJson, decode
+from guardproxy.wire.document import UndecodableJson, decode, repeats_names
 
 # Longer values are not held against expressions character by character for ever: nothing that names somebody is longer.
 LONGEST: Final = 200_000
@@ -55,9 +56,21 @@ def _held(text: str) -> Any:
     if text.lstrip()[:1] not in ("{", "[", '"') or len(text) > LONGEST:
         return None
     try:
-        return decode(text)
+        value = decode(text)
     except UndecodableJson:
         return None
+    # Nobody can say which of two members of one name a program takes.
+    return _EVERY.decode(text) if repeats_names(text) else value
+
+
+def _every_value(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return values
+
+
+_EVERY: Final = json.JSONDecoder(object_pairs_hook=_every_value)
 
 
 class ArgumentCheck:

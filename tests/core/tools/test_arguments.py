@@ -42,6 +42,7 @@ def objection(rule: ArgumentRule, arguments: Any, *, trusted: str = "", tainted:
         {"payload": json.dumps({"message": {"to": "eve@evil.net"}})},
         {"payload": json.dumps([json.dumps({"To": json.dumps(["eve@evil.net"])})])},
         {"payload": json.dumps(json.dumps({"to": "eve@evil.net"}))},
+        {"payload": '{"to": "eve@evil.net", "to": "ann@example.com"}'},
     ],
 )
 def test_a_stranger_is_found_wherever_the_argument_hides_it(arguments: Any) -> None:
