@@ -101,10 +101,7 @@ def _read_whole(model: type[Model], file: YamlFile) -> Model:
     be read as the default. Raises `ConfigurationError`.
     """
     empty = [place for place, source in file.sources.items() if place and not source]
-    told = [
-        f"{file.at_key(place)}: nothing is written behind '{place[-1]}': write a value, or not the key"
-        for place in empty
-    ]
+    told = [f"{file.at_key(place)}: nothing is written {_behind(place[-1])}" for place in empty]
     try:
         read = read_as(model, file, file.content)
     except ConfigurationError as error:
@@ -114,6 +111,10 @@ def _read_whole(model: type[Model], file: YamlFile) -> Model:
         if not told:
             return read
     raise ConfigurationError("\n".join(told)) from None
+
+
+def _behind(step: str | int) -> str:
+    return "here" if isinstance(step, int) else f"behind '{step}': write a value, or leave the key out"
 
 
 class _Layer(NamedTuple):

@@ -105,7 +105,16 @@ def test_a_key_with_nothing_behind_it_is_a_mistake_and_not_the_default(
 ) -> None:
     path = tmp_path / "p.yaml"
     path.write_text(f"version: 1\nname: p\n{more}", encoding="utf-8")
-    assert problems_of(path) == [f"{path}:{where}: nothing is written behind '{key}': write a value, or not the key"]
+    told = f"{path}:{where}: nothing is written behind '{key}': write a value, or leave the key out"
+    assert problems_of(path) == [told]
+
+
+def test_an_item_of_a_list_with_nothing_in_it_is_a_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text("version: 1\nname: p\npacks:\n  - secrets\n  -\n", encoding="utf-8")
+    [told] = problems_of(path)
+    assert told.startswith(f"{path}:5:")
+    assert told.endswith(": nothing is written here")
 
 
 def test_null_is_a_value_where_there_may_be_none(tmp_path: Path) -> None:
