@@ -117,7 +117,7 @@ class _Report:
         from guardproxy.errors import ConfigurationError
         from guardproxy.policyfile.cases import cases_path, read_cases
 
-        if (cases := cases_path(policy)).is_file():
+        if os.path.lexists(cases := cases_path(policy)):
             try:
                 read_cases(cases)
             except ConfigurationError as error:

@@ -4,6 +4,10 @@ Models write JSON, and whoever parses it sees what its escapes stand for. So a t
 its escapes undone, and folded like any other (`guardproxy.match.view`). What is found is replaced by whole escapes:
 half of one would change what stands beside it, or end the string.
 
+JSON in a string of JSON doubles the backslashes each time: `\\\\n`, `\\\\\\"`. Whether such a row is several escapes or
+one that several readers undo one after the other, nobody can tell, so a text with a row is also read *deep*: the row
+and what it escapes are one escape. Rows are as long as four readers undo; of a longer one the first ones are pairs.
+
 Where a text is cut, an escape may have begun and not ended; it waits for the rest, and is read as written if there is
 none.
 """
@@ -14,28 +18,49 @@ import re
 from bisect import bisect_right
 from collections.abc import Generator, Iterable
 from copy import copy
-from typing import Final
+from typing import Final, NamedTuple
 
 from guardproxy.match.scanner import Span
 from guardproxy.match.view import SourceMap, View, fold_onto, folded
 
 _HEX: Final = "[0-9a-fA-F]"
 _HIGH: Final = f"u[dD][89abAB]{_HEX}{{2}}"
-_ESCAPE: Final = re.compile(rf'\\(?:{_HIGH}\\u[dD][c-fC-F]{_HEX}{{2}}|u{_HEX}{{4}}|["\\/bfnrt])')
-# A text that ends so may go on as an escape, or as a longer one.
-_BEGUN: Final = re.compile(rf"\\(?:u{_HEX}{{0,3}}|{_HIGH}(?:\\(?:u(?:[dD](?:[c-fC-F]{_HEX}?)?)?)?)?)?\Z")
-_LONGEST: Final = 12
-_SIMPLE: Final = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_ONE: Final = r"\\"
+_ROW: Final = r"\\{1,15}+"  # a quote in JSON in JSON in JSON in JSON
+
+
+def _escapes(row: str) -> re.Pattern[str]:
+    """The escapes, if each begins with `row`; a pair of backslashes is one besides."""
+    return re.compile(rf'{row}(?:{_HIGH}{row}u[dD][c-fC-F]{_HEX}{{2}}|u{_HEX}{{4}}|["/bfnrt])|\\\\')
+
+
+def _begun(row: str) -> re.Pattern[str]:
+    """Finds a text that may go on as an escape, or as a longer one."""
+    return re.compile(rf"{row}(?:u{_HEX}{{0,3}}|{_HIGH}(?:{row}(?:u(?:[dD](?:[c-fC-F]{_HEX}?)?)?)?)?)?\Z")
+
+
+class _Way(NamedTuple):
+    """How escapes are read. `longest`: so many characters of one that has begun may wait for the rest."""
+
+    escapes: re.Pattern[str]
+    begun: re.Pattern[str]
+    longest: int
+
+
+_ONCE: Final = _Way(_escapes(_ONE), _begun(_ONE), 12)
+_DEEP: Final = _Way(_escapes(_ROW), _begun(_ROW), 40)
+_SIMPLE: Final = {'"': '"', "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _UNPAIRED: Final = "\ufffd"
 
 
 class Unescaping:
     """Reads the pieces of a source with their escapes undone, folded. `begun`: what waits for the next piece."""
 
-    __slots__ = ("_begins", "_ends", "_is_over", "begun")
+    __slots__ = ("_begins", "_ends", "_is_over", "_way", "begun")
 
-    def __init__(self) -> None:
+    def __init__(self, *, deep: bool = False) -> None:
         self.begun = ""
+        self._way = _DEEP if deep else _ONCE
         self._begins: list[int] = []  # of the escapes, in offsets of the source
         self._ends: list[int] = []
         self._is_over = False
@@ -49,7 +74,7 @@ class Unescaping:
             text = self._without_begun(text)
         read = []
         at = 0
-        for found in _ESCAPE.finditer(text):
+        for found in self._way.escapes.finditer(text):
             read.append(fold_onto(source, text[at : found.start()]))
             at = found.end()
             self._begins.append(source.written)
@@ -94,14 +119,20 @@ class Unescaping:
         other._begins, other._ends = [*self._begins], [*self._ends]
         return other
 
+    def deepened(self) -> Unescaping:
+        """Another one that has read the same, in which no two backslashes stood together, and goes on deep."""
+        other = self.fork()
+        other._way = _DEEP
+        return other
+
     def _without_begun(self, text: str) -> str:
         """The text up to an escape that has begun and not ended, which waits."""
-        first = max(len(text) - _LONGEST, 0)
+        first = max(len(text) - self._way.longest, 0)
         tail = text[first:]
         # Behind an even number of backslashes none of them begins anything; escapes are told from the left.
         at = 0
         while (at := tail.find("\\", at)) >= 0:
-            if self._is_beginning(text, first + at) and _BEGUN.match(tail, at):
+            if self._is_beginning(text, first + at) and self._way.begun.match(tail, at):
                 self.begun = text[first + at :]
                 return text[: first + at]
             at += 1
@@ -117,16 +148,21 @@ def has_escapes(text: str) -> bool:
     return "\\" in text
 
 
-def seen_text(text: str, signs: Iterable[str] | None = None) -> str:
+def is_nested(text: str) -> bool:
+    """Whether the text may read otherwise when it is read deep."""
+    return "\\\\" in text
+
+
+def seen_text(text: str, signs: Iterable[str] | None = None, *, deep: bool = False) -> str:
     """What `seen_in_steps` makes of a text. `signs` are those in it, if they are known."""
     if not has_escapes(text):
         return folded(text, signs)
-    return folded(_ESCAPE.sub(_unescaped, text))
+    return folded((_DEEP if deep else _ONCE).escapes.sub(_unescaped, text))
 
 
-def seen_in_steps(text: str, size: int) -> Generator[None, None, tuple[View, Unescaping]]:
+def seen_in_steps(text: str, size: int, *, deep: bool = False) -> Generator[None, None, tuple[View, Unescaping]]:
     """A whole text with its escapes undone, folded, so many characters at a time; and where the escapes are."""
-    source, reading = SourceMap(), Unescaping()
+    source, reading = SourceMap(), Unescaping(deep=deep)
     pieces = []
     for at in range(0, len(text), size):
         pieces.append(reading(source, text[at : at + size]))
@@ -135,6 +171,13 @@ def seen_in_steps(text: str, size: int) -> Generator[None, None, tuple[View, Une
     reading.end()
     pieces.append(reading(source, ""))
     return View("".join(pieces), source), reading
+
+
+def unescaped_view(text: str) -> tuple[View, Unescaping]:
+    """A whole text read deep, folded; and where the escapes are."""
+    source, reading = SourceMap(), Unescaping(deep=True)
+    reading.end()
+    return View(reading(source, text), source), reading
 
 
 def _read_escape(source: SourceMap, escape: str) -> str:
@@ -148,9 +191,12 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def _meaning(escape: str) -> str:
-    if escape[1] != "u":
-        return _SIMPLE[escape[1]]
-    code = int(escape[2:6], 16)
-    if len(escape) > 6:
-        return chr(0x10000 + ((code & 0x3FF) << 10) + (int(escape[8:12], 16) & 0x3FF))
+    sign, _, low = escape.lstrip("\\").partition("\\")
+    if not sign:
+        return "\\"
+    if sign[0] != "u":
+        return _SIMPLE[sign]
+    code = int(sign[1:], 16)
+    if low:
+        return chr(0x10000 + ((code & 0x3FF) << 10) + (int(low.lstrip("\\")[1:], 16) & 0x3FF))
     return _UNPAIRED if 0xD800 <= code <= 0xDFFF else chr(code)

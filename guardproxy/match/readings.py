@@ -1,7 +1,8 @@
 """A pattern set, looked for in every way a text can be read.
 
-A text is read as it is written; as it is seen, if that is something else (`guardproxy.match.view`); and as what its
-invisible characters spell, if they spell anything (`guardproxy.match.hidden_text`). A match in any reading is a match,
+A text is read as it is written; as it is seen, if that is something else (`guardproxy.match.view`), and as it is seen
+when JSON in JSON is undone, too (`guardproxy.match.escapes`); and as what its invisible characters spell, if they spell
+anything (`guardproxy.match.hidden_text`). A match in any reading is a match,
 and is told in offsets of the text as written. So folding can add matches and never loses one: a key with `²` behind it
 is found as written, a full-width one as it is seen, and a pattern for Russian words is held against Russian words.
 
@@ -18,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 from typing import Final
 
-from guardproxy.match.escapes import has_escapes, seen_in_steps, seen_text
+from guardproxy.match.escapes import has_escapes, is_nested, seen_in_steps, seen_text
 from guardproxy.match.hidden_text import hidden_runs_in_steps, hidden_strings, hidden_texts, is_hiding
 from guardproxy.match.named import Known
 from guardproxy.match.pattern_set import MUCH, SLICE, PatternSet
@@ -67,6 +68,8 @@ class Readings:
             return False
         if self._patterns.may_match(seen):
             return True
+        if is_nested(text) and self._patterns.may_match(seen_text(text, signs, deep=True)):
+            return True
         return is_hiding(text, signs) and self._patterns.may_match(_BETWEEN.join(hidden_strings(text)))
 
     def scan(self, text: str) -> Sequence[Span]:
@@ -96,6 +99,9 @@ class Readings:
         if seen.text == text:
             return found
         found = [*found, *seen.spans((yield from self._patterns.scan_in_steps(seen.text, known=_alike(text, seen))))]
+        if is_nested(text):
+            seen, reading = yield from seen_in_steps(text, SLICE, deep=True)
+            found += seen.spans((yield from self._patterns.scan_in_steps(seen.text, known=_alike(text, seen))))
         runs = yield from hidden_runs_in_steps(text, SLICE)
         for hidden in hidden_texts(text, runs):
             found += hidden.spans((yield from self._patterns.scan_in_steps(hidden.text)))

@@ -7,7 +7,9 @@ stay: whatever comes, both would find the same in it. So an accent or an emoji c
 word, not for the rest of the stream.
 
 An escape of JSON does not stay what it is either (`guardproxy.match.escapes`). A span takes all of an escape that it
-begins or ends in, so nothing is sure inside of one, and a span whose end may yet be inside of one waits.
+begins or ends in, so nothing is sure inside of one, and a span whose end may yet be inside of one waits. At the first
+two backslashes that stand together a further copy goes on, which reads deep. Each of its escapes is made of whole ones
+of the other, so they count from there on.
 
 Text is sure where it is sure in every reading. A span of one reading may begin where another reading is not sure yet,
 and what that one finds would have to come first; so while several read, a span is reported once its start is sure. It
@@ -21,7 +23,7 @@ from copy import copy
 from operator import itemgetter
 from typing import Final, Self
 
-from guardproxy.match.escapes import Unescaping, has_escapes
+from guardproxy.match.escapes import Unescaping, has_escapes, is_nested
 from guardproxy.match.hidden_scanner import HiddenScanner
 from guardproxy.match.hidden_text import is_hiding
 from guardproxy.match.scanner import Span
@@ -32,34 +34,74 @@ from guardproxy.match.view_scanner import Growing, ViewScanner, still_growing
 _AT_A_STRETCH: Final = 256  # looked at for the first character that does not stay
 _FORKED: Final = 16  # read by both copies before it is asked whether they are one again
 
-_WRITTEN, _SEEN, _HIDDEN = range(3)
+_WRITTEN, _SEEN, _DEEP, _HIDDEN = range(4)
+
+
+class _Reader:
+    """One way to read the text as it is seen: `seen` is read by `copy`."""
+
+    __slots__ = ("copy", "reading", "seen")
+
+    def __init__(self, copy: SetScanner, reading: Unescaping, seen: ViewScanner) -> None:
+        self.copy = copy
+        self.reading = reading
+        self.seen = seen
+
+    def fork(self, *, deep: bool = False) -> _Reader:
+        """Another one that has read the same; with `deep` one that goes on deep."""
+        copied, reading = self.copy.fork(), self.reading.deepened() if deep else self.reading.fork()
+        return _Reader(copied, reading, self.seen.reading_for(copied, reading))
+
+    def finish(self) -> Sequence[Span]:
+        self.reading.end()
+        return [*self.seen.feed(""), *self.seen.finish()]
 
 
 class _Fork:
-    """The other readings. `seen` is read by `copy`; `alike` characters were read since the last that did not stay."""
+    """The other readings. `alike` characters were read since the last that did not stay."""
 
-    __slots__ = ("alike", "copy", "hidden", "reading", "seen")
+    __slots__ = ("alike", "deep", "hidden", "once")
 
     def __init__(self, copy: SetScanner, growing: Growing) -> None:
         read = SourceMap()
         read.keep(copy.position)
-        self.copy = copy
-        self.reading = Unescaping()
-        self.seen = ViewScanner(copy, self.reading, source=read, growing=growing)
+        reading = Unescaping()
+        self.once = _Reader(copy, reading, ViewScanner(copy, reading, source=read, growing=growing))
+        self.deep: _Reader | None = None
         self.hidden: HiddenScanner | None = None
         self.alike = 0
 
     def fork(self) -> _Fork:
         """The same readings once more."""
         other = copy(self)
-        other.copy, other.reading = self.copy.fork(), self.reading.fork()
-        other.seen = self.seen.reading_for(other.copy, other.reading)
+        other.once = self.once.fork()
+        other.deep = None if self.deep is None else self.deep.fork()
         other.hidden = None if self.hidden is None else self.hidden.fork()
         return other
 
     @property
+    def readers(self) -> Sequence[_Reader]:
+        return (self.once,) if self.deep is None else (self.once, self.deep)
+
+    @property
+    def reading(self) -> Unescaping:
+        """The one whose escapes count."""
+        return self.once.reading if self.deep is None else self.deep.reading
+
+    @property
     def safe(self) -> int:
-        return self.seen.safe if self.hidden is None else min(self.seen.safe, self.hidden.safe)
+        safe = self.once.seen.safe
+        if self.deep is not None:
+            safe = min(safe, self.deep.seen.safe)
+        return safe if self.hidden is None else min(safe, self.hidden.safe)
+
+    @property
+    def growing(self) -> bool:
+        return any(reader.seen.growing for reader in self.readers)
+
+    @property
+    def known_from(self) -> int:
+        return min(reader.seen.known_from for reader in self.readers)
 
 
 class ReadingsScanner:
@@ -123,9 +165,8 @@ class ReadingsScanner:
             return self._written.finish()
         self._note(_WRITTEN, self._written.finish())
         before = self._written.done
-        fork.reading.end()
-        self._note(_SEEN, fork.seen.feed(""))
-        self._note(_SEEN, fork.seen.finish())
+        self._note(_SEEN, fork.once.finish())
+        self._note(_DEEP, fork.deep.finish() if fork.deep else ())
         self._note(_HIDDEN, fork.hidden.finish() if fork.hidden else ())
         self._beside += self._written.done - before
         return self._decided(fork.reading, self._written.position)
@@ -167,7 +208,11 @@ class ReadingsScanner:
         begin = self._written.position
         self._note(_WRITTEN, self._written.feed(piece))
         before = self._written.done
-        self._note(_SEEN, fork.seen.feed(piece))
+        if fork.deep is None and is_nested(fork.once.reading.begun + piece):
+            fork.deep = fork.once.fork(deep=True)
+        self._note(_SEEN, fork.once.seen.feed(piece))
+        if fork.deep is not None:
+            self._note(_DEEP, fork.deep.seen.feed(piece))
         stays = stays_at_last(piece)
         if stays < len(piece) and fork.hidden is None and is_hiding(piece):
             fork.hidden = HiddenScanner(self._begin, begin)
@@ -178,16 +223,18 @@ class ReadingsScanner:
         self._beside += self._written.done - before
         safe = self.safe
         spans = self._decided(fork.reading, safe) if self._pending else ()
-        fork.reading.forget(min(safe, fork.seen.known_from, *(start for start, _, _ in self._pending)))
+        passed = min(safe, fork.known_from, *(start for start, _, _ in self._pending))
+        for reader in fork.readers:
+            reader.reading.forget(passed)
         if fork.alike and not self._pending and self._is_over(fork):
             self._fork = None
         return spans
 
     def _is_over(self, fork: _Fork) -> bool:
         """Whether all readings will find the same in whatever comes."""
-        if fork.seen.growing or (fork.hidden is not None and fork.hidden.open):
+        if fork.growing or (fork.hidden is not None and fork.hidden.open):
             return False
-        return self._written.stands_like(fork.copy, fork.alike)
+        return all(self._written.stands_like(reader.copy, fork.alike) for reader in fork.readers)
 
     def _note(self, reading: int, spans: Iterable[Span]) -> None:
         for span in spans:

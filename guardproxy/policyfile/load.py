@@ -15,7 +15,7 @@ from typing import NamedTuple
 from guardproxy.errors import ConfigurationError
 from guardproxy.policyfile.layers import Layers
 from guardproxy.policyfile.locate import find_pack, find_policy, shipped_policies
-from guardproxy.policyfile.mistakes import read_as
+from guardproxy.policyfile.mistakes import Model, read_as
 from guardproxy.policyfile.prompts import unreadable_prompts
 from guardproxy.policyfile.schema import WrittenPolicy, WrittenRule
 from guardproxy.policyfile.sources import Sources, read_text_file, shown
@@ -87,13 +87,34 @@ def _read_yaml(path: Path, sources: Sources) -> YamlFile:
 
 
 def _rule(file: YamlFile, path: Path) -> RuleDocument:
-    document = RuleDocument(read_as(WrittenRule, file, file.content), file)
+    document = RuleDocument(_read_whole(WrittenRule, file), file)
     expected = f"{path.absolute().parent.name}.{path.stem}"
     if document.written.id != expected:
         raise ConfigurationError(
             f"{document.at('id')}: this file must hold the rule '{expected}', not '{document.written.id}'"
         )
     return document
+
+
+def _read_whole(model: type[Model], file: YamlFile) -> Model:
+    """The file as a model, and no key in it with nothing behind it: half a file, or a value that was taken out, would
+    be read as the default. Raises `ConfigurationError`.
+    """
+    empty = [place for place, source in file.sources.items() if place and not source]
+    told = [f"{file.at_key(place)}: nothing is written {_behind(place[-1])}" for place in empty]
+    try:
+        read = read_as(model, file, file.content)
+    except ConfigurationError as error:
+        already = tuple(f"{file.at(place)}: " for place in empty)
+        told += [line for line in error.message.splitlines() if not line.startswith(already)]
+    else:
+        if not told:
+            return read
+    raise ConfigurationError("\n".join(told)) from None
+
+
+def _behind(step: str | int) -> str:
+    return "here" if isinstance(step, int) else f"behind '{step}': write a value, or leave the key out"
 
 
 class _Layer(NamedTuple):
@@ -141,7 +162,7 @@ def _policy(file: YamlFile, path: Path, sources: Sources) -> PolicyDocument:
         problems += error.message.splitlines()
     for layer in layers:
         try:
-            read_as(WrittenPolicy, layer.file, layer.file.content)
+            _read_whole(WrittenPolicy, layer.file)
         except ConfigurationError as error:
             problems += error.message.splitlines()
     rules = list(_pack_rules(layers, sources, problems))

@@ -53,6 +53,11 @@ class Sources:
         self._watch(path)
         return path.is_file()
 
+    def is_there(self, path: Path) -> bool:
+        """Whether there is anything, be it a directory or a link to nothing: only what is not there is left out."""
+        self._watch(path)
+        return os.path.lexists(path)
+
     def changed(self) -> bool:
         """Whether anything that was asked for may have another content by now. Costs one look at each path."""
         return any(stamp_of(path) != stamp for path, stamp in self.stamps.items())
@@ -91,6 +96,9 @@ class KeptSources(Sources):
 
     def is_file(self, path: Path) -> bool:
         return path.absolute() in self._kept
+
+    def is_there(self, path: Path) -> bool:
+        return self.is_file(path) or self.is_directory(path)
 
 
 def stamp_of(path: Path) -> Stamp | None:

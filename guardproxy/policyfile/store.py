@@ -176,7 +176,7 @@ class PolicyStore:
         shown, new = set(), []
         for name, document in catalogue.documents.items():
             file, choice = cases_path(Path(document.file.name)), catalogue.policies.named[name]
-            if sources.is_file(file):
+            if sources.is_there(file):
                 cases = read_cases(file, sources)
                 state = choice.policy.revision, hashlib.sha256(sources.files[file.absolute()]).hexdigest()
                 shown.add(state)

@@ -142,7 +142,7 @@ class _Compiler:
         if all(value is None for value in demands):
             self._problem(place, "this demands nothing; use origin, one_of, at_most, matches or never")
         return ArgumentRule(
-            of=frozenset(map(str.casefold, written.of or ())),
+            of=frozenset(map(folded, written.of or ())),
             kinds=frozenset(map(Kind, written.kinds or ())),
             origins=None if written.origin is None else frozenset(map(Origin, written.origin)),
             one_of=None if written.one_of is None else Names.of(written.one_of),

@@ -62,6 +62,22 @@ def test_the_cases_next_to_a_policy_are_read_too(tmp_path: Path) -> None:
         assert (result.exit_code, result.stderr.splitlines()) == (1, [told])
 
 
+@pytest.mark.parametrize("what", ["a directory", "a link to nothing"])
+def test_cases_that_are_no_file_are_a_problem_and_not_no_cases(tmp_path: Path, what: str) -> None:
+    write_rule(tmp_path, rule("mine.one", "abc"))
+    policy = write_policy(tmp_path, packs=["./mine"])
+    cases = policy.with_name(f"{policy.stem}.cases.yaml")
+    if what == "a directory":
+        cases.mkdir()
+    else:
+        cases.symlink_to(tmp_path / "gone.yaml")
+    for paths in ((policy,), (tmp_path,)):
+        result = run(*paths)
+        assert result.exit_code == 1
+        assert [line.partition(": ")[0] for line in result.stderr.splitlines()] == [str(cases)]
+        assert "cannot be read" in result.stderr
+
+
 def test_a_problem_met_twice_is_told_once(tmp_path: Path) -> None:
     bad = write_rule(tmp_path, rule("mine.one", "abc*d"))
     policy = write_policy(tmp_path, packs=["./mine"])

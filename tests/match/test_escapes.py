@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from guardproxy.core.allowance import run_through
 from guardproxy.match.escapes import Unescaping, seen_in_steps, seen_text
 from guardproxy.match.parts import Pattern
 from guardproxy.match.pattern_set import PatternSet
@@ -32,6 +33,9 @@ FRAGMENTS = [
     "\\ud83d\\ude00",
     "\\u0",
     "\\d",
+    "\\" * 3,
+    "\\" * 14,
+    "\\" * 40,
 ]
 FRAGMENTS += ["\\uff41", "\\u200b", "n", "u", "a", "key", "1", '"', " ", "é", "\u200b", "ａ"]
 texts = st.lists(st.sampled_from(FRAGMENTS), max_size=14).map("".join)
@@ -82,6 +86,32 @@ def test_what_json_wrote_is_seen_like_what_was_meant(text: str, ascii_only: bool
     meant = re.sub("[\ud800-\udfff]", "\ufffd", text) if ascii_only else text
     if meant == text or not re.search("[\ud800-\udbff][\udc00-\udfff]", text):
         assert whole(written)[0].text == view(meant).text
+
+
+def nested(text: str, depth: int) -> str:
+    """The text in JSON in a string of JSON ..."""
+    for _ in range(depth):
+        text = json.dumps({"log": text})
+    return text
+
+
+# Beyond U+FFFF: two escapes, each with its row.
+_meant = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\\"), max_size=20)
+
+
+@given(_meant, st.integers(1, 4), st.sampled_from([1, 7, 1000]))
+def test_read_deep_json_in_json_is_seen_like_what_was_meant(text: str, depth: int, size: int) -> None:
+    view_, _ = run_through(seen_in_steps(nested(text, depth), size, deep=True))
+    assert view(text).text in view_.text
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+@pytest.mark.parametrize("before", ["line\n", "tab\t", 'says "', "né\u2028\n"])
+def test_a_key_is_found_however_deep_it_stands_in_json_in_json(depth: int, before: str) -> None:
+    text = nested(f"{before}keyab1", depth)
+    found = [text[span.start : span.end] for span in RULES.scan(text) if span.rule == "key"]
+    assert found == ["keyab1"]
+    assert RULES.may_match(text)
 
 
 @given(texts)
@@ -135,7 +165,10 @@ def test_a_text_as_it_is_seen_is_that_of_its_view(text: str) -> None:
         (r'{"log": "line\nkeyab1"}', [Span(15, 21, "key")]),
         (r'{"log": "\u006b\u0065y1"}', [Span(9, 23, "key")]),
         (r"\nkeya", [Span(2, 6, "key")]),
-        (r"\\nkeya", []),
+        (r"\\nkeya", [Span(3, 7, "key")]),
+        (r"\\\\nkeya", [Span(5, 9, "key")]),
+        (r"\\\"keya", [Span(4, 8, "key")]),
+        (r"\\dkeya", []),
         (r"\ud83d\ude00keya", [Span(12, 16, "key")]),
         (r"x\na", [Span(1, 4, "line")]),
     ],

@@ -89,6 +89,40 @@ def test_a_file_that_is_not_there_is_told_by_name(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("more", "where", "key"),
+    [
+        ("extends:\n", "3:1", "extends"),
+        ("tools:\n", "3:1", "tools"),
+        ("mode: # enforce\n", "3:1", "mode"),
+        ("limits: {messages: }\n", "3:10", "messages"),
+        ("packs: [secrets]\noverride:\n  secrets.*: {action: }\n", "5:15", "action"),
+        ("tools: {rules: [{id: a, calls: [b], arguments: [{of: [to], one_of: }]}]}\n", "3:60", "one_of"),
+    ],
+)
+def test_a_key_with_nothing_behind_it_is_a_mistake_and_not_the_default(
+    tmp_path: Path, more: str, where: str, key: str
+) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(f"version: 1\nname: p\n{more}", encoding="utf-8")
+    told = f"{path}:{where}: nothing is written behind '{key}': write a value, or leave the key out"
+    assert problems_of(path) == [told]
+
+
+def test_an_item_of_a_list_with_nothing_in_it_is_a_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text("version: 1\nname: p\npacks:\n  - secrets\n  -\n", encoding="utf-8")
+    [told] = problems_of(path)
+    assert told.startswith(f"{path}:5:")
+    assert told.endswith(": nothing is written here")
+
+
+def test_null_is_a_value_where_there_may_be_none(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text("version: 1\nname: p\nlimits: {matching_work: null}\n", encoding="utf-8")
+    assert read_policy(path).written.limits.matching_work is None
+
+
 def test_a_file_that_is_not_a_mapping_is_told_so(tmp_path: Path) -> None:
     file = tmp_path / "list.yaml"
     file.write_text("- 1\n")

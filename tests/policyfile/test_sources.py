@@ -57,6 +57,19 @@ def test_a_file_that_was_missing_is_noticed_when_it_comes(tmp_path: Path) -> Non
     assert sources.changed()
 
 
+def test_a_directory_and_a_link_to_nothing_are_there_though_no_files(tmp_path: Path) -> None:
+    sources = Sources()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    for name, there in (("folder", True), ("link", True), ("nothing", False)):
+        assert sources.is_there(tmp_path / name) is there
+        assert not sources.is_file(tmp_path / name)
+        assert tmp_path / name in sources.stamps
+    kept = KeptSources({tmp_path / "folder" / "file": b""})
+    assert kept.is_there(tmp_path / "folder")
+    assert not kept.is_there(tmp_path / "nothing")
+
+
 def test_the_digest_is_that_of_the_content(tmp_path: Path) -> None:
     path = policy_with_pack(tmp_path)
     digests = []

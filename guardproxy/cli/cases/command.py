@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -100,7 +101,7 @@ def _with_cases(paths: Iterable[Path]) -> list[Path]:
             found += sorted(path.rglob(f"*{CASES_SUFFIX}"))
         elif not path.exists():
             raise ConfigurationError(f"{path}: no such file or directory")
-        elif not cases_path(path).is_file():
+        elif not os.path.lexists(cases_path(path)):
             raise ConfigurationError(f"{path}: no cases: they would stand next to it in {cases_path(path).name}")
         else:
             found.append(cases_path(path))

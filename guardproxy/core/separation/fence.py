@@ -26,7 +26,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from guardproxy.core.exchange import Provenance
-from guardproxy.core.separation.seen import replace_seen
+from guardproxy.core.separation.seen import replace_escaped, replace_seen
 from guardproxy.match.signs import signs_in
 from guardproxy.match.view import shown_by
 from guardproxy.wire.document import UndecodableJson, decode, encode, repeats_names, replace, walk_strings
@@ -197,9 +197,11 @@ class Fence(NamedTuple):
         return _IDEOGRAPHS.sub(lambda several: several[0] + mark, marked)
 
     def _without_nonce(self, text: str) -> str:
-        if self.nonce not in text.lower() if text.isascii() else not self._may_stand_in(text):
-            return text
-        return replace_seen(_finder(self.nonce), text, lambda _: _BROKEN)[0]
+        if self.nonce in text.lower() if text.isascii() else self._may_stand_in(text):
+            text = replace_seen(_finder(self.nonce), text, lambda _: _BROKEN)[0]
+        if "\\" in text:  # of JSON in a string of JSON
+            text = replace_escaped(_finder(self.nonce), text, _BROKEN)
+        return text
 
     def _may_stand_in(self, text: str) -> bool:
         """Whether all characters of the nonce do, or what is read as them; digits first: few texts have all."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from guardproxy.match.escapes import seen_text, unescaped_view
 from guardproxy.match.scanner import Span
 from guardproxy.match.view import folded, view
 
@@ -37,6 +38,16 @@ def replace_seen(pattern: re.Pattern[str], text: str, instead: Callable[[str], s
         if not found:
             return text, total
         total += found
+
+
+def replace_escaped(pattern: re.Pattern[str], text: str, instead: str) -> str:
+    """Each match behind escapes of JSON, and of JSON in a string of JSON, replaced by `instead`, which breaks it."""
+    while pattern.search(seen_text(text, deep=True)):
+        seen, reading = unescaped_view(text)
+        found = (Span(match.start(), match.end(), "") for match in pattern.finditer(seen.text))
+        for start, end, _ in reversed(list(map(reading.whole, seen.spans(found)))):
+            text = f"{text[:start]}{instead}{text[end:]}"
+    return text
 
 
 def _replaced(pattern: re.Pattern[str], text: str, instead: Callable[[str], str]) -> tuple[str, int]:

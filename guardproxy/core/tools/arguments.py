@@ -2,43 +2,75 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
 from guardproxy.core.tools.dictated import named_in
 from guardproxy.core.tools.entities import Entity, Kind, entities, forms, parts_of
-from guardproxy.core.tools.names import Names, matches
+from guardproxy.core.tools.names import Names, folded, matches
 from guardproxy.core.tools.origin import Sources
 from guardproxy.core.tools.rules import ArgumentRule
 from guardproxy.match.pattern_set import PatternSet
+from guardproxy.wire.document import UndecodableJson, decode, repeats_names
 
 # Longer values are not held against expressions character by character for ever: nothing that names somebody is longer.
 LONGEST: Final = 200_000
+_READERS: Final = 3
 
 
 class Leaf(NamedTuple):
-    """One value of the arguments with the names above it. `is_name`: it is itself the name of a member."""
+    """One value of the arguments with the names above it. `is_name`: it is itself the name of a member. `inner`: it
+    stands in JSON in a text, and `names` are those in there: only a rule that names it is about it.
+    """
 
     value: str | int | float
     names: frozenset[str]
     is_name: bool = False
+    inner: bool = False
 
 
 def leaves(arguments: Any) -> Iterator[Leaf]:
-    """Every text and number of the arguments, and the names of members below the first level."""
-    waiting: list[tuple[Any, frozenset[str]]] = [(arguments, frozenset())]
+    """Every text and number of the arguments, and the names of members below the first level; inside of texts that
+    are JSON, too.
+    """
+    waiting: list[tuple[Any, frozenset[str], int]] = [(arguments, frozenset(), 0)]
     while waiting:
-        value, names = waiting.pop()
+        value, names, inside = waiting.pop()
         if isinstance(value, dict):
             for name, below in value.items():
                 if names:
-                    yield Leaf(name, names, is_name=True)
-                waiting.append((below, names | {name.casefold()}))
+                    yield Leaf(name, names, is_name=True, inner=inside > 0)
+                waiting.append((below, names | {folded(name)}, inside))
         elif isinstance(value, list):
-            waiting += [(below, names) for below in value]
+            waiting += [(below, names, inside) for below in value]
         elif isinstance(value, (str, int, float)) and not isinstance(value, bool):
-            yield Leaf(value, names)
+            yield Leaf(value, names, inner=inside > 0)
+            if inside < _READERS and isinstance(value, str) and (held := _held(value)) is not None:
+                waiting.append((held, frozenset(), inside + 1))
+
+
+def _held(text: str) -> Any:
+    """What a text holds that is JSON; None if it is no object, list or text."""
+    if text.lstrip()[:1] not in ("{", "[", '"') or len(text) > LONGEST:
+        return None
+    try:
+        value = decode(text)
+    except UndecodableJson:
+        return None
+    # Nobody can say which of two members of one name a program takes.
+    return _EVERY.decode(text) if repeats_names(text) else value
+
+
+def _every_value(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return values
+
+
+_EVERY: Final = json.JSONDecoder(object_pairs_hook=_every_value)
 
 
 class ArgumentCheck:
@@ -50,7 +82,8 @@ class ArgumentCheck:
     def objection(self, rule: ArgumentRule, arguments: Any) -> str | None:
         """What is wrong with the arguments the rule is about, in words that quote none of them; None if nothing is."""
         for leaf in leaves(arguments):
-            if rule.of and leaf.names.isdisjoint(rule.of) and leaf.names:
+            named = not leaf.names.isdisjoint(rule.of)
+            if not named and (leaf.inner or (rule.of and leaf.names)):
                 continue
             if (reason := self._fault(rule, leaf)) is not None:
                 return f"{_shown(rule, leaf)} {reason}"

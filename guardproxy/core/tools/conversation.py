@@ -79,6 +79,9 @@ class Forced(NamedTuple):
 
 Step = Spoken | ToolCall | ToolResult | Found
 
+# So many undo JSON in a string of JSON in a string of JSON, one after the other.
+_READERS: Final = 4
+
 DOCUMENT: Final = ("document",)
 """What documents are called where a rule names tools whose output is in the context."""
 
@@ -111,10 +114,12 @@ def read_arguments(text: Any) -> Any:
 
 
 def readings(text: str) -> Iterator[str]:
-    """A text as it is written, and as it is read where it holds JSON's escapes."""
+    """A text as it is written, and as it is read where it holds JSON's escapes, and those of JSON in that JSON."""
     yield text
-    if "\\" in text:
-        yield unescaped(text)
+    for _ in range(_READERS):
+        if "\\" not in text or (read := unescaped(text)) == text:
+            return
+        yield (text := read)
 
 
 def texts_below(value: Any, *, names: bool = True) -> tuple[str, ...]:

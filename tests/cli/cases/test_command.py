@@ -75,6 +75,12 @@ def test_where_there_is_no_case_nothing_has_passed(policy: Path) -> None:
     assert "no such file" in str(run(str(policy.parent / "nosuch")).exception)
 
 
+def test_cases_that_are_no_file_are_told_and_not_taken_for_none(policy: Path) -> None:
+    policy.with_name(f"{policy.stem}.cases.yaml").mkdir()
+    for path in (policy, policy.parent):
+        assert "cannot be read" in str(run(str(path)).exception)
+
+
 def test_the_cases_of_the_shipped_policies_hold() -> None:
     result = run()
     assert result.exit_code == 0, result.stdout

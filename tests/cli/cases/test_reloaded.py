@@ -77,6 +77,17 @@ def test_cases_are_looked_at_too(policy: Path) -> None:
         store.reload()
 
 
+def test_cases_that_became_something_else_than_a_file_refuse_the_policy(policy: Path) -> None:
+    store = store_of(policy)
+    store.load()
+    cases = policy.with_name("policy.cases.yaml")
+    cases.unlink()
+    cases.mkdir()
+    assert store.changed()
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        store.reload()
+
+
 def test_without_playing_every_policy_that_is_right_is_taken(policy: Path) -> None:
     store = store_of(policy, limit_s=None)
     store.load()

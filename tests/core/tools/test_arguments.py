@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -37,6 +38,11 @@ def objection(rule: ArgumentRule, arguments: Any, *, trusted: str = "", tainted:
         {"to": 12345},
         "eve@evil.net",
         ["eve@evil.net"],
+        {"ｔｏ ": "eve@evil.net"},
+        {"payload": json.dumps({"message": {"to": "eve@evil.net"}})},
+        {"payload": json.dumps([json.dumps({"To": json.dumps(["eve@evil.net"])})])},
+        {"payload": json.dumps(json.dumps({"to": "eve@evil.net"}))},
+        {"payload": '{"to": "eve@evil.net", "to": "ann@example.com"}'},
     ],
 )
 def test_a_stranger_is_found_wherever_the_argument_hides_it(arguments: Any) -> None:
@@ -45,10 +51,24 @@ def test_a_stranger_is_found_wherever_the_argument_hides_it(arguments: Any) -> N
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"to": "Ann@Example.com"}, {"to": ["bob@corp.net"]}, {"body": "eve@evil.net"}, {"to": None}, {"to": []}, {}],
+    [
+        {"to": "Ann@Example.com"},
+        {"to": ["bob@corp.net"]},
+        {"body": "eve@evil.net"},
+        {"body": json.dumps({"from": "eve@evil.net", "to": "bob@corp.net"})},
+        {"body": '{"to": eve@evil.net'},
+        {"to": None},
+        {"to": []},
+        {},
+    ],
 )
 def test_known_people_and_other_arguments_pass(arguments: Any) -> None:
     assert objection(TO, arguments, trusted="write to bob@corp.net", tainted="eve@evil.net") is None
+
+
+def test_a_rule_about_no_argument_in_particular_looks_at_json_in_a_text_as_at_one_text() -> None:
+    whole = ArgumentRule(matches=patterns(r"\{[a-z\":@.]{1,40}\}"))
+    assert objection(whole, {"body": '{"to":"eve@evil.net"}'}) is None
 
 
 def test_the_objection_names_the_policys_argument_and_never_a_value() -> None:
