@@ -69,6 +69,13 @@ MUTANTS: Final = (
         ("tests/match/test_readings_scanner.py",),
     ),
     Mutant(
+        "a stream does not read JSON in JSON as a whole text is read",
+        "match/readings_scanner.py",
+        "if fork.deep is None and is_nested(",
+        "if fork.deep is not None and is_nested(",
+        ("tests/match/test_escapes.py",),
+    ),
+    Mutant(
         "a field ends again that an upstream returns to",
         "surfaces/chat_completions/sequence.py",
         "if not self._returns and any(",
@@ -78,8 +85,8 @@ MUTANTS: Final = (
     Mutant(
         "a nonce inside of a fence stays",
         "core/separation/fence.py",
-        "        if self.nonce not in text.lower() if text.isascii() else not self._may_stand_in(text):",
-        "        if self.nonce not in text.lower():",
+        "        if self.nonce in text.lower() if text.isascii() else self._may_stand_in(text):",
+        "        if self.nonce in text.lower():",
         ("tests/core/separation/test_fence.py", *_SEPARATION),
     ),
     Mutant(
