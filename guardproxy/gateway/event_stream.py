@@ -56,7 +56,7 @@ class EventStream:
             self.beginning += frames
         data = self._scrub(frames[0] if len(frames) == 1 else b"".join(frames))
         self.size += len(data)
-        if self._unwritten:
+        if self._unwritten or self._held:
             self._held.append(data)
             self._stream.put(b"")  # the head tells nothing yet
             return True
@@ -79,9 +79,8 @@ class EventStream:
 
     async def _told(self) -> None:
         """Returns when others know what they must, with everything written that tells it."""
-        unwritten, self._unwritten = self._unwritten, []
-        for written in unwritten:
-            await written
+        while self._unwritten:
+            await self._unwritten.pop(0)
         if self._held:
             data = b"".join(self._held)
             self._held = []

@@ -124,16 +124,14 @@ async def handle_exchange(running: Running) -> Answer | AnswerStream:
     if surface.read_request is None:
         return await _relay_target(running, route, watching)
 
-    document = await _read_document(running, route, choice)
-    if choice.conditions:
-        watching = _watching(running.policy, surface)
+    document, watching = await _read_document(running, route, choice, watching)
     reading, labels = await _understand(running, surface, document)
     tools = await _guard(running, surface, watching, document, reading, labels)
     return await relay(running, route, encode(document), reading, tools)
 
 
-async def _read_document(running: Running, route: Route, choice: Choice) -> Any:
-    """The body, parsed; from here on the policy is the one its members ask for."""
+async def _read_document(running: Running, route: Route, choice: Choice, watching: Policy) -> tuple[Any, Policy]:
+    """The body, parsed; from here on the policy is the one its members ask for, and so is what is `watching`."""
     gateway, draft, surface = running.gateway, running.draft, route.surface
     raw = await read_body(running.request, choice.body_bytes, gateway.bounds.body_s)
     draft.bytes_in = len(raw)
@@ -144,12 +142,12 @@ async def _read_document(running: Running, route: Route, choice: Choice) -> Any:
     draft.lap("guard_request", started)
     if choice.conditions:
         draft.policy = choice.among(facts_of(running.principal, surface.name, document))
-        _watching(running.policy, surface)
+        watching = _watching(running.policy, surface)
         check_size(running.policy.limits, len(raw))
     if gateway.candidate is not None:
         labels = labels_sent(running.request.headers)
         draft.watched = gateway.candidate.watch(running.policy, gateway.policies.current, surface, raw, labels)
-    return document
+    return document, watching
 
 
 async def _understand(running: Running, surface: Surface, document: Any) -> tuple[RequestReading, Labels]:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,3 +76,19 @@ async def test_its_head_goes_out_with_the_first_frames() -> None:
     await stream.write([b"data: a\n\n"])
     assert stream.started
     assert line.written
+
+
+async def test_what_waits_while_others_are_told_stays_before_what_comes_when_time_is_up() -> None:
+    class Slow(Told):
+        async def write(self, ids: list[str]) -> None:
+            await asyncio.Event().wait()
+
+    request, line = asked()
+    stream = opened(request, Slow())
+    stream.own(["id"])
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await stream.write([b"data: first\n\n"])
+    await stream.write([b"data: the error\n\n"])
+    await stream.end()
+    assert received(line).take() == b"data: first\n\ndata: the error\n\n"
