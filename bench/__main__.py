@@ -16,6 +16,7 @@ from bench.engine import figures
 from bench.engine import run as engine
 from bench.first_token import FirstToken, first_tokens
 from bench.measure import measure
+from bench.processes import end_what_runs_when_told_to
 from bench.results import FLOOR, Row, summarise
 from bench.scenarios import SCENARIOS
 from bench.subjects import SUBJECTS
@@ -193,4 +194,5 @@ def _micro(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
+    end_what_runs_when_told_to()
     sys.exit(main())

@@ -31,7 +31,7 @@ from typing import Any, Final, NamedTuple
 
 from bench.corpus_report import table
 from bench.measure import WARM_UP_S, Bench, started
-from bench.processes import Server
+from bench.processes import Server, end_what_runs_when_told_to
 from bench.results import Slice, Spread
 from bench.scenarios import SCENARIOS
 from bench.subjects import CANDIDATE_LOG, POLICIES, Subject, both_packs, start_guardproxy, unlimited
@@ -221,4 +221,5 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    end_what_runs_when_told_to()
     main(sys.argv[1:])

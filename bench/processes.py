@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -28,6 +29,11 @@ STOP_S: Final = 5.0
 PROC: Final = Path("/proc")
 # ps(1): [[days-]hours:]minutes:seconds[.hundredths]
 PS_TIME: Final = re.compile(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+(?:\.\d+)?)")
+
+
+def end_what_runs_when_told_to() -> None:
+    """Have SIGTERM, as `timeout` sends it, end the blocks of a run: otherwise its servers go on without it."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 class CpuTime(NamedTuple):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -96,3 +98,25 @@ def test_the_driver_tells_why_a_job_failed_and_takes_the_next() -> None:
         for _ in range(2):
             with pytest.raises(BenchError, match="cannot connect"):
                 drives.run(job)
+
+
+def test_a_run_that_is_told_to_end_takes_its_servers_with_it(tmp_path: Path) -> None:
+    port = free_port()
+    program = f"""
+import sys, time
+from pathlib import Path
+from bench.processes import end_what_runs_when_told_to, running
+end_what_runs_when_told_to()
+command = [sys.executable, "-m", "http.server", "{port}", "--bind", "127.0.0.1"]
+with running("files", command, port={port}, ready="http://127.0.0.1:{port}/", folder=Path({str(tmp_path)!r}), cores=None) as server:
+    print(server.process.pid, flush=True)
+    time.sleep(60)
+"""
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout
+        server = int(process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 128 + signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(server, 0)
