@@ -108,7 +108,8 @@ from pathlib import Path
 from bench.processes import end_what_runs_when_told_to, running
 end_what_runs_when_told_to()
 command = [sys.executable, "-m", "http.server", "{port}", "--bind", "127.0.0.1"]
-with running("files", command, port={port}, ready="http://127.0.0.1:{port}/", folder=Path({str(tmp_path)!r}), cores=None) as server:
+ready, folder = "http://127.0.0.1:{port}/", Path({str(tmp_path)!r})
+with running("files", command, port={port}, ready=ready, folder=folder, cores=None) as server:
     print(server.process.pid, flush=True)
     time.sleep(60)
 """
