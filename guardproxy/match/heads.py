@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from guardproxy.match.automaton import classes_of
+from guardproxy.match.automaton import Classes, classes_of
 from guardproxy.match.cells import Cells
 from guardproxy.match.charset import CharSet
 from guardproxy.match.layout import Expected, Layout, has_matched
@@ -23,6 +23,7 @@ from guardproxy.match.tree import UNBOUNDED, Chars, Choice, Node, Program, Repea
 
 DEPTH: Final = 32
 
+_MOST_CHARACTERS: Final = 1_000
 _TELLING: Final = 3
 _FEW: Final = 4
 _WIDE: Final = 12
@@ -75,6 +76,20 @@ class Ground:
         self.steps: dict[int, Beginning] = {}
 
 
+class _Members(dict[str, int]):
+    """The sets a character is in (a bit set), as far as it was looked up."""
+
+    def __init__(self, classes: Classes) -> None:
+        super().__init__()
+        self._classes = classes
+
+    def __missing__(self, char: str) -> int:
+        if len(self) > _MOST_CHARACTERS:
+            self.clear()
+        found = self[char] = self._classes.members[self._classes[char]]
+        return found
+
+
 class _Kind(NamedTuple):
     """What a class of characters means: what expects something behind it if it can start with it, and the patterns that
     cannot start behind it (a bit set).
@@ -85,13 +100,16 @@ class _Kind(NamedTuple):
 
 
 class Heads:
-    """The heads of all patterns. `built` counts the work done so far."""
+    """The heads of all patterns. `members`: the sets that a character is in, of those told apart here, as a bit set.
+    `built` counts the work done so far.
+    """
 
     def __init__(self, headed: Sequence[Headed], cells: Cells) -> None:
         near = [replace(one.program, tree=nearest(first_part(one.program.tree), DEPTH)) for one in headed]
         self._units = [one.unit for one in headed]
         self._not_before = [one.program.not_before for one in headed]
         self.classes, self._bits = classes_of(near)
+        self.members = _Members(self.classes)
         self._layouts = [Layout(program.tree, self._bits) for program in near]
         self._kinds: dict[int, _Kind] = {}  # by the sets that a character is in
         self._grounds: dict[int, Ground] = {}
@@ -102,7 +120,7 @@ class Heads:
 
     def ground(self, before: str = "") -> Ground:
         """What can begin behind the character `before`, or at the beginning of the text."""
-        return self._ground(self._kind(self.classes.members[self.classes[before]]).barring if before else 0)
+        return self._ground(self._kind(self.members[before]).barring if before else 0)
 
     def begin(self, ground: Ground, members: int) -> Beginning:
         """What begins with a character that is in these sets."""

@@ -96,17 +96,17 @@ class Lookout:
         now on.
         """
         self._cells.work.done += _STEPS
-        classes = self._heads.classes
-        members = classes.members[classes[char]]
+        members = self._heads.members[char]
         heads: list[Head] = []
         ages: list[int] = []
         woken = 0
         for head, age in zip(sight.heads, sight.ages, strict=True):
-            following, units = head.steps.get(head.wanted & members) or self._heads.go_on(head, members)
-            woken |= units
-            if following is not None:
-                heads.append(following)
-                ages.append(age + 1)
+            if hit := head.wanted & members:
+                following, units = head.steps.get(hit) or self._heads.go_on(head, members)
+                woken |= units
+                if following is not None:
+                    heads.append(following)
+                    ages.append(age + 1)
         ground = sight.ground
         following, units, ground = ground.steps.get(ground.wanted & members) or self._heads.begin(ground, members)
         woken |= units
@@ -154,10 +154,10 @@ class Lookout:
 
 def _crowded(heads: Iterable[Head]) -> int:
     """The units that go on from more than `_MOST_HEADS` starts, as a bit set."""
-    counted = [0] * (_MOST_HEADS + 1)
+    once = twice = more = 0
     for head in heads:
         going_on = head.units
-        for number, before in enumerate(counted):
-            counted[number] = before | going_on
-            going_on &= before
-    return counted[_MOST_HEADS]
+        more |= twice & going_on
+        twice |= once & going_on
+        once |= going_on
+    return more

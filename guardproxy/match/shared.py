@@ -53,10 +53,11 @@ class Shared(NamedTuple):
 
 def shared_by(parts: Sequence[Part], cells: int, free_checks: int) -> Shared:
     """What the scanners of a set of these parts share; see `guardproxy.match.pattern_set.PatternSet`."""
-    # What is many and cheap is forgotten apart from what it is made of.
+    # What is many and cheap is forgotten apart from what it is made of, and heads, of which all else in the lookouts is
+    # made, have room for all that the shipped packs have: to make them anew costs more than anything else here.
     work = Work()
-    sights, heads = Cells(cells * 3 // 8, work), Cells(cells // 4, work)
-    others = Cells(cells - cells * 3 // 8 - cells // 4, work)
+    sights, heads = Cells(cells * 3 // 10, work), Cells(cells * 4 // 10, work)
+    others = Cells(cells * 3 // 10, work)
     units = units_of(parts, others, free_checks)
     unit_of = {number: place for place, unit in enumerate(units) for number in unit.parts}
     headed = [Headed(part.program, unit_of[number]) for number, part in enumerate(parts)]
