@@ -28,20 +28,21 @@ _MOST_KNOWN: Final = 512
 
 class Layout:
     """`first`: the positions a match can begin with. `bits` has a bit for every set of characters of the pattern.
-    `size`: how many positions there are, with position 0.
+    `size`: how many positions there are, with position 0. `chained`: those that the next one follows; `jumps`: by
+    distance, those that one so far away follows; `leading`: those that all of a set of positions follow.
     """
 
     __slots__ = (
         "_allowed",
-        "_chained",
-        "_jumps",
-        "_leading",
         "_leaving",
         "_many",
         "_own",
         "_places",
         "_ways",
+        "chained",
         "first",
+        "jumps",
+        "leading",
         "size",
     )
 
@@ -53,10 +54,10 @@ class Layout:
         self.size = laid.size
         self._places = [(bits[allowed], places) for allowed, places in laid.places.items()]
         self._own = sum(bit for bit, _ in self._places)
-        self._chained = laid.chained
-        self._jumps = [*laid.jumps.items()]
-        self._leading = [*laid.leading.items()]
-        self._many = len(self._jumps) + len(self._leading) > _FEW
+        self.chained = laid.chained
+        self.jumps = [*laid.jumps.items()]
+        self.leading = [*laid.leading.items()]
+        self._many = len(self.jumps) + len(self.leading) > _FEW
         self._leaving = 0
         for positions in (*laid.jumps.values(), *laid.leading.values()):
             self._leaving |= positions
@@ -89,23 +90,23 @@ class Layout:
 
     def follow(self, taken: int) -> Expected:
         """What is expected behind a character that was taken at these positions."""
-        following = (taken & self._chained) << 1
+        following = (taken & self.chained) << 1
         taken &= self._leaving
         if not taken:
             return following
         if self._many:
             return following | self._left(taken)
-        for distance, places in self._jumps:
+        for distance, places in self.jumps:
             if going := taken & places:
                 following |= going << distance
-        for to, places in self._leading:
+        for to, places in self.leading:
             if taken & places:
                 following |= to
         return following
 
     def _left(self, taken: int) -> Expected:
         """Where these lead, other than to the next position. Costs the number of them or of the ways, the lesser."""
-        if taken.bit_count() >= len(self._jumps) + len(self._leading):
+        if taken.bit_count() >= len(self.jumps) + len(self.leading):
             return self._leave(taken)
         following = 0
         while taken:
@@ -121,10 +122,10 @@ class Layout:
 
     def _leave(self, taken: int) -> Expected:
         following = 0
-        for distance, places in self._jumps:
+        for distance, places in self.jumps:
             if going := taken & places:
                 following |= going << distance
-        for to, places in self._leading:
+        for to, places in self.leading:
             if taken & places:
                 following |= to
         return following

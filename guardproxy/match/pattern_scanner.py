@@ -1,4 +1,9 @@
-"""The scanner of a pattern set: registers around the shared automaton.
+"""The scanner of one pattern: what all threads expect as one set, and whose each position of it is.
+
+The thread of a rigid position began so many characters ago (`guardproxy.match.rigid`). The threads of loose positions
+are written down where an exit leads to them, and stay true while the positions are shifted: they are kept by the number
+of the position less the place in the text. The positions a match can begin with are always expected, unless the last
+character bars a start.
 
 Every live thread has a start and a *hold*: the end of what it has matched so far, or its start while it has not
 matched. No continuation can add a character to the matches before the least hold, so that is `safe`; and for each
@@ -12,17 +17,21 @@ hides others loses nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
 from typing import Final, NamedTuple
 
-from guardproxy.match.automaton import NEW, Automaton, Configuration, Kind, Moves, Register
+from guardproxy.match.automaton import Automaton
 from guardproxy.match.layout import Expected
+from guardproxy.match.rigid import numbers
 
 PART: Final = 0
 """There is one pattern: what is found is told as a match of part 0."""
 
-# It costs as much to ask whether many threads are known as to move some, and they mostly are not.
-_FEW: Final = 2
-_SELDOM: Final = 8
+_MOST_DEAD: Final = 64
+# Steps of work: to see whose something is, and for so many positions that it may be.
+_STEPS: Final = 2
+_POSITIONS: Final = 4
 
 
 class Match(NamedTuple):
@@ -32,11 +41,11 @@ class Match(NamedTuple):
     end: int
 
 
-_Thread = tuple[Expected, int, int]
-"""What it expects, its start and its hold."""
-
 Ends = tuple[int, int]
 """The first and the last end that were confirmed for a start."""
+
+Thread = tuple[int, int]
+"""Its start and its hold."""
 
 
 class PatternScanner:
@@ -52,8 +61,11 @@ class PatternScanner:
         "_apart",
         "_at_end",
         "_automaton",
-        "_configuration",
-        "_threads",
+        "_expected",
+        "_holds",
+        "_most_known",
+        "_pending",
+        "_starts",
         "found",
         "matches",
         "position",
@@ -65,8 +77,11 @@ class PatternScanner:
         self._automaton = automaton
         self._apart = apart
         self._at_end = at_end
-        self._configuration = automaton.start(before)
-        self._threads: list[Register] = []  # as the configuration counts them
+        self._expected: Expected = automaton.start(before)
+        self._pending = 0  # the exits that the last character was taken at
+        self._starts: dict[int, int] = {}  # of threads, by loose position; also where nothing is expected any more
+        self._holds: dict[int, int] = {}  # by start, where it has matched; also of some that are dead
+        self._most_known = _MOST_DEAD
         self.found: dict[tuple[int, int], Ends] = {}  # (start, part) -> ends
         self.matches: list[Match] = []
         self.position = offset
@@ -74,94 +89,108 @@ class PatternScanner:
     @property
     def idle(self) -> bool:
         """Whether nothing is alive."""
-        return not self._threads
+        return not (self._pending or self._expected & ~self._automaton.rigid.first)
 
     @property
     def safe(self) -> int:
-        if not self._threads:
-            return self.position
-        return min(hold for _, hold in self._threads)
+        earliest = self.open_from()
+        return min(hold for _, hold in self.threads()) if earliest in self._holds else earliest
 
     def read(self, text: str) -> None:
         """What is found waits for `drain`."""
-        classes, begin, at = self._automaton.classes, self.position, 0
-        while at < len(text):
-            configuration, position = self._configuration, begin + at
-            try:
-                for position, char in enumerate(text[at:] if at else text, begin + at):
-                    configuration, moves = configuration[classes[char]]
-                    if moves is not None:
-                        self._move(moves, position)
-            except KeyError:
-                self._configuration = configuration
-                at = position - begin
-                at += self._trace(text[at:], position)
-            else:
-                self._configuration, at = configuration, len(text)
-        self.position = begin + len(text)
-
-    def _trace(self, text: str, position: int) -> int:
-        """Read without looking up, until the configuration is one that has come up before, or to the end; how far."""
         automaton = self._automaton
-        kinds, classes = automaton.kinds, automaton.classes
-        barred = self._configuration.barred
-        known = None
-        threads = [(expected, *held) for expected, held in zip(self._configuration.threads, self._threads, strict=True)]
-        steps = 0
-        for read, char in enumerate(text, 1):
-            steps += 1 + len(threads)
-            kind = kinds[classes[char]]
-            threads = self._moved(threads, kind, 0 if barred else kind.starting, position)
-            barred = kind.barring
-            position += 1
-            if len(threads) <= _FEW or not read % _SELDOM:
-                known = automaton.known(tuple([expected for expected, _, _ in threads]), barred)
-                if known is not None:
-                    break
-        automaton.cells.work.done += steps
-        if known is None:
-            known = Configuration(automaton, tuple([expected for expected, _, _ in threads]), barred)
-        self._configuration = known
-        self._threads = [(start, hold) for _, start, hold in threads]
-        return read
+        kinds, begin = automaton.kinds, self.position
+        expected, pending = self._expected, self._pending
+        moves = 0
+        for position, char in enumerate(text, begin):
+            chained, staying, exiting, accepting, entering, wanted, fresh = kinds[char]
+            if taken := pending & entering:
+                moves += _STEPS + taken.bit_count() // _POSITIONS
+                expected = self._enter(self._starts, expected, taken, wanted, position)
+            if taken := expected & accepting:
+                moves += _STEPS + taken.bit_count() // _POSITIONS
+                self._match(self._earliest(taken, position), position + 1)
+            pending = expected & exiting
+            expected = (expected & chained) << 1 | expected & staying | fresh
+        self._expected, self._pending = expected, pending
+        self.position = end = begin + len(text)
+        automaton.work.done += moves + (end * automaton.weight >> 1) - (begin * automaton.weight >> 1)
+        if len(self._starts) + len(self._holds) > self._most_known:
+            self._forget()
 
-    def _moved(self, threads: list[_Thread], kind: Kind, starting: Expected, position: int) -> list[_Thread]:
-        """The threads behind the character at this position."""
-        follow, late, allowed = self._automaton.layout.follow, self._automaton.late, kind.allowed
-        if len(threads) == 1 and not starting and not threads[0][0] & 1:  # as it is inside of a key
-            expected, start, hold = threads[0]
-            following = follow(expected & allowed)
-            if late or not following & 1:
-                return [(following, start, hold)] if following else []
-        ahead = []
-        for expected, start, hold in threads:
-            if expected & 1 and kind.confirming:
-                self._note(start, position)
-                ahead.append((follow(expected & allowed), start, position))
-            elif taken := expected & allowed:
-                ahead.append((follow(taken), start, hold))
-        if starting:
-            ahead.append((starting, position, position))
-        moved = []
-        before = 0  # what earlier threads expect
-        for following, start, hold in ahead:
-            expected = following & ~before
-            before |= expected
-            if expected & 1 and not late:
-                self._note(start, position + 1)
-                if expected > 1:
-                    moved.append((expected ^ 1, start, position + 1))
-            elif expected:
-                moved.append((expected, start, hold))
-        return moved
+    def _enter(
+        self, starts: dict[int, int], expected: Expected, pending: int, wanted: Expected, position: int
+    ) -> Expected:
+        """What is expected at this position, with what is wanted of where the exits lead to that were taken before; and
+        put down whose it is.
+        """
+        automaton = self._automaton
+        exits, size = automaton.exits, automaton.size
+        ways = []
+        while pending:
+            places, leads_to, chains = exits.of(pending.bit_length() - 1)
+            ways.append((self._earliest(pending & places, position - 1, chains), leads_to & wanted))
+            pending &= ~places
+        if len(ways) > 1:
+            ways.sort()
+        for start, onward in ways:
+            if onward & wanted & 1:
+                self._match(start, position)
+                wanted ^= 1
+            new = onward & ~expected
+            expected |= new
+            loose = onward & automaton.loose
+            while loose:
+                one = loose & -loose
+                loose ^= one
+                number = one.bit_length() - 1
+                key = size + number if one & exits.staying else number - position
+                if one & new or start < starts[key]:
+                    starts[key] = start
+        return expected & ~1
+
+    def _earliest(self, positions: Expected, position: int, chains: Sequence[int] | None = None) -> int:
+        """The first start of the threads that these positions belong to, as they are expected at this position."""
+        automaton = self._automaton
+        earliest = position - automaton.rigid.greatest(positions, chains)
+        if loose := positions & automaton.loose:
+            if loose & (loose - 1):
+                return min(earliest, self._earliest_loose(loose, position))
+            start = self._starts[self._key(loose.bit_length() - 1, position)]
+            return start if start < earliest else earliest
+        return earliest
+
+    def _earliest_loose(self, loose: Expected, position: int) -> int:
+        size, staying = self._automaton.size, self._automaton.exits.staying
+        stays, moves = loose & staying, loose & ~staying
+        earliest = position
+        for key, start in self._starts.items():  # mostly the first of them began first
+            if start < earliest and (stays >> key - size if key >= size else moves >> key + position) & 1:
+                earliest = start
+        return earliest
+
+    def _key(self, number: int, position: int) -> int:
+        """Where the start for a loose position is kept while it is shifted, or stays."""
+        automaton = self._automaton
+        return automaton.size + number if automaton.exits.staying >> number & 1 else number - position
+
+    def _settled(self) -> tuple[Expected, dict[int, int]]:
+        """What is expected, and whose it is, with all that is pending; but for what is open (`_opened`)."""
+        if not self._pending:
+            return self._expected, self._starts
+        starts = {**self._starts}
+        return self._enter(starts, self._expected, self._pending, ~1, self.position), starts
 
     def end(self) -> None:
         """The text ends here."""
-        for expected, (start, hold) in zip(self._configuration.threads, self._threads, strict=True):
-            if expected & 1 or (self._at_end and hold < self.position and self.position - start >= self._at_end):
+        opened = self._opened()
+        for start, hold in self.threads():
+            cut_off = self._at_end and hold < self.position and self.position - start >= self._at_end
+            if cut_off or start == opened:
                 self._note(start, self.position)
-        self._threads = []
-        self._configuration = self._automaton.configuration((), self._configuration.barred)
+        self._expected &= self._automaton.rigid.first
+        self._pending = 0
+        self._starts, self._holds = {}, {}
 
     def drain(self) -> dict[tuple[int, int], Ends]:
         """What was found since the last time, by (start, part)."""
@@ -170,9 +199,8 @@ class PatternScanner:
 
     def fork(self) -> PatternScanner:
         """Another scanner that has read the same text."""
-        other = PatternScanner.__new__(PatternScanner)
-        other._automaton, other._apart, other._at_end = self._automaton, self._apart, self._at_end
-        other._configuration, other._threads, other.position = self._configuration, [*self._threads], self.position
+        other = copy(self)
+        other._starts, other._holds = {**self._starts}, {**self._holds}
         other.found, other.matches = {**self.found}, [*self.matches]
         return other
 
@@ -180,38 +208,56 @@ class PatternScanner:
         """Whether both will find the same in whatever comes: they expect the same, from the same starts. None of these
         lies before the last `alike` characters, which are the same in both texts.
         """
-        if not isinstance(other, PatternScanner):
+        if not isinstance(other, PatternScanner) or self.position - self.open_from() > alike:
             return False
-        mine, others = self._configuration, other._configuration
-        if (mine.threads, mine.barred) != (others.threads, others.barred):
-            return False
-        if self._threads and self.position - min(self._threads)[0] > alike:
-            return False
-        if self.position == other.position:
-            return self._threads == other._threads
-        ahead = self.position - other.position
-        return self._threads == [(start + ahead, hold + ahead) for start, hold in other._threads]
+        return self._standing() == other._standing()
 
-    def threads(self) -> list[Register]:
+    def _standing(self) -> tuple[object, ...]:
+        """What comes depends on this alone; starts and holds as distances."""
+        position = self.position
+        expected, known = self._settled()
+        starts = [position - known[self._key(number, position)] for number in numbers(expected & self._automaton.loose)]
+        threads = [(position - start, position - hold) for start, hold in self.threads()]
+        opened = self._opened()
+        return expected, starts, threads, None if opened is None else position - opened
+
+    def threads(self) -> list[Thread]:
         """Start and hold of the live threads, earliest start first."""
-        return self._threads
+        automaton, position, holds = self._automaton, self.position, self._holds
+        rigid, loose = automaton.rigid, automaton.loose
+        expected, known = self._settled()
+        starts = {known[self._key(number, position)] for number in numbers(expected & loose)}
+        starts.update(position - distance for distance in rigid.distances(expected & rigid.positions & ~rigid.first))
+        if (opened := self._opened()) is not None:
+            starts.add(opened)
+        return [(start, holds.get(start, start)) for start in sorted(starts)]
 
     def open_from(self) -> int:
         """The earliest start of a live thread; the position if there is none."""
-        return min(self._threads)[0] if self._threads else self.position
+        earliest = self._earliest(self._expected, self.position)
+        # What goes on to the next position, or stays, is expected there.
+        if left := self._pending & ~self._automaton.exits.going_on:
+            return min(earliest, self._earliest(left, self.position - 1))
+        return earliest
 
-    def _move(self, moves: Moves, position: int) -> None:
-        confirmed, accepted, survivors, new, reached = moves
-        threads = self._threads
-        for thread in confirmed:
-            self._note(threads[thread][0], position)
-        for thread in accepted:
-            start = position if thread == NEW else threads[thread][0]
-            self._note(start, position + 1)
-        threads = [*survivors(threads), *((position, position),) * new]
-        for thread, behind in reached:
-            threads[thread] = (threads[thread][0], position + behind)
-        self._threads = threads
+    def _opened(self) -> int | None:
+        """The start of a match that the next character or the end of the text may confirm."""
+        ending = self._pending & self._automaton.exits.ending if self._automaton.late else 0
+        return self._earliest(ending, self.position - 1) if ending else None
+
+    def _forget(self) -> None:
+        """What is dead."""
+        loose = self._automaton.loose
+        alive = {self._key(number, self.position) for number in numbers(self._expected & loose)}
+        alive.update(self._key(number, self.position - 1) for number in numbers(self._pending & loose))
+        self._starts = {key: self._starts[key] for key in alive}
+        if self._holds:
+            self._holds = {start: hold for start, hold in self.threads() if hold > start}
+        self._most_known = 2 * (len(self._starts) + len(self._holds)) + _MOST_DEAD
+
+    def _match(self, start: int, end: int) -> None:
+        self._holds[start] = end
+        self._note(start, end)
 
     def _note(self, start: int, end: int) -> None:
         if self._apart:

@@ -4,11 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardproxy.match.automaton import Automaton
-from guardproxy.match.cells import Cells
-from guardproxy.match.parts import parts_of
+from guardproxy.match.parts import Part, parts_of
 from guardproxy.match.pattern_scanner import PatternScanner
 from guardproxy.match.pattern_set import Pattern, PatternSet
 from guardproxy.match.scanner import Span
+from tests.match.one_by_one import OneByOne, any_part, any_text
 from tests.match.oracle import Sample, clusters, cuts, of_rule, read, samples_and_text
 
 
@@ -45,27 +45,93 @@ def test_a_pattern_kept_apart_is_not_reported_but_put_down_one_by_one() -> None:
     assert scanner.position == 4
 
 
-@settings(max_examples=100, deadline=None)
-@given(samples_and_text(), st.lists(st.integers(0, 3), max_size=30))
-def test_what_was_looked_up_and_what_was_not_is_found_alike(
-    example: tuple[list[Sample], str], tries: list[int]
-) -> None:
-    samples, text = example
-    for sample in samples:
-        for part in parts_of(sample.pattern):
-            found = []
-            for cells in (1, 300, 100_000):
-                automaton = Automaton(part.program, cells=Cells(cells))
-                for times in (1, 2, 3):  # nothing is known the first time, and more and more then
-                    for cut in [0, *tries]:
-                        scanner = PatternScanner(automaton)
-                        at = min(cut * times, len(text))
-                        scanner.read(text[:at])
-                        scanner.read(text[at:])
-                        safe = scanner.safe
-                        scanner.end()
-                        found.append((sorted(scanner.drain()), safe))
-            assert all(one == found[0] for one in found)
+@settings(max_examples=400, deadline=None)
+@given(any_part(), any_text())
+def test_all_threads_together_are_what_each_of_them_is_by_itself(part: Part, text: str) -> None:
+    alone, scanner = OneByOne(part), PatternScanner(Automaton(part.program), apart=True, at_end=part.at_end)
+    for char in text:
+        alone.read(char)
+        scanner.read(char)
+        assert [(start, hold) for _, start, hold in alone.threads] == scanner.threads()
+        assert (alone.safe, not alone.threads) == (scanner.safe, scanner.idle)
+        assert min([alone.position, *(start for _, start, _ in alone.threads)]) == scanner.open_from()
+        assert alone.matches == scanner.matches
+    alone.end()
+    scanner.end()
+    assert alone.matches == scanner.matches
+    assert (scanner.idle, scanner.threads(), scanner.safe) == (True, [], len(text))
+
+
+@settings(max_examples=200, deadline=None)
+@given(any_part(), any_text(), st.data())
+def test_whoever_is_asked_on_the_way_finds_the_same_of_any_pieces(part: Part, text: str, data: st.DataObject) -> None:
+    alone = OneByOne(part)
+    for char in text:
+        alone.read(char)
+    threads = [(start, hold) for _, start, hold in alone.threads]
+    alone.end()
+    work = set()
+    for ask in (False, True):
+        scanner = PatternScanner(automaton := Automaton(part.program), apart=True, at_end=part.at_end)
+        for piece in data.draw(cuts(text)):
+            scanner.read(piece)
+            assert not ask or (scanner.fork().threads() == scanner.threads() and scanner.safe <= scanner.position)
+        work.add(automaton.work.done)
+        assert threads == scanner.threads()
+        scanner.end()
+        assert alone.matches == scanner.matches
+    assert len(work) == 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(any_part(), any_text(12), any_text(8), st.data())
+def test_who_stands_like_another_has_the_same_threads(part: Part, text: str, before: str, data: st.DataObject) -> None:
+    automaton = Automaton(part.program)
+    texts = [text, before + data.draw(st.sampled_from([text, text[1:]]))]
+    alone, scanners = [OneByOne(part), OneByOne(part)], [PatternScanner(automaton), PatternScanner(automaton)]
+    for text, one, scanner in zip(texts, alone, scanners, strict=True):
+        for char in text:
+            one.read(char)
+        scanner.read(text)
+    alike = alone[0].standing == alone[1].standing
+    assert alike == scanners[0].stands_like(scanners[1], len(texts[0]))
+    if alike and alone[0].threads:
+        age = alone[0].position - alone[0].threads[0].start
+        assert scanners[0].stands_like(scanners[1], age)
+        assert not scanners[0].stands_like(scanners[1], age - 1)
+
+
+@settings(max_examples=200, deadline=None)
+@given(any_part(), any_text(12), any_text(12), any_text(12))
+def test_a_fork_goes_on_by_itself(part: Part, text: str, more: str, other: str) -> None:
+    scanner = PatternScanner(Automaton(part.program))
+    scanner.read(text)
+    forks = [scanner.fork(), scanner.fork()]
+    forks[0].read(other)
+    for one in (scanner, forks[1]):
+        one.read(more)
+        one.end()
+    assert scanner.drain() == forks[1].drain()
+
+
+def test_many_starts_in_a_window_cost_no_more_than_one() -> None:
+    few, many = _work_of("x" + "a" * 199), _work_of("x" * 200)
+    assert 90 < few < 120
+    assert many < 120
+
+
+def _work_of(text: str) -> int:
+    automaton = _automaton("x[a-z]{0,200}1")
+    PatternScanner(automaton).read(text)
+    return automaton.work.done
+
+
+def test_what_is_dead_is_forgotten() -> None:
+    for pattern in ("ab?[a-c]{0,90}1", "[a-c]{3}", "a?[a-z]{5,}"):
+        scanner = PatternScanner(_automaton(pattern))
+        for _ in range(300):
+            scanner.read("abacab- ")
+        assert len(scanner._starts) + len(scanner._holds) < 300
 
 
 def test_what_is_read_waits_until_it_is_taken() -> None:
