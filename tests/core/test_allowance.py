@@ -249,3 +249,14 @@ def test_what_is_shown_of_a_match_never_makes_an_answer_too_dear(monkeypatch: py
         shown = [bool(finding.excerpt) for finding in guard.findings]
         assert shown[0]
         assert not shown[-1]
+
+
+@pytest.mark.parametrize("ordinary", [0, 5000])
+def test_a_long_piece_of_a_stream_ends_soon_behind_what_is_too_much(ordinary: int) -> None:
+    kit = make_kit({f"window{number}": f"[x-z][a-z]{{0,200}}{number}!" for number in range(20)})
+    guard = OutputGuard(policy(kit))
+    channel = guard.open(PATH)
+    channel.feed("some words " * (ordinary // 11))
+    channel.feed("z" + dear_text(5000))
+    assert guard.blocked is not None
+    assert sum(detector.work for detector in kit.detectors) < 250_000
