@@ -27,8 +27,8 @@ from typing import Final
 
 from bench import BenchError
 from bench.engine.chunks import warm_up
+from bench.engine.cost import streamed
 from bench.engine.figures import Figure, Section
-from bench.engine.hostile import streamed
 from bench.engine.hostile_inputs import hostile_inputs, match_examples
 from bench.engine.hostile_policies import HostilePolicy, hostile_policies
 from bench.engine.packs import BOTH_PACKS, NO_RULES, detectors, loaded, written

@@ -5,27 +5,30 @@ prose that is read in one piece and to its end: what can be passed over in whole
 what the engine costs, and how many times dearer than such prose a hostile text is stands in its note. Prose is read in
 between, under a policy of its own, whose memory the hostile text does not touch.
 
-A text is read until it ends or its time is over. Whole texts are read at twice the length again and again and the
-longest counts, so that a cost that grows with the length shows; one that takes far too long is stopped, and then what
-it took so far is the least it costs.
+All that is without a bound on what a text may cost (`bench.engine.cost`). The note says what a step of counted work
+took, and which text the default bound would end.
+
+A hostile policy is served under its bound (`limits: matching_work`), which ends what costs more. So its figure is what
+a character costs under the bound (`bench.engine.held`), and what it would cost without one stands in the note.
 """
 
 from __future__ import annotations
 
-import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from random import Random
 from typing import Final, NamedTuple
 
-from bench.engine.chunks import SIZE, warm_up
+from bench.engine.chunks import warm_up
+from bench.engine.cost import NOTHING, Cost, streamed, whole
 from bench.engine.figures import Figure, Section
+from bench.engine.held import Held, held_streamed, held_whole
 from bench.engine.hostile_inputs import Input, hostile_inputs, match_examples
 from bench.engine.hostile_policies import hostile_policies
-from bench.engine.packs import BOTH_PACKS, detectors, loaded, open_guard, written
-from bench.engine.supply import Supply, pieces_of
+from bench.engine.packs import BOTH_PACKS, detectors, served, written
+from bench.engine.supply import Supply
 from bench.ordinary_text import Kind
+from guardproxy.core.allowance import FREE
 from guardproxy.core.policy import Detector, Policy
 from guardproxy.errors import ConfigurationError
 from guardproxy.policyfile.load import read_policy
@@ -35,93 +38,9 @@ LIMIT_S: Final = 0.6
 WARM_UP: Final = 30_000
 WARM_UP_ORDINARY: Final = 200_000
 SLICE: Final = 3_000
-LEAST: Final = 256
 NEEDED: Final = WARM_UP + WARM_UP_ORDINARY + 40 * 3 * SLICE
 
 Say = Callable[[str], None]
-
-
-class Cost(NamedTuple):
-    """CPU seconds for so many characters. `least`: it was stopped before it had read them all, so it is dearer."""
-
-    seconds: float
-    characters: int
-    least: bool = False
-
-    @property
-    def us(self) -> float:
-        """Microseconds of CPU for one character."""
-        return self.seconds * 1e6 / self.characters
-
-    def with_more(self, more: Cost) -> Cost:
-        return Cost(self.seconds + more.seconds, self.characters + more.characters)
-
-
-NOTHING: Final = Cost(0.0, 0)
-
-
-def streamed(policy: Policy, text: str, limit_s: float) -> Cost:
-    """One stream of chunks, until its end or the limit."""
-    guard = open_guard(policy)
-    read = 0
-    before = time.process_time()
-    deadline = time.perf_counter() + limit_s
-    for chunk in pieces_of(text, SIZE):
-        guard.feed(chunk)
-        read += len(chunk)
-        if time.perf_counter() > deadline:
-            break
-    else:
-        guard.finish()
-    return Cost(time.process_time() - before, read)
-
-
-def whole(policy: Policy, text: str, limit_s: float) -> Cost:
-    """The longest of ever longer beginnings of the text that was tried within the limit."""
-    using = detectors(policy)
-    began = time.process_time()
-    length = min(LEAST, len(text))
-    while True:
-        cost = _whole(using, text[:length], 4 * limit_s)
-        # The next one takes twice as long or, where there is something wrong, four times.
-        if length == len(text) or cost.least or time.process_time() - began + 2 * cost.seconds > limit_s:
-            return cost
-        length = min(2 * length, len(text))
-
-
-def _whole(using: Sequence[Detector], text: str, stop_s: float) -> Cost:
-    before = time.process_time()
-    stopped = False
-    try:
-        with stopped_after(stop_s):
-            for detector in using:
-                detector.scan(text)
-    except OutOfTime:
-        stopped = True
-    return Cost(time.process_time() - before, len(text), stopped)
-
-
-class OutOfTime(Exception):
-    """What was measured was stopped: it would have taken too long."""
-
-
-@contextmanager
-def stopped_after(seconds: float) -> Iterator[None]:
-    """Raises OutOfTime inside the block when it takes longer; 0: never. For the main thread only.
-
-    By the clock on the wall: a timer of CPU time would make Linux count this process's CPU in whole ticks from then on.
-    """
-
-    def stop(_signal: int, _frame: object) -> None:
-        raise OutOfTime
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 class Ordinary:
@@ -155,21 +74,29 @@ def _read_in_full(detector: Detector, text: str) -> None:
 
 
 class Attack(NamedTuple):
-    """What one hostile text cost. `refused`: why there is nothing to attack, as the policy was not loaded."""
+    """What one hostile text cost. `held`: the same under a bound, streamed and whole. `refused`: why there is nothing
+    to attack, as the policy was not loaded.
+    """
 
     name: str
     streamed: Cost = NOTHING
     whole: Cost = NOTHING
     refused: str = ""
+    held: tuple[Held, Held] | None = None
 
 
-def attack(name: str, policy: Policy, text: Input, limit_s: float = LIMIT_S) -> Attack:
-    """Streamed, then another one of its kind as a whole text."""
+def attack(name: str, policy: Policy, text: Input, limit_s: float = LIMIT_S, *, bounded: bool = False) -> Attack:
+    """Streamed, then another one of its kind as a whole text; before that, if it is `bounded`, both under its bound."""
     random = Random(name)
+    held = None
+    if bounded:
+        in_chunks = held_streamed(policy, text.make(random, text.characters), limit_s)
+        held = in_chunks, held_whole(policy, text.make(random, text.characters))
     return Attack(
         name,
         streamed(policy, text.make(random, text.characters), limit_s),
         whole(policy, text.make(random, text.characters), limit_s),
+        held=held,
     )
 
 
@@ -187,11 +114,11 @@ def attack_policies(ordinary: Ordinary) -> Iterator[Attack]:
     for one in hostile_policies():
         ordinary.read()
         try:
-            policy = loaded(one.policy)
+            policy = served(one.policy)
         except ConfigurationError as error:
             yield Attack(one.name, refused=error.message.partition("\n")[0])
         else:
-            yield attack(one.name, policy, one.text)
+            yield attack(one.name, policy, one.text, bounded=True)
 
 
 def summarise(attacks: Iterable[Attack], ordinary: Ordinary) -> list[Figure]:
@@ -203,23 +130,30 @@ def summarise(attacks: Iterable[Attack], ordinary: Ordinary) -> list[Figure]:
 def _figure(one: Attack, ordinary: Ordinary) -> Figure:
     if one.refused:
         return Figure(one.name, 0.0, "x", MOST_RATIO, note=f"refused when loaded: {one.refused}", digits=1)
-    streamed_ratio, whole_ratio = one.streamed.us / ordinary.streamed.us, one.whole.us / ordinary.full.us
+    ratios = one.streamed.us / ordinary.streamed.us, one.whole.us / ordinary.full.us
     note = (
-        f"streamed {_told(streamed_ratio, one.streamed)}, whole {_told(whole_ratio, one.whole)}, "
+        f"streamed {_told(ratios[0], one.streamed)}, whole {_told(ratios[1], one.whole)}, "
         f"{one.whole.us / ordinary.whole.us:.1f} x scanned prose"
     )
-    return Figure(one.name, max(streamed_ratio, whole_ratio), "x", MOST_RATIO, note=note, digits=1)
+    if one.held is not None:
+        in_chunks, at_once = one.held
+        ratios = in_chunks.us / ordinary.streamed.us, at_once.us / ordinary.full.us
+        under = f"streamed {ratios[0]:.1f} ({in_chunks.told}), whole {ratios[1]:.1f} ({at_once.told})"
+        note = f"{under}; WITHOUT A BOUND {note}"
+    return Figure(one.name, max(ratios), "x", MOST_RATIO, note=note, digits=1)
 
 
 def _told(ratio: float, cost: Cost) -> str:
     if cost.least:
         return f"over {ratio:.1f} (stopped after {cost.seconds:.1f} s in {cost.characters:,} characters)"
-    return f"{ratio:.1f} ({cost.us:.2f} µs, {cost.characters:,} read)"
+    step = "" if cost.us_a_step is None else f", {cost.us_a_step:.2f} µs a step"
+    ends = ", the default bound ends it" if cost.over_the_bound else ""
+    return f"{ratio:.1f} ({cost.us:.2f} µs, {cost.characters:,} read{step}{ends})"
 
 
 def measure(policy: Policy, supply: Supply, say: Say) -> list[Section]:
     """`policy` is ordinary prose's own; what is attacked is loaded afresh."""
-    attacked = loaded(BOTH_PACKS)
+    attacked = served(BOTH_PACKS)
     warm_up(attacked, supply.prose(WARM_UP))
     warm_up(policy, supply.prose(WARM_UP_ORDINARY))
     ordinary = Ordinary(policy, supply)
@@ -232,11 +166,11 @@ def measure(policy: Policy, supply: Supply, say: Say) -> list[Section]:
         Figure("ordinary prose, scanned", ordinary.whole.us, "µs a character", note="as Detector.scan does it"),
     ]
     title = f"CPU for each character, x ordinary prose; {LIMIT_S:g} s or all of each text"
+    under = (
+        "each with the text that is worst for it, as it is served: CPU for each character under the default of "
+        f"matching_work, beyond the {FREE:,} steps that are free, x ordinary prose"
+    )
     return [
         Section("hostile text", title, [*prose, *summarise(against_packs, ordinary)]),
-        Section(
-            "hostile policies",
-            "the same, each with the text that is worst for it",
-            summarise(against_policies, ordinary),
-        ),
+        Section("hostile policies", under, summarise(against_policies, ordinary)),
     ]

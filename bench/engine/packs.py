@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
+from guardproxy.cli.lasting import keep_what_exists
 from guardproxy.core.exchange import Provenance
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import Detector, Policy
@@ -33,6 +36,34 @@ def loaded(policy: Mapping[str, Any]) -> Policy:
     """The policy, ready to use. Raises ConfigurationError."""
     with written(policy) as file:
         return load_policy(file)
+
+
+@contextmanager
+def collected_as_served() -> Iterator[None]:
+    """What is `served` while the block runs is collected as `guardproxy serve` has it; then as it was before."""
+    thresholds = gc.get_threshold()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*thresholds)
+
+
+def served(policy: Mapping[str, Any]) -> Policy:
+    """As `loaded`, and the garbage collector as `guardproxy serve` has it then."""
+    ready = loaded(policy)
+    keep_what_exists()
+    return ready
+
+
+def uncapped(policy: Policy) -> Policy:
+    """The same, without a bound on what a text may cost."""
+    return replace(policy, limits=replace(policy.limits, matching_work=None))
+
+
+def steps_of(policy: Policy) -> int:
+    """The steps of work that all texts have cost so far, also to show what was found."""
+    return sum(one.work for one in dict.fromkeys([*detectors(policy), *policy.masking]))
 
 
 def open_guard(policy: Policy) -> StreamGuard:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from bench.engine import chunks, footprint, holdback, hostile, whole
 from bench.engine.figures import Section
-from bench.engine.packs import BOTH_PACKS, loaded
+from bench.engine.packs import BOTH_PACKS, collected_as_served, served
 from bench.engine.supply import Supply
 from bench.ordinary_text import PROSE_SHARE, Piece, installed
 from guardproxy.core.policy import Policy
@@ -29,7 +29,7 @@ class Material:
 
     @cached_property
     def policy(self) -> Policy:
-        return loaded(BOTH_PACKS)
+        return served(BOTH_PACKS)
 
 
 class Part(NamedTuple):
@@ -60,6 +60,7 @@ def measure(parts: Sequence[str], say: Say) -> Iterator[Section]:
     """The sections of each part, as it is done. Raises BenchError or ConfigurationError."""
     say("engine: reading this Python's own text")
     material = Material(installed(characters_for(parts), say), say)
-    for part in parts:
-        say(f"engine: {part}")
-        yield from PARTS[part].measure(material)
+    with collected_as_served():
+        for part in parts:
+            say(f"engine: {part}")
+            yield from PARTS[part].measure(material)

@@ -78,11 +78,11 @@ def _loop_factory() -> Callable[[], AbstractEventLoop] | None:
 
 async def _run(settings: Settings, log: EventLog) -> None:
     import asyncio
-    import gc
     import os
     import signal
 
     from guardproxy.cli.compose import start, tell_address
+    from guardproxy.cli.lasting import keep_what_exists
     from guardproxy.cli.open_files import allow_open_files
 
     allow_open_files()
@@ -93,11 +93,7 @@ async def _run(settings: Settings, log: EventLog) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, running.look_at_policies)
-    # What exists now lives as long as the process: the collector need not look at it again. And nearly everything an
-    # exchange makes is freed without it, so it need not look after every 700 objects.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    keep_what_exists()
     await stop.wait()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.remove_signal_handler(number)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 
-from guardproxy.core.allowance import MATCHING_WORK, Allowance, run_through, scan_within, too_dear, work_of
+from guardproxy.core.allowance import MATCHING_WORK, Allowance, run_through, scan_within, too_dear
 from guardproxy.core.context import refuse_opaque
 from guardproxy.core.exchange import NO_RULE, Coverage, Opaque, OpaqueKind, Provenance, Seal, Segment
 from guardproxy.core.hit import Hit
@@ -119,9 +119,9 @@ def _judge(
 def _findings(
     policy: Policy, segment: Segment, spans: Sequence[Span], masks: Sequence[Span], allowance: Allowance
 ) -> Generator[None, None, list[Finding]]:
-    """What is told of one text. Once the allowance is used up there are no excerpts any more."""
+    """What is told of one text. Once the allowance shows nothing any more there are no excerpts."""
     excerpts = None
-    if not allowance.exceeded:
+    if allowance.shows:
         excerpts = yield from masked(policy, segment.text, [*spans, *masks], allowance)
     findings = []
     for span in sorted(set(spans))[:MAX_FINDINGS]:
@@ -173,16 +173,13 @@ class OutputGuard:
 
     def _excerpt(self, hit: Hit) -> str:
         """What is shown of a match: of the first ones, and of the one that ends the answer. It costs work as well; when
-        that is used up nothing is shown.
+        too little is left nothing is shown.
         """
         told = len(self.findings) + len(self.shadow)
-        if (told >= MAX_SHOWN and hit.rule.action is not Action.BLOCK) or self._allowance.exceeded:
+        if (told >= MAX_SHOWN and hit.rule.action is not Action.BLOCK) or not self._allowance.shows:
             return ""
-        before = work_of(self._policy.masking)
-        excerpts = run_through(masked(self._policy, hit.context, (), Allowance(None)))
-        shown = excerpts.around(hit.at, len(hit.context)) if excerpts is not None else ""
-        self._allowance.spend(work_of(self._policy.masking) - before, 0)
-        return shown
+        excerpts = run_through(masked(self._policy, hit.context, (), self._allowance))
+        return excerpts.around(hit.at, len(hit.context)) if excerpts is not None else ""
 
     def whole(self, text: str, path: Path) -> str:
         """Look at a text that arrives at once; what may go out of it."""
@@ -193,7 +190,7 @@ class OutputGuard:
             return text if self._policy.shadow else ""
         if not spans:
             return text
-        excerpts = run_through(masked(self._policy, text, spans, self._allowance)) if self._room else None
+        excerpts = run_through(masked(self._policy, text, spans, self._allowance)) if self._shows else None
         for span in spans:
             shown = excerpts.around(span.start, span.end) if excerpts is not None and self._room else ""
             self._found(self._policy.rules[span.rule], path, span.start, span.end, shown)
@@ -252,6 +249,10 @@ class OutputGuard:
             if self._room:
                 (self.shadow if shadow else self.findings).append(told(self._policy, found))
         return self.blocked is None
+
+    @property
+    def _shows(self) -> bool:
+        return self._room and self._allowance.shows
 
     @property
     def _room(self) -> bool:

@@ -1,7 +1,8 @@
 """What an excerpt of a text hides: whatever any rule hides, wherever it applies, and halves of what is cut in two.
 
 To know that, the text is held against every rule once more, so it costs what inspecting it costs: it stops as often (a
-bare `yield`), and is paid for. Where that is more than is allowed no excerpt is shown. What was decided stays decided.
+bare `yield`), and is paid for. Where that is more than may be spent on showing (`guardproxy.core.allowance`) no excerpt
+is shown. What was decided stays decided.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 
-from guardproxy.core.allowance import Allowance, scan_within
+from guardproxy.core.allowance import Allowance, Showing, scan_within
 from guardproxy.core.excerpt import Range, mask_excerpt
 from guardproxy.core.exchange import Provenance, Segment
 from guardproxy.core.policy import Policy
@@ -45,7 +46,7 @@ def masked(
     """
     hidden = [(span.start, span.end) for span in found if hides(policy.rules[span.rule])]
     for detector in policy.masking:
-        spans = yield from scan_within(allowance, detector, text)
+        spans = yield from scan_within(Showing(allowance), detector, text)
         if spans is None:
             return None
         hidden += [(span.start, span.end) for span in spans]
@@ -57,13 +58,13 @@ def masks_of_runs(
 ) -> Generator[None, None, Mapping[Segment, Sequence[Span]]]:
     """What an excerpt of a segment hides because of its neighbours: its part of a secret that is cut in two.
 
-    Where that costs too much the `allowance` is exceeded, and what is told is not all.
+    Where that costs too much the `allowance` shows nothing any more, and what is told is not all.
     """
     masks: Hits = {}
     for provenance in Provenance:
         for together in runs_of([segment for segment in segments if segment.provenance is provenance]):
             if any(segment in hits for segment in together):
                 for detector in policy.masking:
-                    if not (yield from scan_run(detector, together, masks, allowance)):
+                    if not (yield from scan_run(detector, together, masks, Showing(allowance))):
                         return masks
     return masks

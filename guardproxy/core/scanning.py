@@ -14,7 +14,7 @@ from itertools import accumulate
 from operator import itemgetter
 from typing import Final
 
-from guardproxy.core.allowance import Allowance, scan_within
+from guardproxy.core.allowance import Account, Allowance, scan_within
 from guardproxy.core.exchange import ALONE, Segment
 from guardproxy.core.memo import LEAST, Memo
 from guardproxy.core.policy import Detector
@@ -109,9 +109,7 @@ def runs_of(group: Sequence[Segment]) -> list[list[Segment]]:
     return [run for run in runs.values() if len(run) > 1]
 
 
-def scan_run(
-    detector: Detector, run: Sequence[Segment], hits: Hits, allowance: Allowance
-) -> Generator[None, None, bool]:
+def scan_run(detector: Detector, run: Sequence[Segment], hits: Hits, allowance: Account) -> Generator[None, None, bool]:
     """Find what is cut in two between segments; each segment gets its part of the span. False if it costs too much."""
     for seam in SEAMS:
         starts = list(accumulate((len(segment.text) + len(seam) for segment in run), initial=0))

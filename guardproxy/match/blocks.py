@@ -8,39 +8,62 @@ the text.
 Of all blocks of a rule that are open at once only the last start matters, because the reach of a block never lies
 before that of one with an earlier `m`. So one search looks for the end, and each new start sets it back to its
 beginning: what it finds begins behind the last start. Where that begins nobody asks, so it is looked for from all
-starts at once.
+starts at once. A search that stands at its beginning passes over all that no end begins with, and a start in there
+changes nothing but how far the block may reach: it lies in what is hidden already.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from copy import copy
+from typing import Final
 
 from guardproxy.match.automaton import classes_of
+from guardproxy.match.charset import CharSet
 from guardproxy.match.layout import Expected, Layout, has_matched
 from guardproxy.match.tracker import Found, Reading, Reported
-from guardproxy.match.tree import Program
+from guardproxy.match.tree import Program, first_characters
 from guardproxy.match.work import Work
+
+_AT_A_STRETCH: Final = 64  # characters that are read one by one
 
 
 class Search:
     """What looks for the first end of a match, whatever its start. `expected` is what a search has come to."""
 
     def __init__(self, program: Program, work: Work) -> None:
-        self._work = work
+        self.work = work
         self._classes, bits = classes_of([program])
         self._layout = Layout(program.tree, bits)
+        self._begins = any_of(first_characters(program.tree))
         self.expected = self._layout.first
 
-    def read(self, expected: Expected, text: str) -> tuple[Expected, int]:
-        """Read on: what is expected then, and up to where it was read: to the first end of a match, if there is one."""
-        self._work.done += len(text)
+    def quiet(self, text: str, at: int, end: int) -> int:
+        """Up to where in `[at, end)` no match begins: there a search that stands at its beginning stays."""
+        self.work.done += 1
+        found = self._begins.search(text, at, end)
+        return found.start() if found else end
+
+    def read(self, expected: Expected, text: str, at: int, end: int) -> tuple[Expected, int]:
+        """Read on, some of `[at, end)`: what is expected then, and up to where it was read. That is no farther than to
+        the first end of a match, nor to where the search stands at its beginning again.
+        """
         first, classes, members, advance = self.expected, self._classes, self._classes.members, self._layout.advance
-        for place, char in enumerate(text, 1):
+        place = at
+        for char in text[at : min(end, at + _AT_A_STRETCH)]:
             expected = advance(expected, members[classes[char]]) | first
-            if has_matched(expected):
-                return expected, place
-        return expected, len(text)
+            place += 1
+            if expected == first or has_matched(expected):
+                break
+        self.work.done += 1 + place - at
+        return expected, place
+
+
+def any_of(chars: CharSet) -> re.Pattern[str]:
+    """An expression for one of these characters."""
+    ranges = (f"\\U{first:08x}-\\U{last:08x}" for first, last in chars.intervals)
+    return re.compile(f"[{''.join(ranges)}]")
 
 
 class BlockTracker:
@@ -65,13 +88,21 @@ class BlockTracker:
     def read(self, reading: Reading, matches: Sequence[tuple[int, int]], live: Sequence[int]) -> list[Found]:
         found: list[Found] = []
         at = reading.new
+        quiet = 0  # the search stands at its beginning up to there; 0: that was not asked
         for start, end in matches:
+            if end <= quiet and end < self._limit and start >= self._start:  # it lies in the block that is open
+                self._limit = end + self._most
+                self._ends.work.done += 1
+                continue
             self._grow(reading, at, end, found)
-            self._start = min(self._start, start) if self._open else start
-            self._report(start, end, found)
+            if not self._open or start < self._start:
+                self._start = start
+                self._report(start, end, found)
             self._open, self._limit = True, end + self._most
             self._expected = self._ends.expected
             at = end
+            stop = min(reading.end, self._limit) - reading.base
+            quiet = reading.base + self._ends.quiet(reading.text, at - reading.base, stop)
         self._grow(reading, at, reading.end, found)
         self._hidden.forget_before(min(live, default=self._start))
         return found
@@ -80,10 +111,16 @@ class BlockTracker:
         """Read `[begin, end)` as text of what is open."""
         if not self._open or begin == end:
             return
-        text = reading.text[begin - reading.base : min(end, self._limit) - reading.base]
-        self._expected, length = self._ends.read(self._expected, text)
-        position = begin + length
-        self._open = position < self._limit and not has_matched(self._expected)
+        ends, expected, text = self._ends, self._expected, reading.text
+        at, stop = begin - reading.base, min(end, self._limit) - reading.base
+        while at < stop and not has_matched(expected):
+            if expected == ends.expected:
+                at = ends.quiet(text, at, stop)
+            if at < stop:
+                expected, at = ends.read(expected, text, at, stop)
+        self._expected = expected
+        position = reading.base + at
+        self._open = position < self._limit and not has_matched(expected)
         self._report(self._start, position, found)
 
     def _report(self, start: int, end: int, found: list[Found]) -> None:

@@ -8,7 +8,8 @@ others lie inside of it.
 A check may cost more than all the rest, and `1 2 3 4 5 ...` is a match of a card number's pattern at nearly every pair
 of digits. So checks are counted. In a run of matches that overlap, passed or not, as many are made as it has
 characters, and some that are free; from there on a match counts as passed. The bound depends on the text alone, so it
-is the same for every way of cutting it, and it errs towards hiding.
+is the same for every way of cutting it, and it errs towards hiding. Patterns that match the same text and have the same
+check share its answer.
 
 Where a tracker begins. The automaton has seen a match end. All that was alive from an earlier or later start began no
 earlier than the automaton's own live threads or the match itself, so the tracker begins at the least of these. It
@@ -28,9 +29,10 @@ from guardproxy.match.tree import UNBOUNDED
 
 FREE_CHECKS: Final = 32
 
-# Steps of work: so many starts move on in one, as they are looked up, and so many take a check.
-_MOVES: Final = 4
-_CHECK: Final = 4
+# Steps of work: so many starts move on in one, as they are looked up, and as many matches are weighed; a check takes so
+# many, as most ask a library.
+_MOVES: Final = 8
+_CHECK: Final = 16
 
 Check = Callable[[str], bool]
 
@@ -53,6 +55,7 @@ class CheckedTracker:
         "_checks",
         "_free",
         "_machine",
+        "_moves",
         "_parts",
         "_position",
         "_reported",
@@ -67,6 +70,7 @@ class CheckedTracker:
         self._checks = checks
         self._free = free
         self._position = 0
+        self._moves = 0  # that were not counted as work yet: less than a step of it
         self._begin = machine.start()  # the state of a start at `_position`
         self._threads: list[tuple[int, State]] = []  # by start
         self._runs: dict[int, _Run] = {}
@@ -114,44 +118,54 @@ class CheckedTracker:
         """Read on to the end of the text, or until no start is alive."""
         machine, classes = self._machine, self._machine.classes
         begin, threads, position = self._begin, self._threads, self._position
-        moves = 0
+        moves = self._moves
+        hits: list[tuple[int, Matches]] = []
         for char in reading.text[position - reading.base :]:
             char_class = classes[char]
             moves += 1 + len(threads)
             moved: list[tuple[int, State]] = []
-            hits: list[tuple[int, Matches]] | None = None
             for start, state in threads:
                 following, matches = state[char_class]
                 if following is not None:
                     moved.append((start, following))
                 if matches:
-                    hits = [*(hits or ()), (start, matches)]
+                    hits.append((start, matches))
             following, matches = begin[char_class]
             if following is not None:
                 moved.append((position, following))
             if matches:
-                hits = [*(hits or ()), (position, matches)]
+                hits.append((position, matches))
             if hits:
-                self._judge(hits, position, reading, found)
+                moves += self._judge(hits, position, reading, found)
+                hits = []
             begin, threads = machine[char_class], moved
             position += 1
             if not threads and not to_the_end:
                 break
         self._begin, self._threads, self._position = begin, threads, position
         machine.cells.work.done += moves // _MOVES
+        self._moves = moves % _MOVES
 
-    def _judge(self, hits: Sequence[tuple[int, Matches]], position: int, reading: Reading, found: list[Found]) -> None:
-        """Matches that end before or behind the same character, earliest start first."""
+    def _judge(self, hits: Sequence[tuple[int, Matches]], position: int, reading: Reading, found: list[Found]) -> int:
+        """Matches that end before or behind the same character, earliest start first; how many were weighed."""
         settled = self._settled
+        answers: dict[tuple[Check, int, int], bool] = {}
+        weighed = 0
         for start, matches in hits:
+            weighed += len(matches)
             for pattern, behind in matches:
                 end = position + behind
-                if settled.get(pattern) != end and self._passes(pattern, start, end, reading):
+                if settled.get(pattern) != end and self._passes(pattern, start, end, reading, answers):
                     settled[pattern] = end
                     self._reported[pattern].add(start, end)
                     found.append(Found(start, end, self._parts[pattern]))
+        self._machine.cells.work.done += _CHECK * len(answers)
+        return weighed
 
-    def _passes(self, pattern: int, start: int, end: int, reading: Reading) -> bool:
+    def _passes(
+        self, pattern: int, start: int, end: int, reading: Reading, answers: dict[tuple[Check, int, int], bool]
+    ) -> bool:
+        """Whether a match passes its check; `answers` are known, and are added to."""
         check = self._checks[pattern]
         if check is None:
             return True
@@ -162,10 +176,12 @@ class CheckedTracker:
             run.start = start
         run.end = end
         run.checks += 1
-        self._machine.cells.work.done += _CHECK
         if run.checks > self._free + end - run.start:
             return True
-        return check(reading.text[start - reading.base : end - reading.base])
+        match = check, start, end
+        if (known := answers.get(match)) is None:
+            known = answers[match] = check(reading.text[start - reading.base : end - reading.base])
+        return known
 
     def _forget(self) -> None:
         """What no live start lies in."""
@@ -186,12 +202,16 @@ class CheckedTracker:
         return UNBOUNDED if self._threads else start
 
     def safe(self, position: int) -> int:
+        asked = 0  # patterns, of which the earliest start decides
         for start, state in self._threads:
             if start >= position:
                 break
-            for pattern, _ in state.threads:
-                reported = self._reported.get(pattern)
-                position = min(position, reported.sure(start) if reported else start)
+            if state.patterns & ~asked:
+                for pattern, _ in state.threads:
+                    if not asked >> pattern & 1:
+                        reported = self._reported.get(pattern)
+                        position = min(position, reported.sure(start) if reported else start)
+                asked |= state.patterns
         return position
 
     def open_from(self, position: int) -> int:

@@ -34,15 +34,16 @@ Step = tuple["State | None", Matches]
 
 class State(dict[int, Step]):
     """What is expected from one start. As a dictionary: the steps by class; a missing one is worked out. `kept`:
-    whether it is remembered.
+    whether it is remembered. `patterns`: those that can match, as bits.
     """
 
-    __slots__ = ("_machine", "kept", "threads")
+    __slots__ = ("_machine", "kept", "patterns", "threads")
 
     def __init__(self, machine: StartMachine, threads: tuple[Thread, ...]) -> None:
         super().__init__()
         self._machine = machine
         self.threads = threads
+        self.patterns = sum([1 << pattern for pattern, _ in threads])
         self.kept = False
 
     def __missing__(self, char_class: int) -> Step:

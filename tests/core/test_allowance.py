@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from guardproxy.core import allowance as module
-from guardproxy.core.allowance import FREE, MATCHING_WORK, Allowance, run_through, scan_within, too_dear, work_of
+from guardproxy.core.allowance import MATCHING_WORK, Allowance, Showing, run_through, scan_within, too_dear
 from guardproxy.core.exchange import Provenance, Segment
 from guardproxy.core.inspection import OutputGuard, inspect, inspect_in_steps
 from guardproxy.core.memo import Memo
@@ -47,24 +47,38 @@ def test_so_much_for_each_character_and_some_that_is_free(per_character: int, sp
     for more, read in spent:
         steps, characters = steps + more, characters + read
         within = steps <= module.FREE + per_character * characters
-        assert allowance.spend(more, read) == within == (not allowance.exceeded)
+        assert allowance.spend(more, read) == within
         assert unlimited.spend(more, read)
+        assert unlimited.shows
 
 
-def test_the_free_part_is_enough_for_what_is_new_once() -> None:
-    assert FREE == 1_000_000
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 3000), st.integers(0, 1000)), max_size=20))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_showing_is_paid_for_counts_no_character_and_keeps_half_of_what_is_free(
+    spent: list[tuple[bool, int, int]],
+) -> None:
+    allowance, left = Allowance(2), module.FREE
+    for for_showing, steps, characters in spent:
+        if for_showing:
+            left -= steps
+            assert Showing(allowance).spend(steps, characters) == (left >= module.FREE / 2)
+        else:
+            left += 2 * characters - steps
+            assert allowance.spend(steps, characters) == (left >= 0)
+        assert allowance.shows == (left >= module.FREE / 2)
+    assert Showing(Allowance(None)).spend(10**9, 0)
 
 
 def test_a_scan_within_the_allowance_finds_what_a_scan_finds_and_pays_for_it() -> None:
     (detector,) = make_kit(DEAR).detectors
     text = dear_text(2000) + " key-1234 " + dear_text(2000, 2)
     unlimited = Allowance(None)
-    before = work_of([detector])
+    before = detector.work
     assert run_through(scan_within(unlimited, detector, text)) == detector.scan(text)
-    assert detector.work == work_of([detector]) > before
+    assert detector.work > before
     allowance = Allowance(1)
     assert run_through(scan_within(allowance, detector, text)) is None
-    assert allowance.exceeded
+    assert not allowance.spend(0, 0)
 
 
 def test_a_scan_that_costs_too_much_stops_long_before_the_end() -> None:
@@ -187,9 +201,9 @@ def test_in_shadow_what_is_not_looked_at_costs_nothing_more() -> None:
     kit = make_kit(DEAR, actions=dict.fromkeys(DEAR, Action.ALLOW))
     channel = OutputGuard(dataclasses.replace(policy(kit), shadow=True)).open(PATH)
     channel.feed(dear_text(20_000))
-    before = work_of(kit.detectors)
+    before = [detector.work for detector in kit.detectors]
     assert channel.feed(dear_text(20_000, 2)) == dear_text(20_000, 2)
-    assert work_of(kit.detectors) == before
+    assert [detector.work for detector in kit.detectors] == before
 
 
 def test_a_text_that_arrives_at_once_goes_out_whole_or_not_at_all() -> None:
@@ -214,3 +228,35 @@ def test_excerpts_are_left_out_when_the_allowance_is_used_up_and_nothing_else_is
     assert guard.blocked is not None
     assert "" in shown
     assert all(finding.rule for finding in guard.findings)
+
+
+def test_what_is_shown_of_a_match_never_makes_an_answer_too_dear(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is held against rules that are dear, and that do not apply to the answer."""
+    monkeypatch.setattr(module, "FREE", 50_000)
+    flagging = make_kit({"key": "key-[0-9]{4}"}, actions={"key": Action.FLAG})
+    limited = dataclasses.replace(policy(flagging, 1), masking=make_kit({"window": DEAR["window"]}).detectors)
+    for streamed in (True, False):
+        guard = OutputGuard(limited)
+        for seed in range(30):
+            text = dear_text(300, seed) + " key-1234 "
+            if streamed:
+                channel = guard.open(PATH)
+                assert channel.feed(text) + channel.finish() == text
+            else:
+                assert guard.whole(text, PATH) == text
+        assert guard.blocked is None
+        assert len(guard.findings) == 30
+        shown = [bool(finding.excerpt) for finding in guard.findings]
+        assert shown[0]
+        assert not shown[-1]
+
+
+@pytest.mark.parametrize("ordinary", [0, 5000])
+def test_a_long_piece_of_a_stream_ends_soon_behind_what_is_too_much(ordinary: int) -> None:
+    kit = make_kit({f"window{number}": f"[x-z][a-z]{{0,200}}{number}!" for number in range(20)})
+    guard = OutputGuard(policy(kit))
+    channel = guard.open(PATH)
+    channel.feed("some words " * (ordinary // 11))
+    channel.feed("z" + dear_text(5000))
+    assert guard.blocked is not None
+    assert sum(detector.work for detector in kit.detectors) < 250_000

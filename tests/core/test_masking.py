@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from guardproxy.core import allowance as module
-from guardproxy.core.allowance import Allowance, run_through, work_of
+from guardproxy.core.allowance import Allowance, run_through
 from guardproxy.core.exchange import Provenance, Segment
 from guardproxy.core.inspection import inspect, inspect_in_steps
 from guardproxy.core.masking import masked, masks_of_runs
@@ -62,7 +62,8 @@ def test_one_finding_does_not_make_one_step_of_a_long_text(parts: int) -> None:
     policy = looks_for_spots(DEAR)
     text = "look here. " + dear_text(30_000)
     segments = [Segment(text, Provenance.USER, ("parts", at), 0) for at in range(parts)]
-    work = [0, *(work_of(policy.masking) for _ in inspect_in_steps(policy, segments)), work_of(policy.masking)]
+    (masking,) = policy.masking
+    work = [0, *(masking.work for _ in inspect_in_steps(policy, segments)), masking.work]
     steps = [after - before for before, after in pairwise(work)]
     assert sum(steps) > 100_000
     assert max(steps) < sum(steps) / 5

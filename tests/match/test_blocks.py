@@ -1,10 +1,19 @@
 from __future__ import annotations
 
-import pytest
+import re
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from guardproxy.match.blocks import Search, any_of
+from guardproxy.match.charset import LAST_CODE_POINT, CharSet
+from guardproxy.match.layout import has_matched
 from guardproxy.match.pattern_set import Block, PatternSet
 from guardproxy.match.scanner import Span
-from tests.match.oracle import clusters, of_rule, read
+from guardproxy.match.syntax import parse_programs
+from guardproxy.match.work import Work
+from tests.match.oracle import clusters, cuts, of_rule, read
 
 KEY = Block("key", "<k{1,3}>", "</k>|;", max=12, not_before="a")
 
@@ -71,3 +80,49 @@ def test_a_block_that_is_over_is_sure_while_its_start_may_still_grow() -> None:
     scanner.feed("<k--")
     assert scanner.safe == 3
     assert clusters([*of_rule(scanner.feed("! x"), "r")]) == [(0, 7)]
+
+
+def test_a_start_in_a_block_that_is_open_is_told_with_it() -> None:
+    patterns = PatternSet([KEY])
+    for pieces in (["<k>1<kk>2;3<k>"], list("<k>1<kk>2;3<k>")):
+        assert {start for start, _ in of_rule(read(patterns.scanner(), pieces), "key")} == {0, 11}
+
+
+@pytest.mark.parametrize("piece", [1, 12, 30_000])
+def test_to_be_opened_again_and_again_costs_little_more_than_to_be_read(piece: int) -> None:
+    text = "<<a" * 2000
+    scanner = PatternSet([Block("r", "<<[a-z]", ">>end", max=100_000)]).scanner()
+    assert clusters(of_rule(read(scanner, [text[at : at + piece] for at in range(0, len(text), piece)]), "r")) == [
+        (0, len(text))
+    ]
+    assert len(text) / 3 < scanner.work < 8 * len(text)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from([("ab?c", "ab?c"), ("[b-d]{2}a|cb", "[b-d]{2}a|cb"), (".b", "[^\n]b")]), st.data())
+def test_a_search_finds_where_the_first_match_ends_whatever_it_passes_over(
+    end: tuple[str, str], data: st.DataObject
+) -> None:
+    (program,) = parse_programs(end[0], holds=False)
+    text = data.draw(st.text("abcdx\n", max_size=30))
+    search = Search(program, Work())
+    expected, position = search.expected, 0
+    for piece in data.draw(cuts(text)):
+        at = 0
+        while at < len(piece) and not has_matched(expected):
+            if expected == search.expected:
+                at = search.quiet(piece, at, len(piece))
+            if at < len(piece):
+                expected, at = search.read(expected, piece, at, len(piece))
+        position += at
+    ends = [to for begin in range(len(text)) for to in range(len(text) + 1) if re.fullmatch(end[1], text[begin:to])]
+    assert (position if has_matched(expected) else None) == min(ends, default=None)
+
+
+@given(st.lists(st.tuples(st.integers(0, LAST_CODE_POINT), st.integers(0, 300)), min_size=1, max_size=5), st.data())
+def test_an_expression_finds_the_characters_of_a_set(intervals: list[tuple[int, int]], data: st.DataObject) -> None:
+    chars = CharSet.of((first, min(first + more, LAST_CODE_POINT)) for first, more in intervals)
+    first, last = chars.intervals[0]
+    near = [chr(code) for code in (first - 1, first, last, last + 1) if 0 <= code <= LAST_CODE_POINT]
+    for char in [*data.draw(st.lists(st.characters())), *near, "[", "\\", "^", "-"]:
+        assert bool(any_of(chars).search(char)) == (char in chars)

@@ -5,8 +5,12 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from guardproxy.match.checked import CheckedTracker
+from guardproxy.match.parts import parts_of
 from guardproxy.match.pattern_set import Pattern, PatternSet
 from guardproxy.match.scanner import Span
+from guardproxy.match.starts import StartMachine
+from guardproxy.match.starts_scanner import StartsScanner
 from tests.match.oracle import clusters, cuts, of_rule, read
 
 NUMBER = r"\d(?:[ -]?\d){3,6}"
@@ -102,3 +106,32 @@ def test_a_start_that_has_not_matched_yet_is_not_forgotten_when_a_later_one_has(
 def test_numbers_that_share_a_machine_keep_their_own_edges() -> None:
     patterns = PatternSet([Pattern("free", r"\d{3}"), Pattern("edged", r"\d{2}", "x")])
     assert patterns.scan("x123") == [Span(1, 4, "free"), Span(2, 4, "edged")]
+
+
+def test_patterns_that_match_the_same_text_share_what_their_check_says() -> None:
+    asked: list[str] = []
+
+    def check(match: str) -> bool:
+        asked.append(match)
+        return match == "3333"
+
+    patterns = PatternSet([Pattern(f"r{least}", rf"\d{{{least},4}}", not_after="0-9", check=check) for least in (2, 3)])
+    assert patterns.scan("3333.") == [Span(0, 4, "r2"), Span(0, 4, "r3")]
+    assert patterns.scan("123.") == []
+    assert asked == ["3333", "123", "23"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(soups, st.data())
+def test_the_work_is_the_same_for_every_way_of_cutting(text: str, data: st.DataObject) -> None:
+    def work(pieces: list[str]) -> int:
+        patterns = [Pattern(f"n{most}", rf"\d(?:[ -]?\d){{3,{most}}}", "0-9", "0-9", check=_never) for most in (6, 8)]
+        parts = [part for pattern in patterns for part in parts_of(pattern)]
+        machine = StartMachine([part.program for part in parts])
+        scanner = StartsScanner(CheckedTracker(machine, range(len(parts)), [part.check for part in parts], 3), 40)
+        for piece in pieces:
+            scanner.read(piece)
+        scanner.end()
+        return machine.cells.work.done
+
+    assert work([text]) == work(data.draw(cuts(text))) == work(list(text))

@@ -43,3 +43,12 @@ def test_starts_of_one_kind_share_their_states() -> None:
     assert built < 150
     _matches_from(machine, text, 0)
     assert built == machine.built
+
+
+def test_a_state_tells_which_patterns_can_still_match() -> None:
+    programs = [parts_of(Pattern("r", core))[0].program for core in (r"\d{3}", r"\dx", r"x\d")]
+    machine = StartMachine(programs)
+    assert machine.start().patterns == 0b111
+    following, _ = machine.start()[machine.classes["1"]]
+    assert following is not None
+    assert following.patterns == 0b011

@@ -50,6 +50,11 @@ def rules() -> Mapping[str, CompiledRule]:
     return {compiled.rule.id: compiled for compiled in compile_rules(_document())}
 
 
+def cold() -> tuple[Detector, ...]:
+    """Detectors that have read nothing, as in a process that has just started."""
+    return compile_policy(_document()).detectors_for(Provenance.MODEL)
+
+
 @cache
 def detectors() -> tuple[Detector, ...]:
     found = policy().detectors_for(Provenance.MODEL)

@@ -42,6 +42,11 @@ _GROUPINGS: Final = frozenset({(4, 4, 4, 4), (4, 4, 4, 4, 3), (4, 6, 5), (4, 6, 
 _CARD: Final = re.compile(r"[0-9]+(?:([ .\-\u00a0])[0-9]+(?:\1[0-9]+)*)?")
 _SEPARATORS: Final = re.compile(r"[ .\-\u00a0]")
 
+# Bytes: each digit by what it counts, what is no digit, and what twice a digit comes to, of which the digits are added.
+_DIGITS: Final = bytes(byte - 48 if 48 <= byte <= 57 else 0 for byte in range(256))
+_NO_DIGITS: Final = bytes(byte for byte in range(128) if not 48 <= byte <= 57)
+_DOUBLED: Final = bytes(sum(divmod(2 * byte, 10)) if byte < 10 else 0 for byte in range(256))
+
 # Lengths by country: the IBAN registry of SWIFT, release 99.
 _IBAN_LENGTHS: Final = {
     country: length
@@ -72,11 +77,10 @@ _IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,29}")
 
 def luhn(text: str) -> bool:
     """The digits of the text, two at least and not all zero, end in their Luhn digit."""
-    digits = [int(char) for char in text if "0" <= char <= "9"]
+    digits = text.encode("ascii", "ignore").translate(_DIGITS, _NO_DIGITS)
     if len(digits) < 2 or not any(digits):
         return False
-    doubled = sum(sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
-    return (doubled + sum(digits[::-2])) % 10 == 0
+    return (sum(digits[::-2]) + sum(digits[-2::-2].translate(_DOUBLED))) % 10 == 0
 
 
 def payment_card(text: str) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from random import Random
 from typing import Any, Final
 
+from bench.engine.hostile_inputs import dotted, drawn
 from bench.engine.packs import loaded
 from bench.ordinary_text import Kind, Piece
 from guardproxy.core.policy import Policy
@@ -26,6 +28,23 @@ NAMED_ANIMALS: Final[Mapping[str, Any]] = {
         }
     ],
 }
+
+ZEBRAS_IN_A_WINDOW: Final[Mapping[str, Any]] = {
+    "version": 1,
+    "name": "window",
+    "rules": [
+        {
+            **NAMED_ANIMALS["rules"][0],
+            "with": {"pattern": "x[a-z]{0,200}1"},
+            "examples": {"match": ["xzebra1"], "pass": ["a zebra"]},
+        }
+    ],
+}
+"""A zebra may begin at every x, so `dear_text` costs much."""
+
+
+def dear_text(characters: int) -> str:
+    return dotted(drawn("xabc"), "1 ", 180)(Random(1), characters)
 
 
 @cache

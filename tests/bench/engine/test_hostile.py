@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import pytest
-
-from bench.engine.hostile import Attack, Cost, Ordinary, OutOfTime, attack, stopped_after, streamed, summarise, whole
+from bench.engine.cost import Cost
+from bench.engine.held import Held
+from bench.engine.hostile import Attack, Ordinary, attack, summarise
 from bench.engine.hostile_inputs import Input, repeated
 from bench.engine.supply import Supply
 from tests.bench.engine.menagerie import policy, prose
@@ -16,31 +16,15 @@ def ordinary() -> Ordinary:
     return costs
 
 
-def test_with_time_enough_all_of_a_text_is_read() -> None:
-    assert streamed(policy(), "zebra" * 1000, HOUR).characters == 5000
-    assert whole(policy(), "zebra" * 1000, HOUR).characters == 5000
-    assert whole(policy(), "z", HOUR).characters == 1
-
-
-def test_without_time_some_of_it_is_read_all_the_same() -> None:
-    assert streamed(policy(), "zebra" * 1000, 0.0).characters == 12
-    assert whole(policy(), "zebra" * 1000, 0.0).characters == 256
-
-
-def test_what_never_ends_is_stopped() -> None:
-    with pytest.raises(OutOfTime), stopped_after(0.01):
-        while True:
-            pass
-
-
-def test_what_ends_in_time_is_not_stopped() -> None:
-    with stopped_after(HOUR):
-        pass
-
-
 def test_an_attack_is_read_streamed_and_whole() -> None:
     one = attack("zebras", policy(), Input("zebras", repeated("zebra1"), 600), HOUR)
-    assert (one.streamed.characters, one.whole.characters) == (600, 600)
+    assert (one.streamed.characters, one.whole.characters, one.held) == (600, 600, None)
+
+
+def test_one_that_is_bounded_is_read_under_the_bound_as_well() -> None:
+    one = attack("zebras", policy(), Input("zebras", repeated("zebra1"), 600), HOUR, bounded=True)
+    assert one.held is not None
+    assert [(held.characters, held.refused) for held in one.held] == [(600, False), (600, False)]
 
 
 def test_prose_is_read_once_streamed_and_once_whole_and_added_up() -> None:
@@ -60,6 +44,19 @@ def test_an_attack_is_judged_by_the_worse_of_its_two_ratios_and_the_dearest_come
     assert (cheap.name, cheap.median, cheap.ok) == ("cheap", 1, True)
     read = "1,000,000 read"
     assert dear.note == f"streamed 10.0 (20.00 µs, {read}), whole 11.0 (11.00 µs, {read}), 22.0 x scanned prose"
+
+
+def test_what_is_bounded_is_judged_by_what_it_costs_under_the_bound_and_told_with_what_it_would_cost() -> None:
+    held = Held(0.2, 200_000, 10_000, 4, refused=True), Held(0.03, 90_000, 30_000, 4, refused=False)
+    one = Attack("windows", Cost(8, 1_000_000), Cost(40, 1_000_000, steps=80_000_000), held=held)
+    (figure,) = summarise([one], ordinary())
+    assert (figure.median, figure.ok) == (2, True)
+    assert figure.note == (
+        "streamed 2.0 (refused, of 10,000 characters, 0.20 s in all), "
+        "whole 1.0 (read, 30,000 characters, 0.03 s in all); "
+        "WITHOUT A BOUND streamed 4.0 (8.00 µs, 1,000,000 read), "
+        "whole 40.0 (40.00 µs, 1,000,000 read, 0.50 µs a step, the default bound ends it), 80.0 x scanned prose"
+    )
 
 
 def test_what_was_stopped_is_told_as_the_least_it_costs() -> None:

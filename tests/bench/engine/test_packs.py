@@ -1,6 +1,19 @@
 from __future__ import annotations
 
-from bench.engine.packs import NO_RULES, detectors, loaded, open_guard, written
+import gc
+
+from bench.engine.packs import (
+    NO_RULES,
+    collected_as_served,
+    detectors,
+    loaded,
+    open_guard,
+    served,
+    steps_of,
+    uncapped,
+    written,
+)
+from guardproxy.cli.lasting import THRESHOLDS
 from guardproxy.policyfile.load import read_policy
 from tests.bench.engine.menagerie import NAMED_ANIMALS, policy
 
@@ -19,3 +32,27 @@ def test_the_guard_is_that_of_a_streamed_answer() -> None:
 def test_a_policy_without_rules_looks_for_nothing() -> None:
     assert detectors(loaded(NO_RULES)) == ()
     assert len(detectors(policy())) == 1
+
+
+def test_the_same_policy_can_be_had_without_a_bound() -> None:
+    assert policy().limits.matching_work is not None
+    assert uncapped(policy()).limits.matching_work is None
+    assert detectors(uncapped(policy())) == detectors(policy())
+
+
+def test_the_steps_of_all_who_read_are_counted_once() -> None:
+    ours = loaded(NAMED_ANIMALS)
+    before = steps_of(ours)
+    for detector in detectors(ours):
+        detector.scan("a zebra1234")
+    assert steps_of(ours) - before == sum(detector.work for detector in detectors(ours)) > 0
+
+
+def test_what_is_served_is_collected_as_the_proxy_has_it_and_then_as_before() -> None:
+    before, frozen = gc.get_threshold(), gc.get_freeze_count()
+    with collected_as_served():
+        assert detectors(served(NAMED_ANIMALS))
+        assert gc.get_threshold() == THRESHOLDS
+        assert gc.get_freeze_count() > frozen
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0

@@ -60,6 +60,13 @@ def test_luhn_reads_over_separators() -> None:
     assert not luhn("7")
 
 
+@given(st.text("0123456789 -٣é\udc80", max_size=24))
+def test_luhn_doubles_every_second_digit_from_the_last_and_adds_them_all(text: str) -> None:
+    digits = [int(char) for char in text if char in "0123456789"]
+    total = sum(sum(divmod(digit * (1 + at % 2), 10)) for at, digit in enumerate(reversed(digits)))
+    assert luhn(text) == (len(digits) > 1 and any(digits) and total % 10 == 0)
+
+
 @pytest.mark.parametrize("number", IBANS)
 def test_an_iban_may_be_written_in_groups_and_in_small_letters(number: str) -> None:
     assert iban(number)
