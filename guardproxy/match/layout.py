@@ -104,6 +104,16 @@ class Layout:
                 following |= to
         return following
 
+    def reach(self, positions: int) -> Expected:
+        """All that is ever expected behind these, and themselves. A row of any length is passed in one step."""
+        reached = ahead = positions
+        while ahead:
+            # Added to a row, a position is carried to behind its end.
+            row = (self.chained + (ahead & self.chained) ^ self.chained) | ahead
+            ahead = row | self._leave(row & self._leaving)
+            ahead, reached = ahead & ~(reached | row), reached | ahead
+        return reached
+
     def _left(self, taken: int) -> Expected:
         """Where these lead, other than to the next position. Costs the number of them or of the ways, the lesser."""
         if taken.bit_count() >= len(self.jumps) + len(self.leading):

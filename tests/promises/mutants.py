@@ -127,8 +127,8 @@ MUTANTS: Final = (
     Mutant(
         "safe is the first hold, not the least",
         "match/pattern_scanner.py",
-        "return min(hold for _, hold in self.threads())",
-        "return self.threads()[0][1]",
+        "self._sure = min(hold for _, hold in self.threads())",
+        "self._sure = self.threads()[0][1]",
         _PATTERNS,
     ),
     Mutant(
@@ -190,8 +190,8 @@ MUTANTS: Final = (
     Mutant(
         "a position of two distances is rigid",
         "match/rigid.py",
-        "again = level & seen",
-        "again = 0",
+        "if again := level & seen:",
+        "if again := level & 0:",
         ("tests/match/test_rigid.py", *_PATTERNS),
     ),
     Mutant(
