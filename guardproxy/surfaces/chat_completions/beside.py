@@ -82,6 +82,7 @@ def ended_of(
         if text and grew:
             replace(value, {present[key]: get(value, present[key]) + text})
         if text:
+            choice.repeats.forget(key)
             yield key, text, grew
 
 

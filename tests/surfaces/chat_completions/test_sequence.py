@@ -141,8 +141,8 @@ def test_many_generated_streams_would_lose_their_order_if_fields_could_come_back
             seen[name, all(fields == received.in_order(index) for index, fields in expected.items())] += 1
 
     look()
-    assert seen["letters", False] > 20
-    assert seen["secrets", False] > seen["secrets", True]
+    assert seen["letters", False] > 10
+    assert seen["secrets", False] > 30
 
 
 @given(
@@ -253,6 +253,16 @@ def test_where_fields_are_interleaved_the_end_waits_for_more() -> None:
 def test_a_match_across_a_return_is_hidden_from_there_on() -> None:
     pieces = [("reasoning_content", "ask jo"), ("content", "Hi "), ("reasoning_content", "hn@corp.test now")]
     assert told(MAIL, pieces).text(0, "reasoning_content") == "ask jo[MAIL] now"
+
+
+def test_the_same_text_again_is_no_repetition_where_a_match_may_go_on_in_it() -> None:
+    kit = make_kit({"twice": "aa"})
+    pieces = [("audio.transcript", "a"), ("content", "1"), ("audio.transcript", "a")]
+    assert told(kit, pieces).text(0, "audio.transcript") == "a[TWICE]"
+    detail = {"reasoning_details": [{"index": 0, "type": "reasoning.text", "text": "a"}]}
+    received = run(kit.policy(), [chunk(part(0, delta)) for delta in (detail, {"content": "1"}, detail)])
+    texts = [document["choices"][0]["delta"].get("reasoning_details", [{}])[0] for document in received.documents]
+    assert "".join(one.get("text", "") for one in texts) == "a[TWICE]"
 
 
 def test_a_rule_that_blocks_does_so_across_a_return() -> None:
