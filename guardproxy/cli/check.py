@@ -27,7 +27,8 @@ def check(
     alone; an example under `todo_match` is a known miss, and you are told when it is found at last.
 
     Every problem is one line on stderr, `file:line:column: what is wrong`. The exit code is 0 when all is good, 1 when
-    there are problems, and 2 when there is nothing to check.
+    there are problems, and 2 when there is nothing to check. A rule of yours that makes text dearer to inspect than
+    `limits: matching_work` allows is a warning.
 
         guardproxy check                       the policies that ship
 
@@ -53,8 +54,8 @@ def check(
     for file in files:
         report.check(file)
     report.run_examples()
-    for problem in report.problems:
-        typer.echo(problem, err=True)
+    for line in (*report.problems, *report.warnings):
+        typer.echo(line, err=True)
     typer.echo(report.summary())
     if report.problems:
         raise typer.Exit(1)
@@ -86,6 +87,7 @@ class _Report:
         self._policies = 0
         self._rules: dict[tuple[str, tuple[str | int, ...]], tuple[int, CompiledRule]] = {}
         self._examples = 0
+        self.warnings: list[str] = []
 
     @property
     def problems(self) -> list[str]:
@@ -106,7 +108,7 @@ class _Report:
                 return
             document = read_document(file)
             self._policies += isinstance(document, PolicyDocument)
-            self._take(_compiled(document))
+            self._weigh(document, self._take(_compiled(document)))
         except ConfigurationError as error:
             self._add(error.message.splitlines())
             self._take(self._usable(file))
@@ -137,11 +139,27 @@ class _Report:
         checked = [counted(self._policies, "policy", "policies"), counted(len(self._rules), "rule", "rules")]
         problems = len(self.problems)
         found = counted(problems, "problem", "problems") if problems else "all good"
+        if self.warnings:
+            found += f", {counted(len(self.warnings), 'warning', 'warnings')}"
         return f"{', '.join(checked)}, {counted(self._examples, 'example', 'examples')}: {found}"
 
-    def _take(self, rules: Iterable[CompiledRule]) -> None:
-        for rule in rules:
-            self._rules.setdefault((rule.document.file.name, rule.document.place), (self._files, rule))
+    def _take(self, rules: Iterable[CompiledRule]) -> list[CompiledRule]:
+        """Those that were not there yet."""
+        new = [rule for rule in rules if _place(rule) not in self._rules]
+        self._rules |= {_place(rule): (self._files, rule) for rule in new}
+        return new
+
+    def _weigh(self, document: PolicyDocument | RuleDocument, rules: Iterable[CompiledRule]) -> None:
+        """Those that do not ship are held against what the policy allows, or the default."""
+        from guardproxy.core.policy import MATCHING_WORK_PER_CHARACTER
+        from guardproxy.policyfile.dear import dear_rules
+        from guardproxy.policyfile.load import PolicyDocument
+        from guardproxy.policyfile.locate import shipped_policies
+
+        shipped = shipped_policies().resolve()
+        own = (rule for rule in rules if not Path(rule.document.file.name).resolve().is_relative_to(shipped))
+        written = document.written.limits if isinstance(document, PolicyDocument) else None
+        self.warnings += dear_rules(own, MATCHING_WORK_PER_CHARACTER if written is None else written.matching_work)
 
     def _usable(self, file: Path) -> Iterator[CompiledRule]:
         """The rules of a file that is wrong elsewhere: what is wrong with them is told in the same run."""
@@ -162,6 +180,10 @@ class _Report:
 
     def _add(self, problems: Iterable[str]) -> None:
         self._problems += [(self._files, line) for line in problems]
+
+
+def _place(rule: CompiledRule) -> tuple[str, tuple[str | int, ...]]:
+    return rule.document.file.name, rule.document.place
 
 
 def counted(number: int, one: str, many: str) -> str:

@@ -149,6 +149,7 @@ class OutputGuard:
         self._too_dear = self._unknown_events = 0
         self.redacts = policy.redacts_answers
         self.on_block = policy.on_block
+        self.ordered = policy.answer_fields is not AnswerFields.INTERLEAVED
         self.sequential = policy.answer_fields is AnswerFields.SEQUENTIAL
 
     def run(self) -> Run:

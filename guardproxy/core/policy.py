@@ -99,11 +99,14 @@ class Context:
 
 
 class AnswerFields(StrEnum):
-    """How the fields of a streamed choice (reasoning, content, refusal) follow each other.
+    """How the fields of a streamed choice of a chat (reasoning, content, refusal) follow each other, and whether a text
+    that clients join with the next one waits for that.
 
-    INTERLEAVED: the upstream may return to any of them at any time. SEQUENTIAL: one ends where the next begins.
+    ORDERED: a field ends where the next begins, a text waits. INTERLEAVED: the upstream may return to any field at any
+    time, a text waits. SEQUENTIAL: a field ends where the next begins, and a text where something else than text does.
     """
 
+    ORDERED = "ordered"
     INTERLEAVED = "interleaved"
     SEQUENTIAL = "sequential"
 
@@ -235,7 +238,7 @@ class Policy:
     unknown_events: Unknown = Unknown.PASS
     shadow: bool = False
     charging: Charging = field(default_factory=Charging)
-    answer_fields: AnswerFields = AnswerFields.INTERLEAVED
+    answer_fields: AnswerFields = AnswerFields.ORDERED
     redacts_answers: bool = field(init=False)
     keeps_apart: bool = field(init=False)
     watched: frozenset[Provenance] = field(init=False)

@@ -13,12 +13,14 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 from typing import Final, NamedTuple
 
 from guardproxy.match.automaton import Classes, classes_of
 from guardproxy.match.cells import Cells
 from guardproxy.match.charset import CharSet
-from guardproxy.match.layout import Expected, Layout, has_matched
+from guardproxy.match.layout import Expected, Layout
 from guardproxy.match.tree import UNBOUNDED, Chars, Choice, Node, Program, Repeat, Series, first_characters, shortest
 
 DEPTH: Final = 32
@@ -106,11 +108,15 @@ class Heads:
 
     def __init__(self, headed: Sequence[Headed], cells: Cells) -> None:
         near = [replace(one.program, tree=nearest(first_part(one.program.tree), DEPTH)) for one in headed]
-        self._units = [one.unit for one in headed]
-        self._not_before = [one.program.not_before for one in headed]
+        self._units = [1 << one.unit for one in headed]  # as bit sets
         self.classes, self._bits = classes_of(near)
         self.members = _Members(self.classes)
         self._layouts = [Layout(program.tree, self._bits) for program in near]
+        self._first = [layout.wanted(layout.first) for layout in self._layouts]
+        self._barred_by: dict[int, int] = {}  # the patterns that cannot start behind a character of a set, by its bit
+        for pattern, one in enumerate(headed):
+            bit = self._bits[one.program.not_before]
+            self._barred_by[bit] = self._barred_by.get(bit, 0) | 1 << pattern
         self._kinds: dict[int, _Kind] = {}  # by the sets that a character is in
         self._grounds: dict[int, Ground] = {}
         self._heads: dict[tuple[Thread, ...], Head] = {}
@@ -145,43 +151,44 @@ class Heads:
         """The same start, with some units left out."""
         if not head.units & units:
             return head
-        return self._head([thread for thread in head.threads if not units >> self._units[thread[0]] & 1])
+        return self._head([thread for thread in head.threads if not units & self._units[thread[0]]])
 
     def _ground(self, barred: int) -> Ground:
         known = self._grounds.get(barred)
         if known is None:
-            wanted = 0
-            for pattern, layout in enumerate(self._layouts):
-                wanted |= self._bits[self._not_before[pattern]]
+            wanted = reduce(or_, self._barred_by, 0)
+            for pattern, first in enumerate(self._first):
                 if not barred >> pattern & 1:
-                    wanted |= layout.wanted(layout.first)
+                    wanted |= first
             self._cells.take(4)
             known = self._grounds[barred] = Ground(barred, wanted)
         return known
 
     def _kind(self, members: int) -> _Kind:
         """What a character that is in these sets begins, and bars. There are few kinds."""
-        starting = self._advanced([(pattern, layout.first) for pattern, layout in enumerate(self._layouts)], members)
-        barring = sum(1 << pattern for pattern, chars in enumerate(self._not_before) if self._bits[chars] & members)
+        first = [(p, self._layouts[p].first) for p, wanted in enumerate(self._first) if wanted & members]
+        starting = self._advanced(first, members)
+        barring = reduce(or_, (patterns for bit, patterns in self._barred_by.items() if bit & members), 0)
         kind = self._kinds[members] = _Kind(starting, barring)
         return kind
 
     def _advanced(self, threads: Iterable[Thread], members: int) -> list[Thread]:
-        advanced = [(pattern, self._layouts[pattern].advance(expected, members)) for pattern, expected in threads]
-        return [thread for thread in advanced if thread[1]]
+        layouts, advanced = self._layouts, []
+        for pattern, expected in threads:
+            layout = layouts[pattern]
+            if taken := expected & layout.allowing(members):
+                advanced.append((pattern, layout.follow(taken)))
+        return advanced
 
-    def _step(self, advanced: Iterable[Thread]) -> Step:
+    def _step(self, advanced: Sequence[Thread]) -> Step:
         self.built += 1
         self._cells.take(1)
         self._cells.work.done += _STEPS
-        threads: list[Thread] = []
         woken = 0
-        for thread in advanced:
-            if has_matched(thread[1]):
-                woken |= 1 << self._units[thread[0]]
-            else:
-                threads.append(thread)
-        return self._head(threads), woken
+        for pattern, expected in advanced:
+            if expected & 1:
+                woken |= self._units[pattern]
+        return self._head([thread for thread in advanced if not thread[1] & 1] if woken else advanced), woken
 
     def _head(self, threads: Sequence[Thread]) -> Head | None:
         if not threads:
@@ -191,7 +198,7 @@ class Heads:
         if known is None:
             units = wanted = 0
             for pattern, expected in key:
-                units |= 1 << self._units[pattern]
+                units |= self._units[pattern]
                 wanted |= self._layouts[pattern].wanted(expected)
             self._cells.take(4 + 2 * len(key))
             known = self._heads[key] = Head(key, units, wanted)

@@ -24,6 +24,7 @@ NOTHING: Final[Expected] = 0
 
 _FEW: Final = 4  # ways out are tried one by one
 _MOST_KNOWN: Final = 512
+_MOST_WANTED: Final = 64
 
 
 class Layout:
@@ -38,6 +39,7 @@ class Layout:
         "_many",
         "_own",
         "_places",
+        "_wanted",
         "_ways",
         "chained",
         "first",
@@ -62,14 +64,20 @@ class Layout:
         for positions in (*laid.jumps.values(), *laid.leading.values()):
             self._leaving |= positions
         self._allowed: dict[int, int] = {}  # by the sets that a character is in: the positions that allow it
+        self._wanted: dict[int, int] = {}  # by what is expected, as far as it is known
         self._ways: dict[int, int] = {}  # where one position leaves to, as far as it is known
 
     def wanted(self, expected: Expected) -> int:
         """The sets of characters that something of it goes on with."""
-        bits = 0
-        for bit, places in self._places:
-            if expected & places:
-                bits |= bit
+        bits = self._wanted.get(expected)
+        if bits is None:
+            bits = 0
+            for bit, places in self._places:
+                if expected & places:
+                    bits |= bit
+            if len(self._wanted) >= _MOST_WANTED:
+                self._wanted.clear()
+            self._wanted[expected] = bits
         return bits
 
     def advance(self, expected: Expected, members: int) -> Expected:
@@ -103,6 +111,16 @@ class Layout:
             if taken & places:
                 following |= to
         return following
+
+    def reach(self, positions: int) -> Expected:
+        """All that is ever expected behind these, and themselves. A row of any length is passed in one step."""
+        reached = ahead = positions
+        while ahead:
+            # Added to a row, a position is carried to behind its end.
+            row = (self.chained + (ahead & self.chained) ^ self.chained) | ahead
+            ahead = row | self._leave(row & self._leaving)
+            ahead, reached = ahead & ~(reached | row), reached | ahead
+        return reached
 
     def _left(self, taken: int) -> Expected:
         """Where these lead, other than to the next position. Costs the number of them or of the ways, the lesser."""

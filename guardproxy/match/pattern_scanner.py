@@ -66,6 +66,7 @@ class PatternScanner:
         "_most_known",
         "_pending",
         "_starts",
+        "_sure",
         "found",
         "matches",
         "position",
@@ -82,6 +83,7 @@ class PatternScanner:
         self._starts: dict[int, int] = {}  # of threads, by loose position; also where nothing is expected any more
         self._holds: dict[int, int] = {}  # by start, where it has matched; also of some that are dead
         self._most_known = _MOST_DEAD
+        self._sure: int | None = None  # the least hold, if somebody asked since the last character
         self.found: dict[tuple[int, int], Ends] = {}  # (start, part) -> ends
         self.matches: list[Match] = []
         self.position = offset
@@ -94,7 +96,11 @@ class PatternScanner:
     @property
     def safe(self) -> int:
         earliest = self.open_from()
-        return min(hold for _, hold in self.threads()) if earliest in self._holds else earliest
+        if earliest not in self._holds:
+            return earliest
+        if self._sure is None:
+            self._sure = min(hold for _, hold in self.threads())
+        return self._sure
 
     def read(self, text: str) -> None:
         """What is found waits for `drain`."""
@@ -112,7 +118,7 @@ class PatternScanner:
                 self._match(self._earliest(taken, position), position + 1)
             pending = expected & exiting
             expected = (expected & chained) << 1 | expected & staying | fresh
-        self._expected, self._pending = expected, pending
+        self._expected, self._pending, self._sure = expected, pending, None
         self.position = end = begin + len(text)
         automaton.work.done += moves + (end * automaton.weight >> 1) - (begin * automaton.weight >> 1)
         if len(self._starts) + len(self._holds) > self._most_known:
@@ -152,13 +158,15 @@ class PatternScanner:
     def _earliest(self, positions: Expected, position: int, chains: Sequence[int] | None = None) -> int:
         """The first start of the threads that these positions belong to, as they are expected at this position."""
         automaton = self._automaton
-        earliest = position - automaton.rigid.greatest(positions, chains)
-        if loose := positions & automaton.loose:
-            if loose & (loose - 1):
-                return min(earliest, self._earliest_loose(loose, position))
-            start = self._starts[self._key(loose.bit_length() - 1, position)]
-            return start if start < earliest else earliest
-        return earliest
+        loose = positions & automaton.loose
+        earliest = position
+        if loose != positions:
+            earliest -= automaton.rigid.greatest(positions, chains)
+        if not loose:
+            return earliest
+        if loose & (loose - 1):
+            return min(earliest, self._earliest_loose(loose, position))
+        return min(earliest, self._starts[self._key(loose.bit_length() - 1, position)])
 
     def _earliest_loose(self, loose: Expected, position: int) -> int:
         size, staying = self._automaton.size, self._automaton.exits.staying

@@ -26,7 +26,7 @@ class Rigid:
 
     def __init__(self, layout: Layout) -> None:
         first = layout.first & ~1
-        later = _all_behind(layout, first)
+        later = layout.reach(layout.follow(first)) & ~1
         self.copies = [(layout.size + number, copied) for number, copied in enumerate(numbers(first & later))]
         copies = sum(1 << copy for copy, _ in self.copies)
         self.first = first & ~later | copies
@@ -61,10 +61,8 @@ class Rigid:
         seen, loose = first, 1
         level, distance = layout.follow(layout.first) & ~1, 1
         while level:
-            again = level & seen
-            while again:  # and all that follows
-                loose |= again
-                again = layout.follow(again) & ~loose
+            if again := level & seen:
+                loose |= layout.reach(again)
             level &= ~loose
             seen |= level
             for position in numbers(level):
@@ -94,16 +92,8 @@ class Rigid:
 
 def numbers(positions: int) -> Iterator[int]:
     """The positions in a set, the lowest first."""
-    while positions:
-        lowest = positions & -positions
-        yield lowest.bit_length() - 1
-        positions ^= lowest
-
-
-def _all_behind(layout: Layout, positions: int) -> int:
-    """All that some positions lead to in one step or more."""
-    known = 1
-    onward = positions
-    while onward := layout.follow(onward) & ~known:
-        known |= onward
-    return known
+    digits = bin(positions)[:1:-1]
+    position = digits.find("1")
+    while position >= 0:
+        yield position
+        position = digits.find("1", position + 1)

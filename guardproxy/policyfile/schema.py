@@ -127,8 +127,8 @@ class WrittenAnswers(Written):
         description="what becomes of an event of a stream whose type no API documents: `pass` (inspected like all "
         "text), `strip`, or `reject` (the answer ends as `on_block` says)",
     )
-    fields: Literal["interleaved", "sequential"] = Field(
-        "interleaved",
+    fields: Literal["ordered", "interleaved", "sequential"] = Field(
+        "ordered",
         description="order of a chat's fields, and whether the end of a text waits for a later block, below",
     )
 

@@ -33,3 +33,7 @@ class Repeats:
                 return True
             del self._only[key]
         return False
+
+    def forget(self, key: Hashable) -> None:
+        """What of this channel waited was let go undecided: a match may go on in what would be its repetition."""
+        self._only.pop(key, None)

@@ -140,3 +140,15 @@ def test_parts_of_a_policy_that_do_not_fit_are_told_together(tmp_path: Path) -> 
     told = run(policy).stderr
     for said in ("no rule 'own.nothing'", "no group '$mial'", "missing.md", "policy.yaml:35:17: pattern:"):
         assert said in told, (said, told)
+
+
+def test_a_rule_of_your_own_that_makes_text_too_dear_is_a_warning(tmp_path: Path) -> None:
+    dear = write_rule(tmp_path, rule("mine.dear", "x[a-z]{0,200}1|abc"))
+    allowing = write_policy(tmp_path, packs=["./mine", "secrets"], limits={"matching_work": 500})
+    assert (run(allowing).exit_code, run(allowing).stderr) == (0, "")
+    for paths in ((dear,), (write_policy(tmp_path, packs=["./mine"]), dear)):
+        result = run(*paths)
+        assert result.exit_code == 0
+        (line,) = result.stderr.splitlines()
+        assert line.startswith(f"{dear}:6:14: warning: text like its matches costs some ")
+        assert result.stdout.endswith("1 rule, 2 examples: all good, 1 warning\n")

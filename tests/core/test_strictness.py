@@ -80,6 +80,8 @@ def test_a_policy_is_as_strict_as_itself() -> None:
         (replace(BASE, shadow=True), "shadow mode"),
         (replace(BASE, on_block=OnBlock.ERROR), "on_block differs"),
         (replace(BASE, answer_fields=AnswerFields.SEQUENTIAL), "answer_fields differs"),
+        # A field that ends is decided as it stands: that may hide what would be no match had it gone on.
+        (replace(BASE, answer_fields=AnswerFields.INTERLEAVED), "answer_fields differs"),
     ],
 )
 def test_each_part_that_is_looser_is_named(other: Policy, reason: str) -> None:

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from guardproxy.match.charset import CharSet
 from guardproxy.match.layout import NOTHING, Expected, Layout, character_sets, has_matched
+from guardproxy.match.parts import Part
 from guardproxy.match.syntax import parse_pattern
 from guardproxy.match.tree import UNBOUNDED, Node, longest, positions
+from tests.match.one_by_one import any_part
 from tests.match.oracle import Sample, match_of, samples_and_text
 
 
@@ -96,6 +98,18 @@ def test_what_several_positions_lead_to_is_what_each_of_them_does(
         members = data.draw(st.integers(0, 255))
         each = [layout.advance(position, members) for position in _bits(some)]
         assert layout.advance(some, members) == reduce(or_, each, NOTHING)
+
+
+@settings(max_examples=150, deadline=None)
+@given(any_part(), st.integers(0, 1 << 80))
+def test_what_is_reached_is_all_that_is_ever_expected(part: Part, some: int) -> None:
+    layout, _ = _laid_out(part.program.tree)
+    some &= (1 << layout.size) - 1
+    expected = ahead = some
+    while ahead:
+        ahead = layout.follow(ahead) & ~expected
+        expected |= ahead
+    assert expected == layout.reach(some)
 
 
 def test_many_ways_out_of_copies_of_many_characters_lead_where_each_of_them_does() -> None:

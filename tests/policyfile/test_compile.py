@@ -163,7 +163,7 @@ def test_how_answers_are_treated_is_what_was_written(tmp_path: Path) -> None:
     policy = load_policy(write_policy(tmp_path, answers={"on_block": "error", "fields": "sequential"}))
     assert (policy.on_block, policy.on_limit) == (OnBlock.ERROR, OnBlock.FINISH)
     assert policy.answer_fields is AnswerFields.SEQUENTIAL
-    assert Policy("bare", "0").answer_fields is AnswerFields.INTERLEAVED
+    assert Policy("bare", "0").answer_fields is AnswerFields.ORDERED
 
 
 def test_one_metric_has_one_limit_per_window(tmp_path: Path) -> None:

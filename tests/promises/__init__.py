@@ -44,6 +44,7 @@ to account: small mistakes in the engine that it must notice.
     tests/surfaces/chat_completions/test_stream.py::test_no_prefix_of_a_stream_shows_more_than_its_texts_may
     tests/promises/test_cutting.py::test_what_has_left_begins_whatever_the_text_becomes
     tests/promises/test_cutting.py::test_of_a_small_policy_too_what_has_left_begins_whatever_follows
+    tests/promises/test_streams.py::test_nothing_a_match_covers_is_shown_where_a_field_ends
 4. Optimality: text waits only if a continuation would hide it; every text and continuation of a tiny alphabet is tried.
     tests/match/test_scanner.py::test_what_is_held_back_could_still_match_and_what_is_not_cannot
     tests/match/test_view_scanner.py::test_what_is_held_back_could_still_match_and_what_is_not_cannot
@@ -69,12 +70,17 @@ to account: small mistakes in the engine that it must notice.
     tests/match/test_starts.py::test_from_each_start_it_finds_every_end
     tests/promises/test_cutting.py::test_what_is_remembered_decides_nothing
     tests/promises/test_cutting.py::test_streams_that_share_a_policy_do_not_notice_each_other
-8. Channel independence: interleaved channels are each what they are alone, and a choice keeps its order.
+8. Channel independence: channels are each what they are alone, and a choice keeps its order. Where fields may be
+   returned to at any time, the policy has to say that they are interleaved; otherwise they also leave in their order.
     tests/surfaces/chat_completions/test_stream.py::test_each_field_of_each_choice_is_what_its_whole_text_would_be
     tests/surfaces/chat_completions/test_stream.py::test_interleaved_choices_are_each_what_they_are_alone
     tests/surfaces/chat_completions/test_stream.py::test_events_of_a_choice_keep_their_order
     tests/promises/test_streams.py::test_the_order_in_which_channels_come_changes_none_of_them
-    tests/promises/test_streams.py::test_fields_said_to_follow_each_other_leave_in_that_order_as_their_whole_texts_would
+    tests/surfaces/chat_completions/test_sequence.py::test_each_choice_keeps_the_order_of_its_fields_whatever_the_others_do
+    tests/surfaces/chat_completions/test_sequence.py::test_it_keeps_it_however_the_bytes_are_cut
+    tests/surfaces/chat_completions/test_sequence.py::test_many_generated_streams_would_lose_their_order_if_fields_could_come_back
+    tests/promises/test_streams.py::test_fields_of_a_choice_leave_in_their_order_as_their_whole_texts_would
+    tests/promises/test_streams.py::test_most_generated_fields_end_in_what_may_begin_a_match
 9. Arguments of tool calls stay JSON of the same shape, and only leaves that match change.
     tests/surfaces/chat_completions/test_calls.py::test_interleaved_calls_come_whole_redacted_and_valid
     tests/surfaces/chat_completions/test_calls.py::test_a_stream_cut_anywhere_emits_whole_calls_or_none

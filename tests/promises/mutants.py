@@ -83,6 +83,20 @@ MUTANTS: Final = (
         ("tests/surfaces/chat_completions/test_sequence.py",),
     ),
     Mutant(
+        "a field waits for the end of its choice unless the policy says otherwise",
+        "core/inspection.py",
+        "self.ordered = policy.answer_fields is not AnswerFields.INTERLEAVED",
+        "self.ordered = policy.answer_fields is AnswerFields.SEQUENTIAL",
+        ("tests/surfaces/chat_completions/test_sequence.py",),
+    ),
+    Mutant(
+        "what is left of a field goes out in the event of the next one",
+        "surfaces/chat_completions/beside.py",
+        "        if text and grew:",
+        "        if text and (grew := key in present):",
+        ("tests/surfaces/chat_completions/test_sequence.py",),
+    ),
+    Mutant(
         "a nonce inside of a fence stays",
         "core/separation/fence.py",
         "        if self.nonce in text.lower() if text.isascii() else self._may_stand_in(text):",
@@ -127,8 +141,8 @@ MUTANTS: Final = (
     Mutant(
         "safe is the first hold, not the least",
         "match/pattern_scanner.py",
-        "return min(hold for _, hold in self.threads())",
-        "return self.threads()[0][1]",
+        "self._sure = min(hold for _, hold in self.threads())",
+        "self._sure = self.threads()[0][1]",
         _PATTERNS,
     ),
     Mutant(
@@ -190,8 +204,8 @@ MUTANTS: Final = (
     Mutant(
         "a position of two distances is rigid",
         "match/rigid.py",
-        "again = level & seen",
-        "again = 0",
+        "if again := level & seen:",
+        "if again := level & 0:",
         ("tests/match/test_rigid.py", *_PATTERNS),
     ),
     Mutant(

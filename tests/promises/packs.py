@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from random import Random
 
 from guardproxy.core.exchange import Provenance
-from guardproxy.core.policy import Detector, Policy
+from guardproxy.core.policy import AnswerFields, Detector, Policy
 from guardproxy.core.rewrite import redact
 from guardproxy.core.stream import StreamGuard
 from guardproxy.core.verdict import Action
@@ -42,6 +43,12 @@ def _document() -> PolicyDocument:
 @cache
 def policy() -> Policy:
     return compile_policy(_document())
+
+
+@cache
+def interleaved() -> Policy:
+    """For an upstream that may return to any field of a choice at any time."""
+    return replace(policy(), answer_fields=AnswerFields.INTERLEAVED)
 
 
 @cache

@@ -21,7 +21,22 @@ from tests.promises.fragments import texts
 from tests.surfaces.chat_completions.received import Transcript, as_bytes, chunk, part, transcripts
 
 answers = transcripts(texts(pieces=2, longest=150))
-"""Interleaved choices, each with one or two growing fields."""
+"""Interleaved choices, each with one or two growing fields that are interleaved, too."""
+
+
+@st.composite
+def unsure(draw: st.DrawFn) -> str:
+    """A text that often ends in what may begin a match."""
+    text = draw(texts(pieces=2, longest=100))
+    rule, seed = draw(st.sampled_from(sorted(packs.rules()))), draw(st.integers(0, (1 << 32) - 1))
+    if not packs.examples(rule, "match"):
+        return text
+    match = packs.example(rule, "match", Random(seed))
+    return text + draw(st.sampled_from(["", " "])) + match[: draw(st.integers(0, min(len(match), 60)))]
+
+
+in_turn = transcripts(unsure(), in_turn=True)
+"""Interleaved choices, the fields of each of which come one after the other."""
 
 
 def leaves() -> st.SearchStrategy[Any]:

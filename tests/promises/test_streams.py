@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardproxy.core.policy import AnswerFields, OnBlock
+from guardproxy.core.inspection import OutputGuard
+from guardproxy.core.policy import OnBlock, Policy
 from guardproxy.core.verdict import Action
+from guardproxy.surfaces.chat_completions import ChatStream
 from tests.promises import packs
 from tests.promises.depth import cases, same_cases
 from tests.promises.fragments import texts
@@ -27,16 +29,21 @@ from tests.promises.streams import (
     calls_of,
     client_of,
     guarded,
+    in_turn,
     redacted,
+    unsure,
 )
 from tests.support.strategies import Kit, cut_places, kits, make_kit, ways_of_cutting
 from tests.support.strategies import texts as letters
 from tests.surfaces.chat_completions.received import (
     FIELDS,
+    Received,
     Transcript,
     as_bytes,
     chunk,
     delta_of,
+    event,
+    interleaved,
     part,
     run,
     run_bytes,
@@ -44,6 +51,8 @@ from tests.surfaces.chat_completions.received import (
 )
 
 seeds = st.integers(0, (1 << 32) - 1)
+ANY_ORDER = pytest.param(packs.interleaved, answers, id="interleaved")
+IN_ORDER = pytest.param(packs.policy, in_turn, id="ordered")
 DONE = b"data: [DONE]\r\n\r\n"
 ASK: Any = [{"role": "user", "content": "Say hello."}]
 
@@ -58,7 +67,7 @@ def test_every_channel_is_what_its_whole_text_would_be_however_the_bytes_come(
 ) -> None:
     expected = {channel: packs.whole(text) for channel, text in transcript.texts.items()}
     for pieces in ways_of_cutting(bytes_of(transcript), cuts):
-        received = run_bytes(packs.policy(), pieces)
+        received = run_bytes(packs.interleaved(), pieces)
         assert expected == {channel: received.texts[channel] for channel in expected}
         assert received.done
 
@@ -74,27 +83,47 @@ def test_the_order_in_which_channels_come_changes_none_of_them(transcript: Trans
     random = Random(seed)
     while any(waiting):
         shuffled.append(random.choice([documents for documents in waiting if documents]).pop(0))
-    shown = [run(packs.policy(), documents) for documents in (single, by_choice, shuffled)]
+    shown = [run(packs.interleaved(), documents) for documents in (single, by_choice, shuffled)]
     for index, name in transcript.texts:
         assert len({received.text(index, name) for received in shown}) == 1
 
 
 @cases(30)
-@given(texts(pieces=2, longest=150), texts(pieces=2, longest=150), cut_places)
-def test_fields_said_to_follow_each_other_leave_in_that_order_as_their_whole_texts_would(
-    reasoning: str, content: str, cuts: list[int]
+@given(in_turn, cut_places)
+def test_fields_of_a_choice_leave_in_their_order_as_their_whole_texts_would(
+    transcript: Transcript, cuts: list[int]
 ) -> None:
-    policy = dataclasses.replace(packs.policy(), answer_fields=AnswerFields.SEQUENTIAL)
-    fields = [("reasoning_content", reasoning), ("content", content)]
-    deltas = [delta_of(name, piece) for name, text in fields for piece in ways_of_cutting(text, cuts)[2]]
-    received = run(policy, [*(chunk(part(0, delta)) for delta in deltas), chunk(part(0, {}, "stop"))])
-    came = "".join(
-        delta.get("reasoning_content", "") + "\0" * bool(delta.get("content"))
-        for document in received.documents
-        for delta in [document["choices"][0]["delta"]]
-    )
-    assert packs.whole(reasoning) == came.rstrip("\0")
-    assert packs.whole(content) == received.text(0)
+    for pieces in ways_of_cutting(bytes_of(transcript), cuts):
+        received = run_bytes(packs.policy(), pieces)
+        for index in received.order:
+            mine = [(name, packs.whole(text)) for (of, name), text in transcript.texts.items() if of == index]
+            assert [(name, text) for name, text in mine if text] == received.in_order(index)
+
+
+@cases(30)
+@given(in_turn)
+def test_nothing_a_match_covers_is_shown_where_a_field_ends(transcript: Transcript) -> None:
+    expected = {channel: packs.whole(text) for channel, text in transcript.texts.items()}
+    stream, shown = ChatStream(OutputGuard(packs.policy())), Received()
+    for document in transcript.documents:
+        for frame in stream.feed(event(document)):
+            shown.take(frame)
+        for channel, whole in expected.items():
+            assert whole.startswith(shown.texts[channel])
+
+
+def test_most_generated_fields_end_in_what_may_begin_a_match() -> None:
+    seen: Counter[bool] = Counter()
+
+    @same_cases(60)
+    @given(unsure())
+    def look(text: str) -> None:
+        guard = packs.guard()
+        guard.feed(text)
+        seen[guard.held > 0] += 1
+
+    look()
+    assert seen[True] > seen[False]
 
 
 # ---------------------------------------------------------------- arguments stay JSON
@@ -184,7 +213,7 @@ def test_all_that_is_no_text_passes_and_texts_pass_where_nothing_is_found(
     transcript: Transcript, more: dict[str, Any]
 ) -> None:
     documents = [{**document, **more} for document in transcript.documents]
-    received = run(packs.policy(), documents)
+    received = run(packs.interleaved(), documents)
     assert not Counter(json.dumps(blank(document)) for document in documents) - Counter(
         json.dumps(blank(document)) for document in received.documents
     )
@@ -196,10 +225,14 @@ def test_all_that_is_no_text_passes_and_texts_pass_where_nothing_is_found(
 # ---------------------------------------------------------------- the official client
 
 
+@pytest.mark.parametrize(("policy", "streams"), [ANY_ORDER, IN_ORDER])
 @cases(20)
-@given(answers, st.integers(1, 40))
-def test_the_official_client_reads_the_guarded_stream(transcript: Transcript, size: int) -> None:
-    stream = guarded(packs.policy(), [bytes_of(transcript)])
+@given(data=st.data(), size=st.integers(1, 40))
+def test_the_official_client_reads_the_guarded_stream(
+    policy: Callable[[], Policy], streams: st.SearchStrategy[Transcript], data: st.DataObject, size: int
+) -> None:
+    transcript = data.draw(streams)
+    stream = guarded(policy(), [bytes_of(transcript)])
     shown: Counter[tuple[int, str]] = Counter()
     got: dict[tuple[int, str], str] = {}
     with client_of(stream, size) as client, client.chat.completions.create(model="0", messages=ASK, stream=True) as raw:
@@ -215,10 +248,14 @@ def test_the_official_client_reads_the_guarded_stream(transcript: Transcript, si
         assert shown[index, "stop"] == 1
 
 
+@pytest.mark.parametrize(("policy", "streams"), [ANY_ORDER, IN_ORDER])
 @cases(20)
-@given(answers, st.integers(1, 40))
-def test_the_official_helper_adds_the_guarded_stream_up(transcript: Transcript, size: int) -> None:
-    stream = guarded(packs.policy(), [bytes_of(transcript)])
+@given(data=st.data(), size=st.integers(1, 40))
+def test_the_official_helper_adds_the_guarded_stream_up(
+    policy: Callable[[], Policy], streams: st.SearchStrategy[Transcript], data: st.DataObject, size: int
+) -> None:
+    transcript = data.draw(streams)
+    stream = guarded(policy(), [bytes_of(transcript)])
     with client_of(stream, size) as client, client.chat.completions.stream(model="0", messages=ASK) as helper:
         done = [event.content for event in helper if event.type == "content.done"]
         final = helper.get_final_completion()
@@ -250,7 +287,7 @@ def test_the_official_helper_gets_whole_calls(content: str, values: list[Any], s
 @given(kits(), transcripts(letters))
 def test_a_blocked_stream_raises_in_the_client_only_what_is_meant(kit: Kit, transcript: Transcript) -> None:
     """Raw reading never raises; the helper raises the one exception a content filter has."""
-    stream = guarded(kit.policy(), [bytes_of(transcript)])
+    stream = guarded(interleaved(kit), [bytes_of(transcript)])
     blocked = any(kit.released(text)[1] for text in transcript.texts.values())
     with client_of(stream) as client:
         chunks = list(client.chat.completions.create(model="0", messages=ASK, stream=True))

@@ -27,6 +27,17 @@ def test_what_is_passed_over_holds_no_match_with_what_stands_around_it(kit: Kit,
     assert kit.released("".join(pieces))[0] == told(kit, pieces)
 
 
+def test_what_was_let_go_undecided_is_no_repetition_any_more() -> None:
+    channel = OutputGuard(make_kit({"r": "aa"}).policy()).open(())
+    repeats = Repeats()
+    assert not repeats.is_one("key", None, "a")
+    assert channel.feed("a") + channel.pause() == "a"
+    repeats.forget("key")
+    assert not repeats.is_one("key", channel, "a")
+    assert channel.feed("a") == "[R]"
+    repeats.forget("other")
+
+
 def test_only_what_was_all_of_a_text_is_a_repetition_and_only_where_nothing_waits() -> None:
     channel = OutputGuard(make_kit({"r": "ab{1,3}c"}).policy()).open(())
     repeats = Repeats()

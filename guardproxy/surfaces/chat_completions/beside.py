@@ -75,14 +75,15 @@ def ended_of(
     choice: OpenChoice, value: dict[str, Any], present: Mapping[Path, Path]
 ) -> Iterator[tuple[Path, str, bool]]:
     """What was held of the fields that end at the event at hand, by key; and whether it was put into that event, which
-    has text of the field.
+    has the last text of the field (an empty one may stand there behind what begins).
     """
-    for key in choice.take_ended() if choice.grown else ():
+    for key, grew in choice.take_ended():
         text = choice.channels[key].pause()
-        if text and key in present:
+        if text and grew:
             replace(value, {present[key]: get(value, present[key]) + text})
         if text:
-            yield key, text, key in present
+            choice.repeats.forget(key)
+            yield key, text, grew
 
 
 def rest_of(choice: OpenChoice, present: Container[Path]) -> Iterator[tuple[Path, str]]:

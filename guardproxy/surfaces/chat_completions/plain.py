@@ -7,7 +7,7 @@ leaves alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from guardproxy.core.stream import StreamGuard
@@ -56,7 +56,7 @@ class OpenChoice:
         "steady",
     )
 
-    def __init__(self, path: Path = (), *, sequential: bool = False) -> None:
+    def __init__(self, path: Path = (), *, ordered: bool = False) -> None:
         self.path = path
         self.channels: dict[Path, StreamGuard] = {}
         self.repeats = Repeats()
@@ -66,15 +66,22 @@ class OpenChoice:
         self.calls = PendingCalls()
         self.finished = False
         self.grown: set[Path] = set()
-        self.steady = not sequential  # as long as nothing is known of it
+        self.steady = not ordered  # as long as nothing is known of it
         self._sequence = Sequence()
 
-    def take_ended(self) -> list[Path]:
-        """The fields that end at the event at hand."""
-        ended = self._sequence.ended_by(self.grown)
-        self.grown = set()
-        self.steady = self._sequence.is_steady(CONTENT)
+    def take_ended(self) -> Iterable[tuple[Path, bool]]:
+        """The fields that end at the event at hand, and whether it has text of them."""
+        ended: Iterable[tuple[Path, bool]] = ()
+        if not self._sequence.goes_on(self.grown):
+            ended = [(key, key in self.grown) for key in self._sequence.ended_by(self.grown)]
+            self.steady = self._sequence.is_steady(CONTENT)
+        self.grown.clear()
         return ended
+
+    def begins(self, text: str) -> bool:
+        """Content alone comes. Whether it is the first text of all, so that nothing else is to be done about it."""
+        self.steady = self.steady or (bool(text) and self._sequence.begins_with(CONTENT))
+        return self.steady
 
 
 PlainEvent = tuple[bytes, int, dict[str, Any]]
@@ -150,10 +157,12 @@ class ShortWay:
         choice = choices[0]
         index, delta = choice.get("index"), choice.get("delta")
         known = self._choices.get(index) if type(index) is int else None
-        if known is None or known.finished or not known.steady or not isinstance(delta, dict) or len(delta) != 1:
+        if known is None or known.finished or not isinstance(delta, dict) or len(delta) != 1:
             return None
         text, channel = delta.get("content"), known.channels.get(CONTENT)
         if channel is None or not isinstance(text, str) or not is_plain(document, choice, self._labels):
+            return None
+        if not known.steady and not known.begins(text):
             return None
         template = template_of(event.data, text)
         if template is not None:  # otherwise what is known stays true

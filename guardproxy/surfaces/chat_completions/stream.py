@@ -192,7 +192,7 @@ class ChatStream:
             choice = self._choices.get(index)
             if choice is None:
                 self._bounds.add_choice()
-                choice = self._choices[index] = OpenChoice(("choices", index), sequential=self._guard.sequential)
+                choice = self._choices[index] = OpenChoice(("choices", index), ordered=self._guard.ordered)
             self._edit_choice(index, choice, value, frames, fails=bool(document.get("error")))
 
     def _edit_choice(
@@ -216,7 +216,7 @@ class ChatStream:
                 self._cleaner.below(value, member)
             elif isinstance(below, (str, dict, list)):
                 present.update(self._places.edit(choice, (), value, member))
-        for key, text, placed in ended_of(choice, value, present):
+        for key, text, placed in ended_of(choice, value, present) if choice.grown else ():
             self.characters += len(text)
             frames += () if placed else (own_event(self._last, index, nest(key, text, choice.forms)),)
         if value.get("finish_reason") and not choice.finished:  # some servers write "" until the end
@@ -263,7 +263,7 @@ class ChatStream:
         if channel is None:
             self._bounds.add_channel()
             channel = choice.channels[key] = self._guard.open((*choice.path, *key))
-        if text and self._guard.sequential:
+        if text and self._guard.ordered:
             choice.grown.add(key)
         released = channel.feed(text)
         self.characters += len(released)

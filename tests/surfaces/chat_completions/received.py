@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections import defaultdict
@@ -12,13 +13,16 @@ from typing import Any
 from hypothesis import strategies as st
 
 from guardproxy.core.inspection import OutputGuard
-from guardproxy.core.policy import Policy
+from guardproxy.core.policy import AnswerFields, Policy
 from guardproxy.surfaces.chat_completions import ChatStream
 from guardproxy.wire.sse import DONE, SseDecoder, SseEvent, encode_event
-from tests.support.strategies import pieces_of
+from tests.support.strategies import Kit, pieces_of
 
 Channel = tuple[int, str]
 """A choice and the field of its delta that grows; `audio.transcript` is one level deeper."""
+
+Piece = tuple[str, str]
+"""A field, and text of it."""
 
 
 def chunk(*choices: Mapping[str, Any], **more: Any) -> dict[str, Any]:
@@ -31,6 +35,11 @@ def chunk(*choices: Mapping[str, Any], **more: Any) -> dict[str, Any]:
 def part(index: int, delta: Mapping[str, Any], finish_reason: str | None = None, **more: Any) -> dict[str, Any]:
     """One choice of a chunk."""
     return {"index": index, "delta": dict(delta), **more, "finish_reason": finish_reason}
+
+
+def interleaved(kit: Kit) -> Policy:
+    """For an upstream that may return to any field of a choice at any time."""
+    return kit.policy(answer_fields=AnswerFields.INTERLEAVED)
 
 
 def delta_of(name: str, text: str) -> dict[str, Any]:
@@ -52,6 +61,7 @@ class Received:
         self.functions: dict[int, dict[str, Any]] = {}
         self.finished: dict[int, str] = {}
         self.order: list[int] = []
+        self._grew: dict[int, list[Piece]] = defaultdict(list)
         self.done = False
         self._decoder = SseDecoder()
         for frame in frames:
@@ -73,6 +83,11 @@ class Received:
 
     def text(self, index: int, name: str = "content") -> str:
         return self.texts[index, name]
+
+    def in_order(self, index: int) -> list[Piece]:
+        """The texts of a choice as they arrived; what comes of one field in a row is one."""
+        rows = itertools.groupby(self._grew[index], key=lambda piece: piece[0])
+        return [(name, "".join(text for _, text in row)) for name, row in rows]
 
     def _choice(self, choice: dict[str, Any]) -> None:
         index = choice["index"]
@@ -99,6 +114,8 @@ class Received:
         assert not (text and index in self.finished), "text after the finish"
         assert not (text and self.calls[index]), "text after a call, which ends it"
         self.texts[index, name] += text
+        if text:
+            self._grew[index].append((name, text))
 
 
 def run(policy: Policy, documents: Sequence[Any], *, done: bool = True) -> Received:
@@ -133,17 +150,26 @@ FIELDS = ("content", "refusal", "reasoning_content", "audio.transcript")
 
 
 @st.composite
-def transcripts(draw: st.DrawFn, texts: st.SearchStrategy[str], max_choices: int = 3) -> Transcript:
-    """One to three choices with one or two growing fields each, interleaved at random, several to an event."""
+def transcripts(
+    draw: st.DrawFn, texts: st.SearchStrategy[str], max_choices: int = 3, *, in_turn: bool = False
+) -> Transcript:
+    """One to three choices with one or two growing fields each, interleaved at random, several to an event.
+
+    `in_turn`: up to three fields, of which one comes after the other. The last of a field may come in one event with
+    the first of the next, and with any piece members that say nothing.
+    """
     transcript = Transcript()
-    waiting: dict[int, dict[str, list[str]]] = {}
+    waiting: dict[int, list[dict[str, Any]]] = {}
+    grown: dict[int, dict[str, list[str]]] = {}
     for index in range(draw(st.sampled_from([1, 2, 2, 3][: max_choices + 1]))):
-        waiting[index] = {}
-        for name in draw(st.lists(st.sampled_from(FIELDS), min_size=1, max_size=2, unique=True)):
+        grown[index] = {}
+        for name in draw(st.lists(st.sampled_from(FIELDS), min_size=1, max_size=2 + in_turn, unique=True)):
             text = transcript.texts[index, name] = draw(texts)
-            waiting[index][name] = pieces_of(text, draw(st.lists(st.integers(0, 999), max_size=6)))
+            grown[index][name] = pieces_of(text, draw(st.lists(st.integers(0, 999), max_size=6)))
         transcript.documents.append(chunk(part(index, {"role": "assistant", "content": ""})))
     chance = random.Random(draw(st.integers(0, 1 << 32)))
+    for index, fields in grown.items():
+        waiting[index] = _in_turn(fields, chance) if in_turn else _by_chance(fields, chance)
     while waiting:
         chosen = chance.sample(sorted(waiting), chance.randint(1, min(2, len(waiting))))
         transcript.documents.append(chunk(*(_next_part(index, waiting, chance) for index in chosen)))
@@ -152,16 +178,36 @@ def transcripts(draw: st.DrawFn, texts: st.SearchStrategy[str], max_choices: int
     return transcript
 
 
-def _next_part(index: int, waiting: dict[int, dict[str, list[str]]], chance: random.Random) -> dict[str, Any]:
-    """The next piece of one of the choice's fields, or its end, or both at once."""
-    fields = waiting[index]
-    delta: dict[str, Any] = {}
-    if fields:
-        name = chance.choice(sorted(fields))
-        delta = delta_of(name, fields[name].pop(0))
-        if not fields[name]:
-            del fields[name]
-    if fields or (delta and chance.random() < 0.5):
+def _by_chance(fields: dict[str, list[str]], chance: random.Random) -> list[dict[str, Any]]:
+    """The deltas of one choice that goes from field to field and back."""
+    names = [name for name, pieces in fields.items() for _ in pieces]
+    chance.shuffle(names)
+    left = {name: iter(pieces) for name, pieces in fields.items()}
+    return [delta_of(name, next(left[name])) for name in names]
+
+
+def _in_turn(fields: dict[str, list[str]], chance: random.Random) -> list[dict[str, Any]]:
+    """The deltas of one choice whose fields follow each other."""
+    deltas: list[dict[str, Any]] = []
+    known = False  # that the field before does not begin in the last of the deltas
+    for name, pieces in fields.items():
+        for at, piece in enumerate(pieces):
+            if at == 0 and known and chance.random() < 0.3:
+                deltas[-1].update(delta_of(name, piece))
+            else:
+                deltas.append(delta_of(name, piece))
+        known = bool("".join(pieces[:-1]))
+    for delta in deltas:
+        if chance.random() < 0.3:
+            delta.setdefault(chance.choice(FIELDS[:3]), chance.choice(["", None]))
+    return deltas
+
+
+def _next_part(index: int, waiting: dict[int, list[dict[str, Any]]], chance: random.Random) -> dict[str, Any]:
+    """The next delta of the choice, or its end, or both at once."""
+    deltas = waiting[index]
+    delta = deltas.pop(0) if deltas else {}
+    if deltas or (delta and chance.random() < 0.5):
         return part(index, delta)
     del waiting[index]
     return part(index, delta, "stop")

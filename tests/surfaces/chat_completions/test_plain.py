@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.surfaces.chat_completions.plain import OpenChoice, ShortWay, is_plain
+from guardproxy.wire.path import Path
 from guardproxy.wire.sse import SseDecoder, SseEvent, encode_event
 from tests.support.strategies import Kit, make_kit, texts
 
@@ -128,6 +129,19 @@ def test_nothing_repeats_in_a_finished_choice() -> None:
     way.edit(json.loads(sent("a").data), sent("a"))
     choice.finished = True
     assert way.repeat(sent("b")) is None
+
+
+def test_in_order_only_the_first_text_of_all_and_what_follows_it_goes_the_short_way() -> None:
+    for spoke, short in ((set[Path](), True), ({("delta", "reasoning_content")}, False)):
+        choice = OpenChoice(ordered=True)
+        choice.channels["delta", "content"] = OutputGuard(WORDS.policy()).open(("choices", 0, "delta", "content"))
+        if spoke:
+            choice.grown |= spoke
+            assert not list(choice.take_ended())
+        way = ShortWay({0: choice}, LABELS)
+        assert way.edit(json.loads(sent("").data), sent("")) is None  # no text
+        assert (way.edit(json.loads(sent("a").data), sent("a")) is not None) is short
+        assert (way.repeat(sent("b")) is not None) is short
 
 
 def test_an_event_of_known_labels_numbers_and_nothing_is_plain() -> None:

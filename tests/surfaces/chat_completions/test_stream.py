@@ -15,7 +15,7 @@ from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk
 
 from guardproxy.core.inspection import OutputGuard
-from guardproxy.core.policy import OnBlock
+from guardproxy.core.policy import AnswerFields, OnBlock
 from guardproxy.core.verdict import Action
 from guardproxy.detectors.pattern import PatternOptions
 from guardproxy.errors import UpstreamUnavailable
@@ -45,6 +45,7 @@ from tests.surfaces.chat_completions.received import (
     chunk,
     delta_of,
     event,
+    interleaved,
     part,
     run,
     run_bytes,
@@ -66,10 +67,12 @@ def open_stream(kit: Kit) -> ChatStream:
 
 # ---------------------------------------------------------------- channels are independent
 
+# Fields come in any order here, so the policies say so; what is in order by itself, `test_sequence` holds to it.
+
 
 @given(kits(actions=NOT_BLOCKING), transcripts(texts))
 def test_each_field_of_each_choice_is_what_its_whole_text_would_be(kit: Kit, transcript: Transcript) -> None:
-    received = run(kit.policy(), transcript.documents)
+    received = run(interleaved(kit), transcript.documents)
     for (index, name), text in transcript.texts.items():
         assert kit.released(text)[0] == received.text(index, name)
     assert {index for index, _ in transcript.texts} == set(received.finished)
@@ -87,9 +90,11 @@ class NoShortWay(ShortWay):
         return None
 
 
-@given(kits(), transcripts(texts), st.booleans())
-def test_the_short_way_for_plain_events_changes_nothing(kit: Kit, transcript: Transcript, finished: bool) -> None:
-    short, long = open_stream(kit), open_stream(kit)
+@given(kits(), transcripts(texts) | transcripts(texts, in_turn=True), st.booleans(), st.sampled_from(AnswerFields))
+def test_the_short_way_for_plain_events_changes_nothing(
+    kit: Kit, transcript: Transcript, finished: bool, fields: AnswerFields
+) -> None:
+    short, long = (ChatStream(OutputGuard(kit.policy(answer_fields=fields))) for _ in range(2))
     long._short_way = NoShortWay({}, {})
     last = [SseEvent(DONE)] if finished else []
     for each in [*map(event, transcript.documents), *last]:
@@ -106,9 +111,9 @@ def decoded(frames: list[bytes]) -> list[Any]:
 @settings(max_examples=60)
 @given(kits(actions=NOT_BLOCKING), transcripts(texts))
 def test_interleaved_choices_are_each_what_they_are_alone(kit: Kit, transcript: Transcript) -> None:
-    together = run(kit.policy(), transcript.documents)
+    together = run(interleaved(kit), transcript.documents)
     for wanted in {index for index, _ in transcript.texts}:
-        alone = run(kit.policy(), [_only(wanted, document) for document in transcript.documents])
+        alone = run(interleaved(kit), [_only(wanted, document) for document in transcript.documents])
         for name in FIELDS:
             assert alone.text(wanted, name) == together.text(wanted, name)
 
@@ -121,7 +126,7 @@ def _only(index: int, document: dict[str, Any]) -> dict[str, Any]:
 def test_every_way_of_cutting_the_bytes_gives_the_whole_texts(transcript: Transcript, cuts: list[int]) -> None:
     kit = secrets_kit()
     for pieces in ways_of_cutting(as_bytes(transcript.documents), cuts):
-        received = run_bytes(kit.policy(), pieces)
+        received = run_bytes(interleaved(kit), pieces)
         shown = {channel: received.texts[channel] for channel in transcript.texts}
         assert {channel: kit.released(text)[0] for channel, text in transcript.texts.items()} == shown
 
@@ -135,7 +140,7 @@ def test_events_of_a_choice_keep_their_order(kit: Kit, transcript: Transcript) -
 
 @given(kits(), transcripts(texts))
 def test_no_prefix_of_a_stream_shows_more_than_its_texts_may(kit: Kit, transcript: Transcript) -> None:
-    stream = open_stream(kit)
+    stream = ChatStream(OutputGuard(interleaved(kit)))
     shown = Received()
     for document in transcript.documents:
         for frame in stream.feed(event(document)):
@@ -165,7 +170,7 @@ def test_most_generated_streams_hold_a_match() -> None:
 
 @given(kits(), transcripts(texts))
 def test_a_block_ends_every_open_choice_the_way_clients_notice(kit: Kit, transcript: Transcript) -> None:
-    guard = OutputGuard(kit.policy())
+    guard = OutputGuard(interleaved(kit))
     stream = ChatStream(guard)
     frames = [frame for document in transcript.documents for frame in stream.feed(event(document))]
     received = Received([*frames, *stream.feed(SseEvent(DONE)), *stream.finish()])
@@ -626,11 +631,14 @@ def test_choices_and_texts_of_a_stream_are_bounded() -> None:
 # ---------------------------------------------------------------- the official client's helper
 
 
-@given(transcripts(texts_with_secrets(), max_choices=2))
+@pytest.mark.parametrize("in_turn", [False, True])
+@given(data=st.data())
 @settings(max_examples=40)
-def test_the_official_helper_adds_a_redacted_stream_up(transcript: Transcript) -> None:
+def test_the_official_helper_adds_a_redacted_stream_up(in_turn: bool, data: st.DataObject) -> None:
+    transcript = data.draw(transcripts(texts_with_secrets(), max_choices=2, in_turn=in_turn))
     known = [channel for channel in transcript.texts if channel[1] in ("content", "refusal")]
-    received = run(secrets_kit().policy(), transcript.documents)
+    policy = secrets_kit().policy() if in_turn else interleaved(secrets_kit())
+    received = run(policy, transcript.documents)
     state: ChatCompletionStreamState[None] = ChatCompletionStreamState()
     for document in received.documents:
         state.handle_chunk(ChatCompletionChunk.model_validate(document))

@@ -86,7 +86,7 @@ def test_thinking_waits_for_thinking_in_the_very_next_block_only() -> None:
 
 
 @pytest.mark.parametrize("fields", AnswerFields)
-def test_where_fields_are_sequential_a_text_ends_where_another_block_begins(fields: AnswerFields) -> None:
+def test_only_where_fields_are_sequential_a_text_ends_where_another_block_begins(fields: AnswerFields) -> None:
     guard = OutputGuard(WORDS.policy(answer_fields=fields))
     flow = BlockFlow(guard, Cleaner(guard))
     begin(flow, 0, "text")

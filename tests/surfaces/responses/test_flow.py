@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from guardproxy.core.inspection import OutputGuard
+from guardproxy.core.policy import AnswerFields
 from guardproxy.core.verdict import Action
 from guardproxy.surfaces.responses.cleaning import Cleaner
 from guardproxy.surfaces.responses.flow import TextFlow
@@ -48,6 +49,18 @@ def test_what_is_held_goes_out_before_the_end_of_text_part_and_item(end: Callabl
     assert [event["delta"] for event in one.before] == ["se"]
     assert not one.undecided
     assert one.characters == len("a se")
+
+
+@pytest.mark.parametrize("fields", AnswerFields)
+def test_only_where_fields_are_sequential_a_text_ends_where_something_else_begins(fields: AnswerFields) -> None:
+    guard = OutputGuard(WORDS.policy(answer_fields=fields))
+    one = TextFlow(guard, Cleaner(guard))
+    assert grown(one, "a se") == "a "
+    one.end_text("output_text", {**AT, "text": "a se"})
+    one.let_go()
+    assert one.undecided is (fields is not AnswerFields.SEQUENTIAL)
+    one.end_all()
+    assert [event["delta"] for event in one.before] == ["se"]
 
 
 def test_an_announcement_begins_a_text_once() -> None:
