@@ -37,19 +37,19 @@ _SIZE: Final = 2_000  # positions of which a step costs one half step more
 
 class Kind(NamedTuple):
     """What a class of characters means. Of the positions that allow it: those `chained` to the next one, those
-    `staying` expected, those `exiting`, and those `accepting`, as a match ends with them.
+    `exiting`, and those that are `special`, as they stay expected or as a match ends with them, `accepting`.
 
     `wanted` is what an exit may lead to for it to be entered by such a character, and `entering` the exits that lead to
     something of it. `fresh`: what a match can begin with behind it.
     """
 
     chained: int
-    staying: int
     exiting: int
-    accepting: int
+    special: int
     entering: int
-    wanted: int
     fresh: int
+    accepting: int
+    wanted: int
 
 
 class Automaton:
@@ -84,14 +84,15 @@ class Automaton:
         confirming = late and not self._bits[self._program.not_after] & members
         wanted = allowed | confirming
         taken = allowed | sum(1 << copy for copy, copied in rigid.copies if allowed >> copied & 1)
+        accepting = 0 if late else exits.ending & taken
         return Kind(
             exits.chained & taken,
-            exits.staying & taken,
             (exits.onward | exits.ending if late else exits.onward) & taken,
-            0 if late else exits.ending & taken,
+            exits.staying & taken | accepting,
             exits.to(wanted),
-            wanted,
             0 if self._bits[self._program.not_before] & members else rigid.first,
+            accepting,
+            wanted,
         )
 
 

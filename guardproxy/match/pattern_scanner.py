@@ -29,6 +29,7 @@ PART: Final = 0
 """There is one pattern: what is found is told as a match of part 0."""
 
 _MOST_DEAD: Final = 64
+_MANY: Final = 16
 # Steps of work: to see whose something is, and for so many positions that it may be.
 _STEPS: Final = 2
 _POSITIONS: Final = 4
@@ -62,6 +63,7 @@ class PatternScanner:
         "_at_end",
         "_automaton",
         "_expected",
+        "_first",
         "_holds",
         "_most_known",
         "_pending",
@@ -83,6 +85,7 @@ class PatternScanner:
         self._starts: dict[int, int] = {}  # of threads, by loose position; also where nothing is expected any more
         self._holds: dict[int, int] = {}  # by start, where it has matched; also of some that are dead
         self._most_known = _MOST_DEAD
+        self._first = -1  # no thread alive has an earlier start
         self._sure: int | None = None  # the least hold, if somebody asked since the last character
         self.found: dict[tuple[int, int], Ends] = {}  # (start, part) -> ends
         self.matches: list[Match] = []
@@ -105,23 +108,26 @@ class PatternScanner:
     def read(self, text: str) -> None:
         """What is found waits for `drain`."""
         automaton = self._automaton
-        kinds, begin = automaton.kinds, self.position
+        kinds, staying, begin = automaton.kinds, automaton.exits.staying, self.position
         expected, pending = self._expected, self._pending
         moves = 0
         for position, char in enumerate(text, begin):
-            chained, staying, exiting, accepting, entering, wanted, fresh = kinds[char]
+            chained, exiting, special, entering, fresh, accepting, wanted = kinds[char]
             if taken := pending & entering:
                 moves += _STEPS + taken.bit_count() // _POSITIONS
                 expected = self._enter(self._starts, expected, taken, wanted, position)
-            if taken := expected & accepting:
-                moves += _STEPS + taken.bit_count() // _POSITIONS
-                self._match(self._earliest(taken, position), position + 1)
             pending = expected & exiting
-            expected = (expected & chained) << 1 | expected & staying | fresh
+            if taken := expected & special:
+                expected = (expected & chained) << 1 | taken & staying | fresh
+                if taken := taken & accepting:
+                    moves += _STEPS + taken.bit_count() // _POSITIONS
+                    self._match(self._earliest(taken, position), position + 1)
+            else:
+                expected = (expected & chained) << 1 | fresh
         self._expected, self._pending, self._sure = expected, pending, None
         self.position = end = begin + len(text)
         automaton.work.done += moves + (end * automaton.weight >> 1) - (begin * automaton.weight >> 1)
-        if len(self._starts) + len(self._holds) > self._most_known:
+        if self._starts or self._holds:
             self._forget()
 
     def _enter(
@@ -169,10 +175,21 @@ class PatternScanner:
         return min(earliest, self._starts[self._key(loose.bit_length() - 1, position)])
 
     def _earliest_loose(self, loose: Expected, position: int) -> int:
-        size, staying = self._automaton.size, self._automaton.exits.staying
+        starts, size, staying = self._starts, self._automaton.size, self._automaton.exits.staying
         stays, moves = loose & staying, loose & ~staying
         earliest = position
-        for key, start in self._starts.items():  # mostly the first of them began first
+        if 2 * loose.bit_count() < len(starts):
+            for number in numbers(stays):
+                earliest = min(earliest, starts[size + number])
+            while moves:  # the farthest of a row mostly began first
+                number = moves.bit_length() - 1
+                moves ^= 1 << number
+                if starts[number - position] < earliest:
+                    earliest = starts[number - position]
+                    if earliest == self._first:
+                        break
+            return earliest
+        for key, start in starts.items():  # mostly the first of them began first
             if start < earliest and (stays >> key - size if key >= size else moves >> key + position) & 1:
                 earliest = start
         return earliest
@@ -254,14 +271,19 @@ class PatternScanner:
         return self._earliest(ending, self.position - 1) if ending else None
 
     def _forget(self) -> None:
-        """What is dead."""
-        loose = self._automaton.loose
-        alive = {self._key(number, self.position) for number in numbers(self._expected & loose)}
-        alive.update(self._key(number, self.position - 1) for number in numbers(self._pending & loose))
-        self._starts = {key: self._starts[key] for key in alive}
-        if self._holds:
-            self._holds = {start: hold for start, hold in self.threads() if hold > start}
-        self._most_known = 2 * (len(self._starts) + len(self._holds)) + _MOST_DEAD
+        """What is dead, if that is much; and see what the first start is, if there are many."""
+        if self.idle:
+            self._starts, self._holds = {}, {}
+        elif len(self._starts) + len(self._holds) > self._most_known:
+            loose = self._automaton.loose
+            alive = {self._key(number, self.position) for number in numbers(self._expected & loose)}
+            alive.update(self._key(number, self.position - 1) for number in numbers(self._pending & loose))
+            self._starts = {key: self._starts[key] for key in alive}
+            if self._holds:
+                self._holds = {start: hold for start, hold in self.threads() if hold > start}
+            self._most_known = 2 * (len(self._starts) + len(self._holds)) + _MOST_DEAD
+        if len(self._starts) > _MANY:
+            self._first = self.open_from()
 
     def _match(self, start: int, end: int) -> None:
         self._holds[start] = end

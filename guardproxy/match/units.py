@@ -1,7 +1,7 @@
 """The patterns that are followed apart from all others, and only where the lookout has seen them begin.
 
 Nearly every part of a set is a unit by itself: its automaton is small, and two patterns that go on at the same time
-cost two look-ups per character instead of an automaton in which they multiply. A checked part runs in its automaton,
+cost two steps per character instead of an automaton in which they multiply. A checked part runs in its automaton,
 and what is found is tried again from every start (`guardproxy.match.checked`); a block has its start there, and its end
 beside it (`guardproxy.match.blocks`).
 

@@ -20,7 +20,7 @@ from guardproxy.core.stream import StreamGuard
 from guardproxy.core.verdict import Action
 from tests.support.strategies import Kit, make_kit, pieces_of
 
-DEAR = {"window": "x[a-z]{0,200}1", "key": "key-[0-9]{4}"}
+DEAR = {"window": "xy?[a-z]{0,200}[a-z]?1", "key": "key-[0-9]{4}"}
 PATH = ("choices", 0, "message", "content")
 
 
