@@ -143,7 +143,7 @@ def test_parts_of_a_policy_that_do_not_fit_are_told_together(tmp_path: Path) -> 
 
 
 def test_a_rule_of_your_own_that_makes_text_too_dear_is_a_warning(tmp_path: Path) -> None:
-    dear = write_rule(tmp_path, rule("mine.dear", "x[a-z]{0,200}1|abc"))
+    dear = write_rule(tmp_path, rule("mine.dear", "x(?:[a-z]|[a-m][n-z]){0,99}1|abc"))
     allowing = write_policy(tmp_path, packs=["./mine", "secrets"], limits={"matching_work": 500})
     assert (run(allowing).exit_code, run(allowing).stderr) == (0, "")
     for paths in ((dear,), (write_policy(tmp_path, packs=["./mine"]), dear)):

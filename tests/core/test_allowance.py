@@ -20,7 +20,7 @@ from guardproxy.core.stream import StreamGuard
 from guardproxy.core.verdict import Action
 from tests.support.strategies import Kit, make_kit, pieces_of
 
-DEAR = {"window": "xy?[a-z]{0,200}[a-z]?1", "key": "key-[0-9]{4}"}
+DEAR = {"window": "x(?:[a-z]|[a-m][n-z]){0,99}1", "key": "key-[0-9]{4}"}
 PATH = ("choices", 0, "message", "content")
 
 
@@ -253,7 +253,7 @@ def test_what_is_shown_of_a_match_never_makes_an_answer_too_dear(monkeypatch: py
 
 @pytest.mark.parametrize("ordinary", [0, 5000])
 def test_a_long_piece_of_a_stream_ends_soon_behind_what_is_too_much(ordinary: int) -> None:
-    kit = make_kit({f"window{number}": f"[x-z][a-z]{{0,200}}{number}!" for number in range(20)})
+    kit = make_kit({f"window{number}": f"x(?:[a-z]|[a-m][n-z]){{0,99}}{number}!" for number in range(20)})
     guard = OutputGuard(policy(kit))
     channel = guard.open(PATH)
     channel.feed("some words " * (ordinary // 11))
