@@ -27,7 +27,6 @@ KEY = Block("key", "<k{1,3}>", "</k>|;", max=12, not_before="a")
         ("a<k>1;", []),
         ("<k>" + "-" * 20, [(0, 15)]),
         ("<k>" + "-" * 9 + "<k>" + "-" * 20, [(0, 27)]),
-        ("<k>--<k>-<k>" + "-" * 20, [(0, 24)]),
         ("<k>--", [(0, 5)]),
         ("; </k> <k", []),
     ],
@@ -60,6 +59,14 @@ def test_an_end_that_began_before_the_start_was_over_is_none() -> None:
 def test_a_start_that_shares_characters_with_an_end_opens_the_next_block() -> None:
     patterns = PatternSet([Block("r", "<a", "<", max=9)])
     assert clusters(of_rule(patterns.scan("<a.<a..<b"), "r")) == [(0, 8)]
+
+
+@pytest.mark.parametrize("piece", [1, 4, 100])
+def test_a_start_far_from_any_end_makes_its_block_reach_farther(piece: int) -> None:
+    text = "<a--<a-<a" + "-" * 20
+    scanner = PatternSet([Block("r", "<a", ">", max=9)]).scanner()
+    found = read(scanner, [text[at : at + piece] for at in range(0, len(text), piece)])
+    assert clusters(of_rule(found, "r")) == [(0, 18)]
 
 
 def test_blocks_of_different_rules_do_not_disturb_each_other() -> None:
