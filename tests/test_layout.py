@@ -16,6 +16,7 @@ ELSEWHERE = {"__main__.py": "test_main.py"}
 ABOUT_MORE = {
     "quota/test_acceptance.py",
     "quota/test_invariants.py",
+    "policyfile/test_shipped_costs.py",
     "policyfile/test_shipped_policies.py",
     "surfaces/test_dialects.py",
     "surfaces/test_missed_places.py",

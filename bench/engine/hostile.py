@@ -6,7 +6,7 @@ what the engine costs, and how many times dearer than such prose a hostile text 
 between, under a policy of its own, whose memory the hostile text does not touch.
 
 All that is without a bound on what a text may cost (`bench.engine.cost`). The note says what a step of counted work
-took, and which text the default bound would end.
+took, and whether the default bound would end the text.
 
 A hostile policy is served under its bound (`limits: matching_work`), which ends what costs more. So its figure is what
 a character costs under the bound (`bench.engine.held`), and what it would cost without one stands in the note.
@@ -147,7 +147,7 @@ def _told(ratio: float, cost: Cost) -> str:
     if cost.least:
         return f"over {ratio:.1f} (stopped after {cost.seconds:.1f} s in {cost.characters:,} characters)"
     step = "" if cost.us_a_step is None else f", {cost.us_a_step:.2f} µs a step"
-    ends = ", the default bound ends it" if cost.over_the_bound else ""
+    ends = ", over the default bound" if cost.over_the_bound else ""
     return f"{ratio:.1f} ({cost.us:.2f} µs, {cost.characters:,} read{step}{ends})"
 
 

@@ -61,6 +61,14 @@ def test_a_start_that_shares_characters_with_an_end_opens_the_next_block() -> No
     assert clusters(of_rule(patterns.scan("<a.<a..<b"), "r")) == [(0, 8)]
 
 
+@pytest.mark.parametrize("piece", [1, 4, 100])
+def test_a_start_far_from_any_end_makes_its_block_reach_farther(piece: int) -> None:
+    text = "<a--<a-<a" + "-" * 20
+    scanner = PatternSet([Block("r", "<a", ">", max=9)]).scanner()
+    found = read(scanner, [text[at : at + piece] for at in range(0, len(text), piece)])
+    assert clusters(of_rule(found, "r")) == [(0, 18)]
+
+
 def test_blocks_of_different_rules_do_not_disturb_each_other() -> None:
     patterns = PatternSet([KEY, Block("note", "note:", r"\n", max=30, ignore_case=True)])
     found = patterns.scan("<k>1 Note: 2; 3\n4")

@@ -309,8 +309,8 @@ MUTANTS: Final = (
     Mutant(
         "a check sees one character too few",
         "match/checked.py",
-        "return check(reading.text[start - reading.base : end - reading.base])",
-        "return check(reading.text[start - reading.base : end - reading.base - 1])",
+        "check(reading.text[start - reading.base : end - reading.base])",
+        "check(reading.text[start - reading.base : end - reading.base - 1])",
         ("tests/match/test_checked.py", *_TRACKED),
     ),
     Mutant(
@@ -333,6 +333,20 @@ MUTANTS: Final = (
         "self._open, self._limit = True, end + self._most",
         "self._open, self._limit = True, (self._limit or end + self._most)",
         ("tests/match/test_blocks.py", *_TRACKED),
+    ),
+    Mutant(
+        "a later start in what is quiet does not make a block reach farther",
+        "match/blocks.py",
+        "                self._limit = end + self._most\n",
+        "",
+        ("tests/match/test_blocks.py", *_TRACKED),
+    ),
+    Mutant(
+        "what is shown of a text may use up what the next one needs",
+        "core/allowance.py",
+        "return self._left >= FREE // 2",
+        "return True",
+        ("tests/core/test_allowance.py",),
     ),
     Mutant(
         "a number may start behind what bars it",

@@ -55,7 +55,7 @@ def test_what_is_bounded_is_judged_by_what_it_costs_under_the_bound_and_told_wit
         "streamed 2.0 (refused, of 10,000 characters, 0.20 s in all), "
         "whole 1.0 (read, 30,000 characters, 0.03 s in all); "
         "WITHOUT A BOUND streamed 4.0 (8.00 µs, 1,000,000 read), "
-        "whole 40.0 (40.00 µs, 1,000,000 read, 0.50 µs a step, the default bound ends it), 80.0 x scanned prose"
+        "whole 40.0 (40.00 µs, 1,000,000 read, 0.50 µs a step, over the default bound), 80.0 x scanned prose"
     )
 
 
