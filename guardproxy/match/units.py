@@ -83,7 +83,7 @@ class PartUnit:
 
     @cached_property
     def _automaton(self) -> Automaton:
-        automaton = Automaton(self._part.program, self._cells.work)
+        automaton = Automaton(self._part.program, self._cells)
         self._machines.append(automaton)
         return automaton
 
