@@ -12,8 +12,8 @@ follow, at an *exit* (`guardproxy.match.exits`), the positions taken are kept in
 allows something of what the exit leads to is it *entered*, and seen whose it is. So what a character costs hardly
 depends on how many threads there are.
 
-What a character means is worked out once for each class of characters. A step that only shifts does not depend on where
-threads began: it is a transition between states, and what comes up again is looked up (`guardproxy.match.cells`).
+What a character means is worked out once for each class of characters. Nothing else is kept, so a text that is written
+to be dear takes no memory.
 
 A pattern that says what must not follow (`not_after`) keeps its match open for a character: what leads to position 0
 is entered by any character that may stand behind a match. Any other pattern confirms at once.
@@ -24,15 +24,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from guardproxy.match.cells import Cells
 from guardproxy.match.charset import CharClasses, CharSet
 from guardproxy.match.exits import Exits
 from guardproxy.match.layout import Expected, Layout, character_sets
 from guardproxy.match.rigid import Rigid
 from guardproxy.match.tree import Program
+from guardproxy.match.work import Work
 
 _MOST_CHARACTERS: Final = 1_000
-_STATE: Final = 6  # cells that a state fills
 _SIZE: Final = 2_000  # positions of which a step costs one half step more
 
 
@@ -53,29 +52,15 @@ class Kind(NamedTuple):
     wanted: int
 
 
-class State(dict[str, "State"]):
-    """What is expected and what is pending. As a dictionary: to what a character leads, as far as that is known and
-    nothing else happens.
-    """
-
-    __slots__ = ("expected", "pending")
-
-    def __init__(self, expected: Expected, pending: int) -> None:
-        super().__init__()
-        self.expected, self.pending = expected, pending
-
-
 class Automaton:
     """A pattern, shared by all scanners of it. `kinds`: of all characters, as far as they were looked up. `late`: a
     match waits for the character behind it. `loose` are the positions that are not rigid. `weight`: a character costs
     so many half steps of work. `built` counts the kinds worked out so far.
     """
 
-    def __init__(self, program: Program, cells: Cells | None = None) -> None:
+    def __init__(self, program: Program, work: Work | None = None) -> None:
         self._program = program
-        self._cells = Cells() if cells is None else cells
-        self._cells.on_overflow(self._forget)
-        self.work = self._cells.work
+        self.work = Work() if work is None else work
         classes, self._bits = char_classes_of([program])
         self._layout = layout = Layout(program.tree, self._bits)
         self.size = layout.size
@@ -86,32 +71,6 @@ class Automaton:
         self.kinds = _Kinds(self, classes)
         self.weight = 1 + layout.size // _SIZE
         self.built = 0
-        self._states: dict[tuple[Expected, int], State] = {}
-        self._forget()
-
-    def state(self, expected: Expected, pending: int) -> State | None:
-        """The state in which this is so, if it is known or will be from now on, because it has come up before."""
-        state = self._states.get((expected, pending))
-        if state is None and self._cells.keeps_again((expected, pending)):
-            state = self._states[expected, pending] = State(expected, pending)
-            self._cells.take(_STATE)
-        return state
-
-    def learn(self, state: State, char: str, expected: Expected, pending: int) -> None:
-        """A character leads from a state to where this is so, and nothing else happens. It may be kept."""
-        if self._cells.keeps_again((state.expected, state.pending, char)):
-            ahead = self._states.get((expected, pending))
-            if ahead is None:
-                ahead = self._states[expected, pending] = State(expected, pending)
-                self._cells.take(_STATE)
-            state[char] = ahead
-            self._cells.take(1)
-
-    def _forget(self) -> None:
-        """Scanners keep what they expect."""
-        for state in self._states.values():
-            state.clear()
-        self._states = {(expected, 0): State(expected, 0) for expected in (0, self.rigid.first)}
 
     def start(self, before: str = "") -> Expected:
         """What is expected behind the character `before`, or at the beginning of the text."""

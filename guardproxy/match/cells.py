@@ -40,10 +40,6 @@ class Cells:
         """Whether it should be kept. It may be kept already."""
         return 2 * self.taken < self._most or self._often(what)
 
-    def keeps_again(self, what: Hashable) -> bool:
-        """The same for what costs more to keep than to work out: never when it comes up for the first time."""
-        return self._seen_before(what) if 2 * self.taken < self._most else self._often(what)
-
     def _seen_before(self, what: Hashable) -> bool:
         mark = hash(what)
         slot, tag = mark % _SLOTS, mark // _SLOTS % 255 + 1

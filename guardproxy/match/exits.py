@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from guardproxy.match.layout import Expected, Layout
@@ -29,10 +29,9 @@ class Exits:
     to other positions.
     """
 
-    __slots__ = ("_all", "_number_of", "_size", "chained", "ending", "going_on", "onward", "staying")
+    __slots__ = ("_all", "_number_of", "chained", "ending", "going_on", "onward", "staying")
 
     def __init__(self, layout: Layout, rigid: Rigid) -> None:
-        self._size = layout.size
         self.staying = sum(places for distance, places in layout.jumps if not distance)
         # Whose a position is stays written down only while it is shifted among its like.
         loose = (1 << layout.size) - 2 & ~rigid.positions
@@ -54,31 +53,6 @@ class Exits:
     def to(self, wanted: Expected) -> int:
         """The places that lead to something of this."""
         return sum([places for places, leads_to, _ in self._all if leads_to & wanted])
-
-    def key(self, number: int, position: int) -> int:
-        """Where the start for a loose position is kept while it is shifted, or stays."""
-        return self._size + number if self.staying >> number & 1 else number - position
-
-    def first_start(self, starts: Mapping[int, int], loose: Expected, position: int, first: int) -> int:
-        """The first of the starts that are kept for loose positions, expected at this place; none is before `first`."""
-        size = self._size
-        stays, moves = loose & self.staying, loose & ~self.staying
-        earliest = position
-        if 2 * loose.bit_count() < len(starts):
-            for number in numbers(stays):
-                earliest = min(earliest, starts[size + number])
-            while moves:  # the farthest of a row mostly began first
-                number = moves.bit_length() - 1
-                moves ^= 1 << number
-                if starts[number - position] < earliest:
-                    earliest = starts[number - position]
-                    if earliest == first:
-                        break
-            return earliest
-        for key, start in starts.items():  # mostly the first of them began first
-            if start < earliest and (stays >> key - size if key >= size else moves >> key + position) & 1:
-                earliest = start
-        return earliest
 
     def _worked_out(self, layout: Layout, rigid: Rigid) -> list[Exit]:
         leads_to: dict[int, Expected] = {copy: layout.follow(1 << copied) for copy, copied in rigid.copies}

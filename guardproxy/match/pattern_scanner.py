@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from operator import length_hint
 from typing import Final, NamedTuple
 
 from guardproxy.match.automaton import Automaton
@@ -29,7 +28,6 @@ from guardproxy.match.rigid import numbers
 PART: Final = 0
 """There is one pattern: what is found is told as a match of part 0."""
 
-_SELDOM: Final = 8  # characters that are moved before it is asked whether the state is known
 _MOST_DEAD: Final = 64
 _MANY: Final = 16
 # Steps of work: to see whose something is, and for so many positions that it may be.
@@ -109,36 +107,8 @@ class PatternScanner:
 
     def read(self, text: str) -> None:
         """What is found waits for `drain`."""
-        automaton, begin = self._automaton, self.position
-        moves = at = 0
-        while at < len(text):
-            state = automaton.state(self._expected, self._pending)
-            if state is not None:
-                chars = iter(text[at:] if at else text)
-                try:
-                    for char in chars:
-                        state = state[char]
-                except KeyError:
-                    at = len(text) - length_hint(chars) - 1
-                    self._expected, self._pending = state.expected, state.pending
-                    moved = self._move(text[at], begin + at)
-                    if not moved:
-                        automaton.learn(state, text[at], self._expected, self._pending)
-                    moves, at = moves + moved, at + 1
-                else:
-                    self._expected, self._pending = state.expected, state.pending
-                    break
-            moves += self._move(text[at : at + _SELDOM], begin + at)
-            at += _SELDOM
-        self._sure = None
-        self.position = end = begin + len(text)
-        automaton.work.done += moves + (end * automaton.weight >> 1) - (begin * automaton.weight >> 1)
-        if self._starts or self._holds:
-            self._forget()
-
-    def _move(self, text: str, begin: int) -> int:
-        """Read without looking up. Steps of work for what is not simply shifted."""
-        kinds, staying = self._automaton.kinds, self._automaton.exits.staying
+        automaton = self._automaton
+        kinds, staying, begin = automaton.kinds, automaton.exits.staying, self.position
         expected, pending = self._expected, self._pending
         moves = 0
         for position, char in enumerate(text, begin):
@@ -154,8 +124,11 @@ class PatternScanner:
                     self._match(self._earliest(taken, position), position + 1)
             else:
                 expected = (expected & chained) << 1 | fresh
-        self._expected, self._pending = expected, pending
-        return moves
+        self._expected, self._pending, self._sure = expected, pending, None
+        self.position = end = begin + len(text)
+        automaton.work.done += moves + (end * automaton.weight >> 1) - (begin * automaton.weight >> 1)
+        if self._starts or self._holds:
+            self._forget()
 
     def _enter(
         self, starts: dict[int, int], expected: Expected, pending: int, wanted: Expected, position: int
@@ -163,7 +136,8 @@ class PatternScanner:
         """What is expected at this position, with what is wanted of where the exits lead to that were taken before; and
         put down whose it is.
         """
-        automaton, exits = self._automaton, self._automaton.exits
+        automaton = self._automaton
+        exits, size = automaton.exits, automaton.size
         ways = []
         while pending:
             places, leads_to, chains = exits.of(pending.bit_length() - 1)
@@ -177,9 +151,13 @@ class PatternScanner:
                 wanted ^= 1
             new = onward & ~expected
             expected |= new
-            for number in numbers(onward & automaton.loose):
-                key = exits.key(number, position)
-                if new >> number & 1 or start < starts[key]:
+            loose = onward & automaton.loose
+            while loose:
+                one = loose & -loose
+                loose ^= one
+                number = one.bit_length() - 1
+                key = size + number if one & exits.staying else number - position
+                if one & new or start < starts[key]:
                     starts[key] = start
         return expected & ~1
 
@@ -193,8 +171,33 @@ class PatternScanner:
         if not loose:
             return earliest
         if loose & (loose - 1):
-            return min(earliest, automaton.exits.first_start(self._starts, loose, position, self._first))
-        return min(earliest, self._starts[self._automaton.exits.key(loose.bit_length() - 1, position)])
+            return min(earliest, self._earliest_loose(loose, position))
+        return min(earliest, self._starts[self._key(loose.bit_length() - 1, position)])
+
+    def _earliest_loose(self, loose: Expected, position: int) -> int:
+        starts, size, staying = self._starts, self._automaton.size, self._automaton.exits.staying
+        stays, moves = loose & staying, loose & ~staying
+        earliest = position
+        if 2 * loose.bit_count() < len(starts):
+            for number in numbers(stays):
+                earliest = min(earliest, starts[size + number])
+            while moves:  # the farthest of a row mostly began first
+                number = moves.bit_length() - 1
+                moves ^= 1 << number
+                if starts[number - position] < earliest:
+                    earliest = starts[number - position]
+                    if earliest == self._first:
+                        break
+            return earliest
+        for key, start in starts.items():  # mostly the first of them began first
+            if start < earliest and (stays >> key - size if key >= size else moves >> key + position) & 1:
+                earliest = start
+        return earliest
+
+    def _key(self, number: int, position: int) -> int:
+        """Where the start for a loose position is kept while it is shifted, or stays."""
+        automaton = self._automaton
+        return automaton.size + number if automaton.exits.staying >> number & 1 else number - position
 
     def _settled(self) -> tuple[Expected, dict[int, int]]:
         """What is expected, and whose it is, with all that is pending; but for what is open (`_opened`)."""
@@ -238,10 +241,7 @@ class PatternScanner:
         """What comes depends on this alone; starts and holds as distances."""
         position = self.position
         expected, known = self._settled()
-        starts = [
-            position - known[self._automaton.exits.key(number, position)]
-            for number in numbers(expected & self._automaton.loose)
-        ]
+        starts = [position - known[self._key(number, position)] for number in numbers(expected & self._automaton.loose)]
         threads = [(position - start, position - hold) for start, hold in self.threads()]
         opened = self._opened()
         return expected, starts, threads, None if opened is None else position - opened
@@ -251,7 +251,7 @@ class PatternScanner:
         automaton, position, holds = self._automaton, self.position, self._holds
         rigid, loose = automaton.rigid, automaton.loose
         expected, known = self._settled()
-        starts = {known[self._automaton.exits.key(number, position)] for number in numbers(expected & loose)}
+        starts = {known[self._key(number, position)] for number in numbers(expected & loose)}
         starts.update(position - distance for distance in rigid.distances(expected & rigid.positions & ~rigid.first))
         if (opened := self._opened()) is not None:
             starts.add(opened)
@@ -276,10 +276,8 @@ class PatternScanner:
             self._starts, self._holds = {}, {}
         elif len(self._starts) + len(self._holds) > self._most_known:
             loose = self._automaton.loose
-            alive = {self._automaton.exits.key(number, self.position) for number in numbers(self._expected & loose)}
-            alive.update(
-                self._automaton.exits.key(number, self.position - 1) for number in numbers(self._pending & loose)
-            )
+            alive = {self._key(number, self.position) for number in numbers(self._expected & loose)}
+            alive.update(self._key(number, self.position - 1) for number in numbers(self._pending & loose))
             self._starts = {key: self._starts[key] for key in alive}
             if self._holds:
                 self._holds = {start: hold for start, hold in self.threads() if hold > start}

@@ -83,7 +83,7 @@ class PartUnit:
 
     @cached_property
     def _automaton(self) -> Automaton:
-        automaton = Automaton(self._part.program, self._cells)
+        automaton = Automaton(self._part.program, self._cells.work)
         self._machines.append(automaton)
         return automaton
 

@@ -141,8 +141,8 @@ MUTANTS: Final = (
     Mutant(
         "a thread goes on from the wrong start",
         "match/pattern_scanner.py",
-        "if new >> number & 1 or start < starts[key]:",
-        "if new >> number & 1 or start > starts[key]:",
+        "if one & new or start < starts[key]:",
+        "if one & new or start > starts[key]:",
         _PATTERNS,
     ),
     Mutant(
