@@ -14,7 +14,7 @@ from typing import Final
 from guardproxy.match.work import Work
 
 # A cell stands for about 100 bytes.
-DEFAULT_CELLS: Final = 400_000
+DEFAULT_CELLS: Final = 440_000
 
 _SLOTS: Final = 1 << 16
 _OFTEN: Final = 8

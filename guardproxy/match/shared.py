@@ -56,8 +56,7 @@ def shared_by(parts: Sequence[Part], cells: int, free_checks: int) -> Shared:
     # What is many and cheap is forgotten apart from what it is made of, and heads, of which all else in the lookouts is
     # made, have room for all that the shipped packs have: to make them anew costs more than anything else here.
     work = Work()
-    sights, heads = Cells(cells * 3 // 10, work), Cells(cells * 4 // 10, work)
-    others = Cells(cells * 3 // 10, work)
+    sights, heads, others = (Cells(cells * share // 11, work) for share in (5, 4, 2))
     units = units_of(parts, others, free_checks)
     unit_of = {number: place for place, unit in enumerate(units) for number in unit.parts}
     headed = [Headed(part.program, unit_of[number]) for number, part in enumerate(parts)]
