@@ -11,12 +11,13 @@ instead. So all that a match begins with is rigid.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from guardproxy.match.layout import Layout
 
 _MOST_CHAINS: Final = 8
+_SPARSE: Final = 8  # one position in so many: to look for each is quicker than to look at all
 
 
 class Rigid:
@@ -90,9 +91,17 @@ class Rigid:
         return chains, rest
 
 
-def numbers(positions: int) -> Iterator[int]:
+def numbers(positions: int) -> Iterable[int]:
     """The positions in a set, the lowest first."""
+    if not positions & (positions - 1):
+        return (positions.bit_length() - 1,) if positions else ()
     digits = bin(positions)[:1:-1]
+    if _SPARSE * positions.bit_count() > len(digits):
+        return [position for position, digit in enumerate(digits) if digit == "1"]
+    return _found(digits)
+
+
+def _found(digits: str) -> Iterator[int]:
     position = digits.find("1")
     while position >= 0:
         yield position
