@@ -32,7 +32,7 @@ from guardproxy.match.tree import Program
 from guardproxy.match.work import Work
 
 _MOST_CHARACTERS: Final = 1_000
-_SIZE: Final = 2_000  # positions of which a step costs one half step more
+_SIZE: Final = 2_000  # positions for which a character costs a quarter of a step more
 
 
 class Kind(NamedTuple):
@@ -55,7 +55,7 @@ class Kind(NamedTuple):
 class Automaton:
     """A pattern, shared by all scanners of it. `kinds`: of all characters, as far as they were looked up. `late`: a
     match waits for the character behind it. `loose` are the positions that are not rigid. `weight`: a character costs
-    so many half steps of work. `built` counts the kinds worked out so far.
+    so many quarters of a step of work. `built` counts the kinds worked out so far.
     """
 
     def __init__(self, program: Program, work: Work | None = None) -> None:

@@ -30,9 +30,10 @@ PART: Final = 0
 
 _MOST_DEAD: Final = 64
 _MANY: Final = 16
-# Steps of work: to see whose something is, and for so many positions that it may be.
+# Steps of work: to see whose something is that goes on, or that has matched; and for so many positions that it may be.
 _STEPS: Final = 2
-_POSITIONS: Final = 4
+_ACCEPTING: Final = 1
+_POSITIONS: Final = 8
 
 
 class Match(NamedTuple):
@@ -120,13 +121,13 @@ class PatternScanner:
             if taken := expected & special:
                 expected = (expected & chained) << 1 | taken & staying | fresh
                 if taken := taken & accepting:
-                    moves += _STEPS + taken.bit_count() // _POSITIONS
+                    moves += _ACCEPTING + taken.bit_count() // _POSITIONS
                     self._match(self._earliest(taken, position), position + 1)
             else:
                 expected = (expected & chained) << 1 | fresh
         self._expected, self._pending, self._sure = expected, pending, None
         self.position = end = begin + len(text)
-        automaton.work.done += moves + (end * automaton.weight >> 1) - (begin * automaton.weight >> 1)
+        automaton.work.done += moves + (end * automaton.weight >> 2) - (begin * automaton.weight >> 2)
         if self._starts or self._holds:
             self._forget()
 

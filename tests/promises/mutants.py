@@ -162,7 +162,7 @@ MUTANTS: Final = (
     Mutant(
         "what stands before a match is forgotten",
         "match/heads.py",
-        "return self._ground(self._kind(self.classes.members[self.classes[before]]).barring if before else 0)",
+        "return self._ground(self._kind(self.members[before]).barring if before else 0)",
         "return self._ground(0)",
         _SET,
     ),
