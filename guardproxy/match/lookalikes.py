@@ -11,9 +11,10 @@ In this order, each character by itself, so text may be cut anywhere:
 4. A space is U+0020, a hyphen, en dash or minus is `-`, a digit of any script is that digit of ASCII.
 
 ASCII stays as it is, its control characters too: that they cannot be seen is told where escapes are undone
-(`guardproxy.match.escapes`). The em dash stays: prose puts it right behind a word, and `-` there would make a key seem to go on. Case and line ends stay. `ß`, `ø`, `ł`, `æ` are letters of their own.
-Hangul syllables stay, though they decompose: their parts are letters, not marks. A character that would become more
-than `MOST_FOLDED` stays too: only U+FDFA, an Arabic phrase of 18, would make text that much longer.
+(`guardproxy.match.escapes`). The em dash stays: prose puts it right behind a word, and `-` there would make a key seem
+to go on. Case and line ends stay. `ß`, `ø`, `ł`, `æ` are letters of their own. Hangul syllables stay, though they
+decompose: their parts are letters, not marks. A character that would become more than `MOST_FOLDED` stays too: only
+U+FDFA, an Arabic phrase of 18, would make text that much longer.
 
 The tables know shape and nothing else, so a Russian word all of whose letters have a twin becomes ASCII letters (`оса`
 is `oca`); a match needs a rule for that very word. Letters that are merely similar are left out (`п` and n, `в` and B).
