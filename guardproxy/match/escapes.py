@@ -158,9 +158,9 @@ def has_escapes(text: str) -> bool:
     """Whether the text may read otherwise than it is written, but for folding."""
     if "\\" in text:
         return True
-    if text.isprintable():
-        return False
-    return _ANY.search(text) is not None if len(text) < _SHORT else any(map(text.__contains__, _CONTROLS))
+    if len(text) < _SHORT:
+        return not text.isprintable() and _ANY.search(text) is not None
+    return any(map(text.__contains__, _CONTROLS))
 
 
 def first_escape(text: str) -> int:
