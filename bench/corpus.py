@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from bench import BenchError
-from bench.budget import MILLION, SHIPPED, Judgement, pack_of, read_budget
+from bench.budget import MILLION, SHIPPED, Budget, Judgement, pack_of, read_budget
 from bench.corpus_report import (
     labelled_values,
     ordinary_values,
@@ -30,6 +30,8 @@ from bench.detection import Labelled, Ordinary, Reading, count_labelled, count_o
 from bench.named_text import named, read_records
 from bench.ordinary_text import installed
 from bench.ruleset import Ruleset, load_ruleset, shipped_rules
+from bench.tables import SHIPPED as TABLES_BUDGET
+from bench.tables import tables
 from guardproxy.errors import ConfigurationError
 
 EXCEEDED: Final = 1
@@ -44,10 +46,11 @@ examples:
   python -m bench.corpus --installed 0 --labelled a.jsonl.gz b.jsonl.gz --by source
 
 Ordinary text is what every Python installation carries: doc strings and comments, code, documentation. Nothing is
-downloaded. TEXT is any UTF-8 file, a folder of them, or .jsonl[.gz] with "text" in each line. Labelled files
-hold one object a line: "text", "label" (benign and clean mean: nothing to find), and optionally "position" (operator,
-user, tool, document or model: then only the rules for that position are held against it, as in the proxy; see
---everywhere) and "spans" ([{"start", "end", "type"}]: what there is to find). Excerpts are masked.
+downloaded. Generated tables of numbers are counted by themselves, against a budget of their own (bench/tables.yaml).
+TEXT is any UTF-8 file, a folder of them, or .jsonl[.gz] with "text" in each line. Labelled files hold one object a
+line: "text", "label" (benign and clean mean: nothing to find), and optionally "position" (operator, user, tool,
+document or model: then only the rules for that position are held against it, as in the proxy; see --everywhere) and
+"spans" ([{"start", "end", "type"}]: what there is to find). Excerpts are masked.
 
 exit code: 0, or 1 with --check when a rule or a pack exceeds its budget, or 2 when the run failed.
 """
@@ -76,6 +79,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="MILLIONS",
         help="how many million characters of this Python's own text (%(default)s); 0: only what is named",
     )
+    parser.add_argument(
+        "--tables",
+        type=float,
+        metavar="MILLIONS",
+        help="how many million characters of generated tables (a tenth of --installed)",
+    )
     parser.add_argument("--labelled", nargs="+", default=[], type=Path, metavar="FILE", help="labelled .jsonl[.gz]")
     parser.add_argument("--everywhere", action="store_true", help="labelled: all rules, whatever the position")
     parser.add_argument("--by", default="kind", metavar="FIELD", help="labelled: group texts by this field (kind)")
@@ -90,8 +99,10 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
-    if not 0 <= options.installed <= 1000 or options.show < 0:
-        parser.error("--installed must be from 0 to 1000, --show at least 0")
+    if options.tables is None:
+        options.tables = options.installed / 10
+    if not (0 <= options.installed <= 1000 and 0 <= options.tables <= 1000) or options.show < 0:
+        parser.error("--installed and --tables must be from 0 to 1000, --show at least 0")
     try:
         return _run(options)
     except (BenchError, ConfigurationError) as error:
@@ -107,6 +118,8 @@ class Results(NamedTuple):
     ruleset: Ruleset
     ordinary: Ordinary | None
     judgements: list[Judgement]
+    tables: Ordinary | None
+    of_tables: list[Judgement]
     labelled: Labelled | None
 
 
@@ -117,17 +130,26 @@ def _run(options: argparse.Namespace) -> int:
         raise BenchError("there are no active rules to measure")
     budget = read_budget(options.budget, {*shipped_rules(), *ruleset.active})
     pieces = [*named(options.texts, _say), *installed(round(options.installed * MILLION), _say)]
-    if not pieces and not options.labelled:
+    if not pieces and not options.tables and not options.labelled:
         raise BenchError("there is no text to measure; name some, or leave --installed as it is")
     ordinary = count_ordinary(ruleset, pieces, options.show, _say) if pieces else None
-    judgements: list[Judgement] = []
-    if ordinary:
-        findings = {rule: count.findings.total() for rule, count in ordinary.rules.items()}
-        judgements = budget.judge(findings, ordinary.characters.total())
+    judgements = _judged(budget, ordinary)
+    rows = tables(round(options.tables * MILLION))
+    in_tables = count_ordinary(ruleset, rows, options.show, _say) if rows else None
+    judged = _judged(read_budget(TABLES_BUDGET, {*shipped_rules(), *ruleset.active}), in_tables)
+    # Who measures packs of their own need not write a budget for tables.
+    of_tables = [judgement for judgement in judged if judgement.where is not None]
     labelled = _labelled(ruleset, options) if options.labelled else None
-    _print(Results(ruleset, ordinary, judgements, labelled), options)
+    _print(Results(ruleset, ordinary, judgements, in_tables, of_tables, labelled), options)
     _say(f"done in {time.monotonic() - started:.0f} s")
-    return exit_code(judgements, ordinary, options.budget, check=options.check)
+    return exit_code([*judgements, *of_tables], ordinary, options.budget, check=options.check)
+
+
+def _judged(budget: Budget, ordinary: Ordinary | None) -> list[Judgement]:
+    if ordinary is None:
+        return []
+    findings = {rule: count.findings.total() for rule, count in ordinary.rules.items()}
+    return budget.judge(findings, ordinary.characters.total())
 
 
 def _labelled(ruleset: Ruleset, options: argparse.Namespace) -> Labelled:
@@ -170,6 +192,8 @@ def _print(results: Results, options: argparse.Namespace) -> None:
         values: dict[str, object] = {"machine": machine, "policy": {"name": policy.name, "revision": policy.revision}}
         if ordinary:
             values["ordinary"] = ordinary_values(ordinary, results.judgements)
+        if results.tables:
+            values["tables"] = ordinary_values(results.tables, results.of_tables)
         if labelled:
             values["labelled"] = labelled_values(labelled)
         print(json.dumps(values, indent=2))
@@ -180,6 +204,9 @@ def _print(results: Results, options: argparse.Namespace) -> None:
     if ordinary:
         parts.append(render_ordinary(ordinary, results.judgements, options.all))
         parts += [render_shown("findings in ordinary text", ordinary.rules)] if options.show else []
+    if results.tables:
+        parts.append(render_ordinary(results.tables, results.of_tables, options.all))
+        parts += [render_shown("findings in generated tables", results.tables.rules)] if options.show else []
     if labelled:
         parts.append(render_labelled(labelled, options.by))
         parts += [render_shown("false alarms in labelled text", labelled.rules)] if options.show else []

@@ -54,6 +54,7 @@ class Kind(StrEnum):
     CODE = "code"
     DOCUMENTATION = "documentation"
     NAMED = "named"
+    TABLES = "tables"
 
 
 class Piece(NamedTuple):

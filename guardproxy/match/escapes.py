@@ -1,12 +1,17 @@
-"""Escapes of JSON strings in a text: `\\n`, `\\"`, `\\u0067`, and two of those for a character beyond U+FFFF.
+"""Escapes in a text: `\\n`, `\\"`, `\\u0067` of JSON, two of those for a character beyond U+FFFF, `\\_` of Markdown.
 
 Models write JSON, and whoever parses it sees what its escapes stand for. So a text with a backslash is also read with
 its escapes undone, and folded like any other (`guardproxy.match.view`). What is found is replaced by whole escapes:
-half of one would change what stands beside it, or end the string.
+half of one would change what stands beside it, or end the string. Markdown has a backslash before any sign of ASCII
+stand for that sign; it is read along, as it has no other meaning in JSON.
 
 JSON in a string of JSON doubles the backslashes each time: `\\\\n`, `\\\\\\"`. Whether such a row is several escapes or
 one that several readers undo one after the other, nobody can tell, so a text with a row is also read *deep*: the row
 and what it escapes are one escape. Rows are as long as four readers undo; of a longer one the first ones are pairs.
+
+Control characters of ASCII are nobody's letters, and no terminal or page shows them: raw ones are escapes for nothing
+at all. White space is left (tab, line ends, form feed, vertical tab). As a listing of an environment is cut by U+0000,
+words become one here; they stay two in the text as it is written, and where such a character is escaped itself.
 
 Where a text is cut, an escape may have begun and not ended; it waits for the rest, and is read as written if there is
 none.
@@ -27,11 +32,14 @@ _HEX: Final = "[0-9a-fA-F]"
 _HIGH: Final = f"u[dD][89abAB]{_HEX}{{2}}"
 _ONE: Final = r"\\"
 _ROW: Final = r"\\{1,15}+"  # a quote in JSON in JSON in JSON in JSON
+_SIGNS: Final = r"!-/:-@\[\]^_`{-~"  # those of ASCII, but the backslash
+_CONTROLS: Final = frozenset(map(chr, (*range(0x09), *range(0x0E, 0x20), 0x7F)))
+_CONTROL: Final = "[\\x00-\\x08\\x0e-\\x1f\\x7f]"  # the same
 
 
 def _escapes(row: str) -> re.Pattern[str]:
-    """The escapes, if each begins with `row`; a pair of backslashes is one besides."""
-    return re.compile(rf'{row}(?:{_HIGH}{row}u[dD][c-fC-F]{_HEX}{{2}}|u{_HEX}{{4}}|["/bfnrt])|\\\\')
+    """The escapes, if each begins with `row`; a pair of backslashes is one besides, and so are control characters."""
+    return re.compile(rf"{row}(?:{_HIGH}{row}u[dD][c-fC-F]{_HEX}{{2}}|u{_HEX}{{4}}|[bfnrt{_SIGNS}])|\\\\|{_CONTROL}+")
 
 
 def _begun(row: str) -> re.Pattern[str]:
@@ -49,8 +57,10 @@ class _Way(NamedTuple):
 
 _ONCE: Final = _Way(_escapes(_ONE), _begun(_ONE), 12)
 _DEEP: Final = _Way(_escapes(_ROW), _begun(_ROW), 40)
-_SIMPLE: Final = {'"': '"', "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_SIMPLE: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _UNPAIRED: Final = "\ufffd"
+_ANY: Final = re.compile(rf"\\|{_CONTROL}")
+_SHORT: Final = 256  # characters, of which a search asks sooner than a question for each control character
 
 
 class Unescaping:
@@ -68,7 +78,7 @@ class Unescaping:
     def __call__(self, source: SourceMap, text: str) -> str:
         if self.begun:
             text, self.begun = self.begun + text, ""
-        if "\\" not in text:
+        if not has_escapes(text):
             return fold_onto(source, text)
         if not self._is_over:
             text = self._without_begun(text)
@@ -145,7 +155,18 @@ class Unescaping:
 
 
 def has_escapes(text: str) -> bool:
-    return "\\" in text
+    """Whether the text may read otherwise than it is written, but for folding."""
+    if "\\" in text:
+        return True
+    if len(text) < _SHORT:
+        return not text.isprintable() and _ANY.search(text) is not None
+    return any(map(text.__contains__, _CONTROLS))
+
+
+def first_escape(text: str) -> int:
+    """Where the first escape may begin; the length of the text if there is none."""
+    found = _ANY.search(text) if has_escapes(text) else None
+    return len(text) if found is None else found.start()
 
 
 def is_nested(text: str) -> bool:
@@ -182,8 +203,9 @@ def unescaped_view(text: str) -> tuple[View, Unescaping]:
 
 def _read_escape(source: SourceMap, escape: str) -> str:
     """What an escape stands for. It stands at the last of its characters."""
-    source.drop(len(escape) - 1)
-    return fold_onto(source, _meaning(escape))
+    meaning = _meaning(escape)
+    source.drop(len(escape) - len(meaning))
+    return fold_onto(source, meaning)
 
 
 def _unescaped(found: re.Match[str]) -> str:
@@ -191,11 +213,14 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def _meaning(escape: str) -> str:
+    """One character, or none."""
+    if escape[0] != "\\":
+        return ""
     sign, _, low = escape.lstrip("\\").partition("\\")
     if not sign:
         return "\\"
     if sign[0] != "u":
-        return _SIMPLE[sign]
+        return _SIMPLE.get(sign, sign)
     code = int(sign[1:], 16)
     if low:
         return chr(0x10000 + ((code & 0x3FF) << 10) + (int(low.lstrip("\\")[1:], 16) & 0x3FF))

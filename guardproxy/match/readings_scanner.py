@@ -23,7 +23,7 @@ from copy import copy
 from operator import itemgetter
 from typing import Final, Self
 
-from guardproxy.match.escapes import Unescaping, has_escapes, is_nested
+from guardproxy.match.escapes import Unescaping, first_escape, has_escapes, is_nested
 from guardproxy.match.hidden_scanner import HiddenScanner
 from guardproxy.match.hidden_text import is_hiding
 from guardproxy.match.scanner import Span
@@ -140,16 +140,14 @@ class ReadingsScanner:
         return self._fork is not None
 
     def feed(self, text: str) -> Sequence[Span]:
-        if self._fork is None and text.isascii() and "\\" not in text:  # one reading, as of most text
+        if self._fork is None and text.isascii() and not has_escapes(text):  # one reading, as of most text
             return self._feed_alone(text)
         found: list[Span] = []
         at = 0
         while at < len(text):
             if self._fork is None:
                 stretch = text[at : at + _AT_A_STRETCH]
-                stays = stays_at_first(stretch)
-                if has_escapes(stretch):
-                    stays = min(stays, stretch.index("\\"))
+                stays = min(stays_at_first(stretch), first_escape(stretch))
                 if stays == len(stretch) or stays >= _FORKED:
                     found += self._feed_alone(stretch[:stays])
                     at += stays

@@ -138,6 +138,13 @@ def test_the_text_of_this_python_is_measured_when_none_is_named(zoo: Zoo) -> Non
     assert {"all", "prose", "code", "documentation"} == set(characters)
 
 
+def test_generated_tables_are_counted_by_themselves(zoo: Zoo) -> None:
+    assert zoo.run("--json", "--tables", "0.01", zoo.text) == 0
+    assert {"all", "tables"} == set(zoo.values()["tables"]["characters"])
+    assert zoo.values()["ordinary"]["rules"]["zoo.zebra"]["findings"] == 3
+    assert zoo.values()["tables"]["rules"]["zoo.zebra"]["findings"] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from guardproxy.match.lookalikes import fold
 from guardproxy.match.scanner import Span
 
+# Of ASCII, but white space.
+CONTROLS = frozenset(map(chr, (*range(0x09), *range(0x0E, 0x20), 0x7F)))
+
 IN_TAGS = {code: 0xE0000 + code for code in range(0x20, 0x7F)}
 IN_SELECTORS = {code: 0xE0100 - 16 + code for code in range(0x20, 0x7F)}
 
@@ -25,7 +28,21 @@ _TWINS = {
     "-": "‑",
     " ": "\u2003",
 }
-_UNSEEN = ["\u200b", "\u00ad", "\ufe0f", "\u0301", "\U000e0041", "\U000e0073", "\U000e006b", "\U000e002d", "\ufeff"]
+_UNSEEN = [
+    "\x00",
+    "\x1b",
+    "\x7f",
+    "\u0640",
+    "\u200b",
+    "\u00ad",
+    "\ufe0f",
+    "\u0301",
+    "\U000e0041",
+    "\U000e0073",
+    "\U000e006b",
+    "\U000e002d",
+    "\ufeff",
+]
 
 
 def in_tags(text: str) -> str:
@@ -92,8 +109,9 @@ def texts_in_disguise(draw: st.DrawFn, secrets: st.SearchStrategy[str]) -> str:
 
 
 def source_of(text: str) -> tuple[str, list[int]]:
-    """The text as it is seen, and where each of its characters stands; one by one."""
-    folded = [(char, at) for at, written in enumerate(text) for char in fold(written)]
+    """The text as it is seen, and where each of its characters stands; one by one. It has no backslashes."""
+    seen = [(written, at) for at, written in enumerate(text) if written not in CONTROLS]
+    folded = [(char, at) for written, at in seen for char in fold(written)]
     return "".join(char for char, _ in folded), [at for _, at in folded]
 
 

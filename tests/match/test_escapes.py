@@ -11,13 +11,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from guardproxy.core.allowance import run_through
-from guardproxy.match.escapes import Unescaping, seen_in_steps, seen_text
+from guardproxy.match.escapes import Unescaping, first_escape, has_escapes, seen_in_steps, seen_text
 from guardproxy.match.parts import Pattern
 from guardproxy.match.pattern_set import PatternSet
 from guardproxy.match.readings import Readings
 from guardproxy.match.scanner import Span
 from guardproxy.match.signs import signs_in
 from guardproxy.match.view import SourceMap, View, view
+from tests.match.disguises import CONTROLS
 from tests.match.long_texts import long_texts
 
 FRAGMENTS = [
@@ -37,7 +38,25 @@ FRAGMENTS = [
     "\\" * 14,
     "\\" * 40,
 ]
-FRAGMENTS += ["\\uff41", "\\u200b", "n", "u", "a", "key", "1", '"', " ", "é", "\u200b", "ａ"]
+FRAGMENTS += [
+    "\\_",
+    "\\a",
+    "\x00",
+    "\x1b\x7f",
+    "_",
+    "\\uff41",
+    "\\u200b",
+    "n",
+    "u",
+    "a",
+    "key",
+    "1",
+    '"',
+    " ",
+    "é",
+    "\u200b",
+    "ａ",
+]
 texts = st.lists(st.sampled_from(FRAGMENTS), max_size=14).map("".join)
 RULES = Readings(
     PatternSet(
@@ -46,6 +65,7 @@ RULES = Readings(
             Pattern("line", r"\na{1,2}"),
             Pattern("quoted", '"[a1]+'),
             Pattern("written", r"\\[nu]a?1"),
+            Pattern("marked", "k_[a1]{1,3}", not_before="a-z"),
         ]
     )
 )
@@ -83,8 +103,9 @@ def test_the_pieces_of_a_text_are_read_like_the_text(text: str, cuts: list[int])
 @given(st.text(), st.booleans())
 def test_what_json_wrote_is_seen_like_what_was_meant(text: str, ascii_only: bool) -> None:
     written = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
-    meant = re.sub("[\ud800-\udfff]", "\ufffd", text) if ascii_only else text
-    if meant == text or not re.search("[\ud800-\udbff][\udc00-\udfff]", text):
+    # Not escaped, and not seen, is only U+007F.
+    meant = re.sub("[\ud800-\udfff]", "\ufffd", text) if ascii_only else text.replace("\x7f", "")
+    if not ascii_only or not re.search("[\ud800-\udbff][\udc00-\udfff]", text):
         assert whole(written)[0].text == view(meant).text
 
 
@@ -96,7 +117,7 @@ def nested(text: str, depth: int) -> str:
 
 
 # Beyond U+FFFF: two escapes, each with its row.
-_meant = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\\"), max_size=20)
+_meant = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\\\x7f"), max_size=20)
 
 
 @given(_meant, st.integers(1, 4), st.sampled_from([1, 7, 1000]))
@@ -171,11 +192,33 @@ def test_a_text_as_it_is_seen_is_that_of_its_view(text: str) -> None:
         (r"\\dkeya", []),
         (r"\ud83d\ude00keya", [Span(12, 16, "key")]),
         (r"x\na", [Span(1, 4, "line")]),
+        (r"see k\_a", [Span(4, 8, "marked")]),
+        (r"k\\_a", [Span(0, 5, "marked")]),  # of Markdown in JSON
+        ("\x00k\x1be\x08ya\x7f\x00", [Span(1, 7, "key")]),
+        ("k\teya k\x0be\ny1", []),
+        ("x\x00keya", [Span(2, 6, "key")]),  # two words as it is written
     ],
 )
 def test_what_stands_behind_an_escape_is_not_part_of_its_word(text: str, expected: list[Span]) -> None:
     assert RULES.scan(text) == expected
     assert RULES.may_match(text) or not expected
+
+
+@given(st.text(max_size=600))
+def test_a_text_without_escapes_reads_as_it_is_written_but_for_folding(text: str) -> None:
+    first = first_escape(text)
+    assert has_escapes(text) == (first < len(text))
+    assert whole(text[:first])[0].text == view(text[:first]).text
+    assert first == len(text) or text[first] == "\\" or (text[first] in CONTROLS)
+
+
+@given(st.integers(0, 600), st.sampled_from(sorted(CONTROLS)), st.integers(0, 600))
+def test_control_characters_are_noticed_in_short_and_in_long_texts(before: int, char: str, behind: int) -> None:
+    text = "x\n" * before + char + "\ty" * behind
+    assert has_escapes(text)
+    assert first_escape(text) == 2 * before
+    assert not has_escapes(text.replace(char, "\x0b\x0c\r"))
+    assert seen_text(text) == text.replace(char, "") == whole(text)[0].text
 
 
 @given(st.text(alphabet='ab1\n"\\/é\u200b😀', max_size=12), st.text(alphabet="ab1", min_size=1, max_size=3))

@@ -28,14 +28,15 @@ def read(text: str) -> str:
     [
         ("ＡＫＩＡ７", "AKIA7"),  # full width
         ("𝐤𝑒𝔂𝟗", "key9"),  # mathematical
-        ("ⓀⒺⓎ🅺🄺🇰", "KEYKKK"),
-        ("①²₃❹⓹", "12345"),
+        ("ⓀⒺⓎ🅺🄺🇰🄚⒦\U0001cce0", "KEYKKKKkK"),
+        ("①²₃❹⓹⑹\U0001ccf7", "1234567"),
         ("٣३๓３", "3333"),  # digits of other scripts
         ("AK\u200bI\u00ad\u2060A\ufeff", "AKIA"),
         ("A\ufe0f\U000e0100\U000e0041\U000e007fB", "AB"),  # variation selectors, tags
         ("A\u034f\u115f\u3164\u2065B", "AB"),  # default ignorable
         ("A\u202eB\u2069", "AB"),  # directions
         ("A\x80\x9fB", "AB"),
+        ("كـ\u0640ـA\u0640B", "كAB"),  # what only makes a word longer
         ("e\u0301\u20dd k\u0488", "e k"),  # marks that stack, marks that enclose
         ("1\ufe0f\u20e3", "1"),  # a key cap
         ("éüÅñçőİı", "euAncoIi"),

@@ -27,6 +27,7 @@ from typing import Any, Final, NamedTuple
 
 from guardproxy.core.exchange import Provenance
 from guardproxy.core.separation.seen import replace_escaped, replace_seen
+from guardproxy.match.escapes import has_escapes
 from guardproxy.match.signs import signs_in
 from guardproxy.match.view import shown_by
 from guardproxy.wire.document import UndecodableJson, decode, encode, repeats_names, replace, walk_strings
@@ -142,7 +143,7 @@ class Fence(NamedTuple):
             holder = [decode(body)]
         except UndecodableJson:
             return None
-        if body.isascii() and "\\" not in body and self.nonce not in body.lower():
+        if body.isascii() and not has_escapes(body) and self.nonce not in body.lower():
             # Nothing in it has to be broken, so there is no need to look at its names and short strings.
             if mode is not FenceMode.DELIMIT:
                 holder, body = self._longer(holder, mode), ""
@@ -199,7 +200,7 @@ class Fence(NamedTuple):
     def _without_nonce(self, text: str) -> str:
         if self.nonce in text.lower() if text.isascii() else self._may_stand_in(text):
             text = replace_seen(_finder(self.nonce), text, lambda _: _BROKEN)[0]
-        if "\\" in text:  # of JSON in a string of JSON
+        if has_escapes(text):
             text = replace_escaped(_finder(self.nonce), text, _BROKEN)
         return text
 

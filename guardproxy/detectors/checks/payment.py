@@ -11,6 +11,7 @@ import re
 from typing import Final
 
 from guardproxy.detectors.checks.context import behind_words
+from guardproxy.detectors.checks.rows import counts_up
 
 # First and last prefix of a range, and the lengths. Thirteen-digit Visa is gone, and would find every tenth EAN code.
 _ISSUERS: Final = (
@@ -84,13 +85,15 @@ def luhn(text: str) -> bool:
 
 
 def payment_card(text: str) -> bool:
-    """A card number of a known issuer, written without separators or in the groups cards are printed in."""
+    """A card number of a known issuer, written without separators or in the groups cards are printed in. No row that
+    counts up.
+    """
     if not _CARD.fullmatch(text):
         return False
     groups = _SEPARATORS.split(text)
     if len(groups) > 1 and tuple(map(len, groups)) not in _GROUPINGS:
         return False
-    return _issued("".join(groups)) and luhn(text)
+    return _issued("".join(groups)) and luhn(text) and not counts_up(text)
 
 
 def iban(text: str) -> bool:

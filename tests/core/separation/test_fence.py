@@ -14,7 +14,8 @@ from guardproxy.core.exchange import Provenance
 from guardproxy.core.rewrite import unescaped
 from guardproxy.core.separation.fence import LONG, Fence, FenceMode, Fences, model_names, strictest
 from guardproxy.core.separation.nonce import conversation_nonce
-from guardproxy.core.separation.seen import is_seen, replace_seen
+from guardproxy.core.separation.seen import is_seen, replace_escaped, replace_seen
+from guardproxy.match.escapes import seen_text
 from guardproxy.match.lookalikes import fold
 from guardproxy.match.view import view
 from tests.match.long_texts import long_texts, uncommon
@@ -33,6 +34,8 @@ _bits = st.sampled_from(
         NONCE[:7],
         NONCE[7:],
         "\u200b",
+        "\x00",
+        "\\_",
         "ａ",
         FENCE.mark,
         "<</tool:",
@@ -44,6 +47,7 @@ _bits = st.sampled_from(
         '"',
         "}",
         NONCE[:5] + "\u200b" + NONCE[5:],
+        NONCE[:5] + "\x1b\x7f" + NONCE[5:],
         NONCE[:5] + FENCE.mark + NONCE[5:],
         FENCE.closing(TOOL),
         "{",
@@ -76,12 +80,14 @@ def test_a_fence_cannot_be_closed_from_inside_even_by_who_knows_its_nonce(text: 
         within = base64.b64decode(within).decode()
     assert not is_seen(re.compile(NONCE, re.I), within)
     assert NONCE not in view(within).text.lower()
+    assert NONCE not in seen_text(within, deep=True).lower()
 
 
 @settings(max_examples=200, deadline=None)
 @given(long_texts(st.one_of(attacks, uncommon)).filter(lambda text: text.strip()[:1] not in ("{", "[")))
 def test_a_long_text_is_marked_and_broken_as_its_characters_would_be(text: str) -> None:
-    broken, _ = replace_seen(re.compile(NONCE, re.I), text, lambda _: "·")
+    nonce = re.compile(NONCE, re.I)
+    broken = replace_escaped(nonce, replace_seen(nonce, text, lambda _: "·")[0], "·")
     assert broken == inside(FENCE.around(text, TOOL, FenceMode.DELIMIT))
     marked = re.sub(r"[^\S\r\n]+", FENCE.mark, broken.replace(FENCE.mark, "·"))
     kana_and_on = "[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
