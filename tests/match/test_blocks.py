@@ -69,6 +69,21 @@ def test_a_start_far_from_any_end_makes_its_block_reach_farther(piece: int) -> N
     assert clusters(of_rule(found, "r")) == [(0, 18)]
 
 
+@pytest.mark.parametrize("piece", [1, 2, 7, 100])
+def test_an_end_that_goes_on_is_not_the_end_of_a_block_that_is_opened_with_it(piece: int) -> None:
+    text = "--BEGIN--x--END-- y --BEGIN-----secret secret secret--END--"
+    patterns = PatternSet([Block("p", "--BEGIN--", "--END-+", max=50)])
+    pieces = [text[at : at + piece] for at in range(0, len(text), piece)]
+    assert clusters(of_rule(read(patterns.scanner(), pieces), "p")) == [(0, 16), (20, 58)]
+
+
+def test_what_began_before_the_last_start_is_no_end() -> None:
+    patterns = PatternSet([Block("p", "<k>", "ab|<kk", max=50)])
+    assert clusters(of_rule(patterns.scan("<k>qa<k>b secret ab."), "p")) == [(0, 19)]
+    patterns = PatternSet([Block("p", "a.c", "bcd", max=50)])
+    assert clusters(of_rule(patterns.scan("abcabcd secret bcd."), "p")) == [(0, 18)]
+
+
 def test_blocks_of_different_rules_do_not_disturb_each_other() -> None:
     patterns = PatternSet([KEY, Block("note", "note:", r"\n", max=30, ignore_case=True)])
     found = patterns.scan("<k>1 Note: 2; 3\n4")

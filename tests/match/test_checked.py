@@ -66,6 +66,18 @@ def test_the_bound_on_checks_hides_more_and_the_same_for_every_way_of_cutting(te
     assert {i for span in free.scan(text) for i in range(span.start, span.end)} <= hidden
 
 
+def test_as_many_checks_are_made_as_a_run_has_characters_from_its_first_start_on() -> None:
+    asked: list[str] = []
+
+    def check(match: str) -> bool:
+        asked.append(match)
+        return False
+
+    pattern = Pattern("r", "a{1,2}[b-z]{6}|[b-z]{2}", not_after="A-Z", check=check)
+    assert PatternSet([pattern], free_checks=0).scan("aabcdefg") == []
+    assert asked == ["bc", "cd", "de", "ef", "aabcdefg", "abcdefg", "fg"]
+
+
 def test_digits_in_any_grouping_cost_a_bounded_number_of_checks_and_of_steps() -> None:
     calls = 0
 

@@ -162,7 +162,7 @@ MUTANTS: Final = (
     Mutant(
         "what stands before a match is forgotten",
         "match/heads.py",
-        "return self._ground(self._kind(self.classes.members[self.classes[before]]).barring if before else 0)",
+        "return self._ground(self._kind(self.members[before]).barring if before else 0)",
         "return self._ground(0)",
         _SET,
     ),
@@ -307,6 +307,13 @@ MUTANTS: Final = (
         ("tests/match/test_checked.py", *_TRACKED),
     ),
     Mutant(
+        "a run of candidates is as long as from the one that was seen first",
+        "match/checked.py",
+        "            run.start = start\n",
+        "            pass\n",
+        ("tests/match/test_checked.py",),
+    ),
+    Mutant(
         "a check sees one character too few",
         "match/checked.py",
         "check(reading.text[start - reading.base : end - reading.base])",
@@ -347,6 +354,13 @@ MUTANTS: Final = (
         "return self._left >= FREE // 2",
         "return True",
         ("tests/core/test_allowance.py",),
+    ),
+    Mutant(
+        "what began before a block was opened again may end it",
+        "match/blocks.py",
+        "            self._expected = self._ends.expected\n            at = end\n",
+        "            at = end\n",
+        ("tests/match/test_blocks.py",),
     ),
     Mutant(
         "a number may start behind what bars it",
