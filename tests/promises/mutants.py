@@ -314,6 +314,27 @@ MUTANTS: Final = (
         ("tests/match/test_checked.py",),
     ),
     Mutant(
+        "what began with what was put down hides what began earlier",
+        "match/pattern_scanner.py",
+        "return min(earliest, self._earliest_loose(loose, position))",
+        "return self._earliest_loose(loose, position)",
+        ("tests/match/test_pattern_scanner.py",),
+    ),
+    Mutant(
+        "what a fork passed is taken for told in the other",
+        "match/checked.py",
+        "[*self._threads], {**self._settled}",
+        "[*self._threads], self._settled",
+        ("tests/match/test_checked.py",),
+    ),
+    Mutant(
+        "a unit is woken where its first start inside of a word is not",
+        "match/set_scanner.py",
+        "return max(self._at_words.age_of(units), self._anywhere.age_of(units))",
+        "return self._at_words.age_of(units) or self._anywhere.age_of(units)",
+        ("tests/match/test_checked.py",),
+    ),
+    Mutant(
         "a check sees one character too few",
         "match/checked.py",
         "check(reading.text[start - reading.base : end - reading.base])",
