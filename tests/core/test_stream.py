@@ -358,7 +358,7 @@ def test_a_match_that_begins_in_what_is_hidden_is_told_by_its_rest(cut: int) -> 
     hits: list[Hit] = []
     one = guard(make_kit({"early": "abc", "late": "bcd"}), hits)
     assert one.feed("abcd"[:cut]) + one.feed("abcd"[cut:]) + one.finish() == "[EARLY]"
-    assert [(hit.rule.id, hit.context[hit.at :]) for hit in hits] == [("early", "abc"), ("late", "d")]
+    assert [(hit.rule.id, hit.context[hit.at :]) for hit in hits] == [("test.early", "abc"), ("test.late", "d")]
 
 
 def test_what_is_held_is_not_decided() -> None:
