@@ -111,7 +111,7 @@ def missed_loads(rows: Sequence[Row], firsts: Sequence[FirstToken]) -> list[str]
             if row.ok is False
         ),
         *(
-            f"{row.scenario}: the first content of {row.subject} waits for {row.chunks:g} chunks, "
+            f"{row.scenario}: the first content of {row.subject} waits for {row.chunks:g} chunks in the median stream, "
             f"its target is {row.target:g}"
             for row in firsts
             if row.ok is False

@@ -28,7 +28,7 @@ def check(
 
     Every problem is one line on stderr, `file:line:column: what is wrong`. The exit code is 0 when all is good, 1 when
     there are problems, and 2 when there is nothing to check. A rule of yours that makes text dearer to inspect than
-    `limits: matching_work` allows is a warning.
+    `limits: matching_work` allows is a warning, and so is one that may keep much of a stream waiting.
 
         guardproxy check                       the policies that ship
 
@@ -153,13 +153,15 @@ class _Report:
         """Those that do not ship are held against what the policy allows, or the default."""
         from guardproxy.core.policy import MATCHING_WORK_PER_CHARACTER
         from guardproxy.policyfile.dear import dear_rules
+        from guardproxy.policyfile.holding import holding_rules
         from guardproxy.policyfile.load import PolicyDocument
         from guardproxy.policyfile.locate import shipped_policies
 
         shipped = shipped_policies().resolve()
-        own = (rule for rule in rules if not Path(rule.document.file.name).resolve().is_relative_to(shipped))
+        own = [rule for rule in rules if not Path(rule.document.file.name).resolve().is_relative_to(shipped)]
         written = document.written.limits if isinstance(document, PolicyDocument) else None
         self.warnings += dear_rules(own, MATCHING_WORK_PER_CHARACTER if written is None else written.matching_work)
+        self.warnings += holding_rules(own)
 
     def _usable(self, file: Path) -> Iterator[CompiledRule]:
         """The rules of a file that is wrong elsewhere: what is wrong with them is told in the same run."""

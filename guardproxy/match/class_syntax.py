@@ -26,6 +26,7 @@ def parse_class(body: str) -> CharSet:
 _SETS: Final = {"d": DIGITS, "w": WORD, "s": SPACE, "D": ~DIGITS, "W": ~WORD, "S": ~SPACE}
 _CONTROLS: Final = {"n": "\n", "t": "\t", "r": "\r"}
 _HEX_DIGITS: Final = {"x": 2, "u": 4, "U": 8}
+_BY_NUMBER: Final = {2: "\\x41, or \\u0041", 4: "\\u00e9, or \\U0001f600 for what needs more", 8: "\\U0001f600"}
 BOUNDARY_CURE: Final = "use not_before / not_after"
 REFUSED_BOUNDARY: Final = (
     f"a word boundary stands at the very beginning or end of a pattern or of an alternative; elsewhere {BOUNDARY_CURE}"
@@ -35,7 +36,29 @@ _REFUSED_ESCAPES: Final = {
     "B": f"the opposite of a word boundary is not in the language; {BOUNDARY_CURE}",
     **dict.fromkeys("AZzG", f"a pattern is searched everywhere, there are no anchors; {BOUNDARY_CURE}"),
     **dict.fromkeys("123456789kg", "back-references are not in the language; write the text out"),
-    "0": "write \\x00",
+    "0": "no number is octal; write \\x00, or \\x0a for what is \\012 elsewhere",
+    "K": "what was matched before it belongs to the match; write it into not_before if it is one character",
+    "R": "elsewhere any end of a line; write (?:\\r\\n|[\\n\\r]), or \\n",
+    "h": "elsewhere white space inside of a line; write [ \\t], in a class both characters",
+    "H": "elsewhere all but white space inside of a line; write [^ \\t]",
+    "v": "elsewhere white space between lines, or the vertical tab; write [\\n\\r], or \\x0b",
+    "V": "elsewhere all but white space between lines; write [^\\n\\r]",
+    "N": "elsewhere a character by its name, or any but the line feed; write its code point as \\u2014, or .",
+    "X": "elsewhere a letter with its accents; write (?:\\P{M}\\p{M}{0,20})",
+    "C": "elsewhere a byte; write . for a character",
+    "a": "elsewhere the character bell; write \\x07",
+    "e": "elsewhere the character escape; write \\x1b",
+    "f": "elsewhere the form feed; write \\x0c",
+    "c": "elsewhere a control character; write it by its number, from \\x01 for ctrl-A to \\x1a for ctrl-Z",
+    "o": "no number is octal; write \\x0a for what is \\o{12} elsewhere",
+    **dict.fromkeys("QE", "elsewhere the edge of a text that is taken as it is; escape its punctuation one by one"),
+    **dict.fromkeys("Ll", "elsewhere a change of case; write the letters, or use the option ignore_case"),
+}
+_SET_OPERATIONS: Final = {
+    "&&": "what two classes share; write the characters out, or \\& for the character",
+    "--": "one class without another; write the characters out, or \\- for the character",
+    "||": "two classes together; write them one behind the other, or \\| for the character",
+    "~~": "what is in one of two classes; write the characters out, or \\~ for the character",
 }
 
 
@@ -93,20 +116,24 @@ class CharacterReader:
         if self._next() == "]" and closing is None:
             self._fail("write \\] for the character, and leave the brackets of the class out")
         if self._at == first_item:
-            self._fail("empty class; write \\] for the character" if closing else "empty class", start)
+            self._fail(
+                "empty class; write \\] for the character" if closing else "empty class; write its characters", start
+            )
         items = CharSet.of(written)
         found = named | (items.with_cases() if self._ignore_case else items)
         if negated:
             found = ~found
         if not found:
-            self._fail("no character is in this class", start)
+            self._fail("no character is in this class: what must not be is everything; leave some of it out", start)
         return found
 
     def _class_item(self) -> Interval | CharSet:
         at = self._at
         if self._text.startswith("[:", at):
             self._fail("POSIX classes are not in the language; write ranges, or \\[: for the characters")
+        self._refuse_set_operation()
         first = self._class_character()
+        self._refuse_set_operation()
         if self._next() != "-" or self._text[self._at + 1 : self._at + 2] in ("", "]"):
             return first if isinstance(first, CharSet) else (ord(first), ord(first))
         self._at += 1
@@ -116,6 +143,11 @@ class CharacterReader:
         if first > last:
             self._fail(f"the range {self._text[at : self._at]} is empty; write {last}-{first}", at)
         return ord(first), ord(last)
+
+    def _refuse_set_operation(self) -> None:
+        """Elsewhere two such signs are no characters, and which was meant cannot be seen."""
+        if meaning := _SET_OPERATIONS.get(self._text[self._at : self._at + 2]):
+            self._fail(f"{self._text[self._at] * 2}: elsewhere {meaning}")
 
     def _class_character(self) -> str | CharSet:
         if self._next() == "\\":
@@ -150,7 +182,8 @@ class CharacterReader:
         if written is None:
             self._fail("name a general category in braces, such as \\p{L}", at)
         if written[1] not in CATEGORIES:
-            self._fail(f"no general category '{written[1]}'; known are {' '.join(CATEGORIES)}", at)
+            known = " ".join(CATEGORIES)
+            self._fail(f"no general category '{written[1]}'; known are {known}; write a script as a range", at)
         self._at = written.end()
         return category(written[1])
 
@@ -158,8 +191,8 @@ class CharacterReader:
         at = self._at
         written = self._text[at + 2 : at + 2 + digits]
         if not re.fullmatch(f"[0-9A-Fa-f]{{{digits}}}", written):
-            self._fail(f"\\{self._text[at + 1]} needs {digits} hexadecimal digits", at)
+            self._fail(f"\\{self._text[at + 1]} needs {digits} hexadecimal digits; write {_BY_NUMBER[digits]}", at)
         if int(written, 16) > LAST_CODE_POINT:
-            self._fail(f"there is no character above \\U{LAST_CODE_POINT:08x}", at)
+            self._fail(f"there is no character above \\U{LAST_CODE_POINT:08x}; write one up to there", at)
         self._at += 2 + digits
         return chr(int(written, 16))

@@ -29,7 +29,7 @@ class CountReader(CharacterReader):
             self._fail("'{' begins a repeat such as {3} or {1,200}; write \\{ for the character")
         low, comma, high = found.groups()
         if len(low) > 6 or len(high) > 6:
-            self._fail(f"too many repeats, a pattern has at most {MOST_POSITIONS:,} positions")
+            self._fail(f"too many repeats, a pattern has at most {MOST_POSITIONS:,} positions; write fewer")
         if not low:
             self._fail(f"write {{0,{high}}}")
         self._at = found.end()

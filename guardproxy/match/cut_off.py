@@ -33,12 +33,17 @@ def refuse_untelling(program: Program, at_end: int) -> None:
     if at_end >= longest(program.tree):
         message = f"no match is longer than {longest(program.tree)} characters, so none can be cut off there; lower it"
         raise PatternSyntaxError(message, 0)
-    if any(_telling(beginning(branch, at_end)) < _TELLING for branch in branches(program.tree)):
+    if not all(begins_telling(branch, at_end) for branch in branches(program.tree)):
         raise PatternSyntaxError(
             f"the first {at_end} characters of a match must hold {_TELLING} that are always the same, or each one of "
             f"at most {_MOST_ALTERNATIVES}, as in sk- or gh[pous]_; raise it, or leave it out",
             0,
         )
+
+
+def begins_telling(branch: Node, characters: int = LEAST_AT_END) -> bool:
+    """Whether so many characters that begin a match are seldom found in other text."""
+    return _telling(beginning(branch, characters)) >= _TELLING
 
 
 def _telling(node: Node) -> int:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from guardproxy.match.alternatives import NOTHING
 from guardproxy.match.charset import CharSet
 from guardproxy.match.class_syntax import PatternSyntaxError, parse_class
-from guardproxy.match.syntax import parse_programs
+from guardproxy.match.syntax import ignores_case, parse_programs
 from guardproxy.match.tree import Program, longest, shortest
 
 MOST_CHECKED: Final = 300
@@ -40,6 +40,11 @@ class Pattern:
     check: Check | None = None
     at_end: int = 0
 
+    @property
+    def cased(self) -> bool:
+        """Whether letters match in both cases, as an option or the pattern itself says."""
+        return self.ignore_case or ignores_case(self.core)
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -56,6 +61,11 @@ class Block:
     max: int
     ignore_case: bool = False
     not_before: str = ""
+
+    @property
+    def cased(self) -> bool:
+        """Whether letters of the start match in both cases, as an option or the pattern itself says."""
+        return self.ignore_case or ignores_case(self.start)
 
 
 class Part(NamedTuple):

@@ -62,7 +62,7 @@ class PatternSet:
         free_checks: int = FREE_CHECKS,
         asked: int = ASKED,
     ) -> None:
-        parts = [(part, pattern.ignore_case) for pattern in patterns for part in parts_of(pattern)]
+        parts = [(part, pattern.cased) for pattern in patterns for part in parts_of(pattern)]
         self._shared = shared_by([part for part, _ in parts], cells, free_checks)
         self._many = len(parts) > _MANY
         programs = [(_candidates(part), cased) for part, cased in parts]

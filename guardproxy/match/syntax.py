@@ -14,6 +14,7 @@ what may stand around a match is said next to the pattern (`not_before`, `not_af
     x?  x{3}  x{1,200}      at most once, so many times, from so many to so many times
     x*  x+  x{3,}           any number of times, at least once, at least so many times: only where nothing must follow
     \\b                      at the very beginning or end of the pattern, or of one of its alternatives (not of a group)
+    (?i)                    at the very beginning of the pattern: `ignore_case`
 
 How long a stream is held back is decided by how many characters may come before it is known that they match. So a
 repeat without end stands where the pattern may already be over: `sk-\\w+` matches from `sk-a` on, and each further
@@ -55,9 +56,23 @@ from guardproxy.match.tree import (
     shortest,
 )
 
-__all__ = ["DEEPEST_GROUP", "MOST_POSITIONS", "PatternSyntaxError", "parse_class", "parse_pattern", "parse_programs"]
+__all__ = [
+    "DEEPEST_GROUP",
+    "MOST_POSITIONS",
+    "PatternSyntaxError",
+    "ignores_case",
+    "parse_class",
+    "parse_pattern",
+    "parse_programs",
+]
 
 DEEPEST_GROUP: Final = 50
+_IGNORING_CASE: Final = "(?i)"
+
+
+def ignores_case(text: str) -> bool:
+    """Whether the pattern itself says that its letters match in both cases."""
+    return text.startswith(_IGNORING_CASE)
 
 
 def parse_pattern(text: str, *, ignore_case: bool = False) -> Node:
@@ -97,7 +112,16 @@ _REFUSED_GROUPS: Final = (
     (("?>",), "every match is reported, so there is no atomic group; write (?:...)"),
     (("?#",), "there are no comments; say it in the rule's title"),
     (("?(",), "conditions are not in the language; write both cases as alternatives"),
-    (("?",), "flags are not in the language; use the option ignore_case, or write (?:...)"),
+    (
+        ("?i)", "?i:"),
+        "(?i) stands at the very beginning and is for all of the pattern; write it there, use the option ignore_case,"
+        " or write [aA] for a letter in both cases",
+    ),
+    (
+        ("?",),
+        "of flags only (?i) is in the language, at the very beginning; write (?:...) for a group, [\\s\\S] for any"
+        " character, and spaces as they are matched",
+    ),
 )
 
 
@@ -117,6 +141,8 @@ class _PatternReader(CountReader):
         self._endless: list[Endless] = []  # of what was read so far
 
     def whole_pattern(self) -> list[Alternative]:
+        if ignores_case(self._text):
+            self._ignore_case, self._at = True, len(_IGNORING_CASE)
         alternatives = [self._alternative()]
         while self._next() == "|":
             self._at += 1
@@ -222,7 +248,9 @@ class _PatternReader(CountReader):
                 if self._text.startswith(prefixes, self._at):
                     self._fail(message, opened)
         if self._depth == DEEPEST_GROUP:
-            self._fail(f"more than {DEEPEST_GROUP} groups inside each other", opened)
+            self._fail(
+                f"more than {DEEPEST_GROUP} groups inside each other; leave out those around a single thing", opened
+            )
         self._depth += 1
         node = self._choice()
         self._depth -= 1

@@ -32,7 +32,7 @@ _ENOUGH: Final = 60_000  # steps of work: it is dear, whatever the rest costs
 def dear_rules(rules: Iterable[CompiledRule], allowed: int | None) -> list[str]:
     """A line for each rule that costs more steps a character than are `allowed`; None: any number is."""
     return [
-        f"{rule.document.at('with', _said_by(rule))}: warning: text like its matches costs some {cost:,.0f} steps a "
+        f"{rule.document.at('with', said_by(rule))}: warning: text like its matches costs some {cost:,.0f} steps a "
         f"character, and `limits: matching_work` allows {allowed}, so such text is refused; mostly a long repeat may "
         "hold what also begins a match: say with not_before what it cannot begin behind, or lower the repeat"
         for rule in rules
@@ -43,7 +43,7 @@ def dear_rules(rules: Iterable[CompiledRule], allowed: int | None) -> list[str]:
 def steps_a_character(rule: CompiledRule) -> float:
     """What the worst text we know for the rule costs it. Raises `ConfigurationError` where options cannot be used."""
     scanner = rule.detector().scanner()
-    text = candidates(list(_trees(rule)), Random(rule.rule.id))  # noqa: S311 - a text, no secret
+    text = candidates(list(trees_of(rule)), Random(rule.rule.id))  # noqa: S311 - a text, no secret
     known = 0
     for end in range(_PIECE, _LENGTH + 1, _PIECE):
         scanner.feed(text[end - _PIECE : end])
@@ -66,12 +66,13 @@ def candidates(trees: Sequence[Node], random: Random) -> str:
     return "\n".join(runs)[:_LENGTH]
 
 
-def _said_by(rule: CompiledRule) -> str:
+def said_by(rule: CompiledRule) -> str:
+    """The option that a rule's cost comes from."""
     return "start" if isinstance(rule.options, BlockOptions) else "pattern"
 
 
-def _trees(rule: CompiledRule) -> Iterator[Node]:
-    """Of a block, what opens it and what closes it."""
+def trees_of(rule: CompiledRule) -> Iterator[Node]:
+    """What a rule's patterns are: of a block, what opens it and what closes it."""
     match rule.options:
         case PatternOptions(pattern=pattern, ignore_case=ignore_case):
             patterns = [pattern]

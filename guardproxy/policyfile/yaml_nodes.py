@@ -12,11 +12,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import yaml
 
 from guardproxy.errors import ConfigurationError
+from guardproxy.policyfile.yaml_text import source_place
 
 MAX_BYTES: Final = 1 << 20
 MAX_NODES: Final = 20_000
@@ -64,13 +65,21 @@ class YamlFile:
     def at(self, place: Place, offset: int | None = None) -> str:
         """`file:line:column` of the value at `place`, or of the nearest value around it that exists.
 
-        `offset` counts code points inside a text value; it is used where the text stands on one line.
+        `offset` counts code points inside a text value, however it is written.
         """
         while place not in self.values and place:
             place, offset = place[:-1], None
-        mark = self.values.get(place, Mark(1, 1))
-        shift = 0 if offset is None else _source_shift(self.sources.get(place, ""), offset)
-        return f"{self.name}:{mark.line}:{mark.column + shift}"
+        line, column = self.values.get(place, Mark(1, 1))
+        if offset is not None and isinstance(text := self._value(place), str):
+            lines, columns = source_place(self.sources.get(place, ""), text, offset)
+            line, column = line + lines, columns + (1 if lines else column)
+        return f"{self.name}:{line}:{column}"
+
+    def _value(self, place: Place) -> object:
+        value = self.content
+        for step in place:
+            value = cast(Mapping[str | int, object], value)[step]  # or a list
+        return value
 
     def at_key(self, place: Place) -> str:
         """`file:line:column` of the key that names the value at `place`."""
@@ -213,18 +222,6 @@ def _plain_meaning(text: str) -> object:
     if _INTEGER.fullmatch(text):
         return int(text)
     return float(text) if _FLOAT.fullmatch(text) else text
-
-
-def _source_shift(source: str, offset: int) -> int:
-    """Columns from the start of `source` to code point `offset` of its value; 0 where that is not on one line."""
-    if "\n" in source or source.startswith(("|", ">")) or (source.startswith('"') and "\\" in source):
-        return 0
-    if not source.startswith("'"):
-        return offset + source.startswith('"')
-    written = 1
-    for _ in range(offset):
-        written += 2 if source.startswith("''", written) else 1
-    return written
 
 
 def _syntax_problem(name: str, text: str, error: yaml.YAMLError) -> str:

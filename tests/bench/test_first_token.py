@@ -46,10 +46,18 @@ def test_a_turn_is_held_against_the_floor_of_the_same_turn() -> None:
 def test_a_median_stream_that_waits_for_more_is_not_ok_and_stragglers_are_told() -> None:
     measured = [streams(FLOOR, 0, MOMENTS), streams("mine", 0, [0.011], [0.025], [0.041])]
     mine = first_tokens(measured, {"mine": 0})[1]
-    assert (mine.chunks, mine.chunks_99, mine.ok) == (1, 3, False)
+    assert (mine.chunks, mine.chunks_99, mine.ok, mine.ok_99) == (1, 3, False, False)
+    assert mine.within == pytest.approx(1 / 3)
     table = render([mine])
     assert "stream, first content since the request was sent; chunks are 10 ms apart" in table
-    assert table.splitlines()[-1].split()[-5:] == ["3", "<=", "0", "NO", "3"]
+    assert table.splitlines()[-1].split()[-8:] == ["1", "<=", "0", "NO", "3", "NO", "33.3%", "3"]
+
+
+def test_what_the_median_keeps_to_others_may_miss() -> None:
+    measured = [streams(FLOOR, 0, MOMENTS), streams("mine", 0, [0.011], [0.012], [0.041])]
+    mine = first_tokens(measured, {"mine": 1})[1]
+    assert (mine.ok, mine.ok_99) == (True, False)
+    assert render([mine]).splitlines()[-1].split()[-5:] == ["yes", "3", "NO", "66.7%", "3"]
 
 
 def test_without_streams_there_is_nothing_to_tell_and_without_a_floor_nothing_to_compare() -> None:

@@ -33,7 +33,7 @@ def test_first_content_that_comes_late_is_named() -> None:
     floor = Slice("stream", FLOOR, 0, 0.1, 200, 200, 2.0, [[0.01, 0.02, 0.03]])
     late = Slice("stream", "mine", 0, 0.1, 200, 200, 2.0, [[0.035]])
     missed = missed_loads([], first_tokens([floor, late], {"mine": 1}))
-    assert missed == ["stream: the first content of mine waits for 2 chunks, its target is 1"]
+    assert missed == ["stream: the first content of mine waits for 2 chunks in the median stream, its target is 1"]
 
 
 def test_a_figure_that_misses_its_target_is_named() -> None:

@@ -142,6 +142,13 @@ def test_parts_of_a_policy_that_do_not_fit_are_told_together(tmp_path: Path) -> 
         assert said in told, (said, told)
 
 
+def test_a_rule_of_your_own_that_keeps_a_stream_waiting_is_a_warning(tmp_path: Path) -> None:
+    result = run(write_rule(tmp_path, rule("mine.slow", "abc|;[^;]{900};")))
+    assert result.exit_code == 0
+    assert "mine/slow.yaml:6:14: warning: 901 characters of a stream or more may wait" in result.stderr
+    assert result.stdout.endswith("1 rule, 2 examples: all good, 1 warning\n")
+
+
 def test_a_rule_of_your_own_that_makes_text_too_dear_is_a_warning(tmp_path: Path) -> None:
     dear = write_rule(tmp_path, rule("mine.dear", "x(?:[a-z]|[a-m][n-z]){0,99}1|abc"))
     allowing = write_policy(tmp_path, packs=["./mine", "secrets"], limits={"matching_work": 500})

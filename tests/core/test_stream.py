@@ -351,3 +351,24 @@ def test_adding_a_rule_never_shows_more(actions: tuple[Action, Action]) -> None:
         assert all(hides(wider.rules[span.rule]) for span in wider.hiding(text))
 
     more_rules_hide_more()
+
+
+@pytest.mark.parametrize("cut", range(5))
+def test_a_match_that_begins_in_what_is_hidden_is_told_by_its_rest(cut: int) -> None:
+    hits: list[Hit] = []
+    one = guard(make_kit({"early": "abc", "late": "bcd"}), hits)
+    assert one.feed("abcd"[:cut]) + one.feed("abcd"[cut:]) + one.finish() == "[EARLY]"
+    assert [(hit.rule.id, hit.context[hit.at :]) for hit in hits] == [("test.early", "abc"), ("test.late", "d")]
+
+
+def test_what_is_held_is_not_decided() -> None:
+    one = guard(make_kit({"r": "ab"}))
+    assert one.feed("x a") == "x "
+    assert [one.decides(place) for place in range(4)] == [True, True, True, False]
+
+
+def test_of_a_match_that_began_before_a_pause_what_was_shown_has_not_moved() -> None:
+    one = guard(make_kit({"r": "abcd"}))
+    shown = one.feed("x ab") + one.pause() + one.feed("cd y") + one.finish()
+    assert shown == "x ab[R] y"
+    assert one.moved == (4, 6, 1)

@@ -113,6 +113,7 @@ REALISTIC = [
         r"(?i:ignore\s{1,2}(?:all )?(?:previous|prior))",
     ),
     Sample(Pattern("straße", "straße|ÇA VA", ignore_case=True), "(?i:straße|ÇA VA)"),
+    Sample(Pattern("tag", "(?i)Straß[e-g]{1,3}-", _WORD), "(?i:straß)[e-gE-G]{1,3}-"),
     Sample(Pattern("url", r"https?://[^ ]+"), "https?://[^ ]+"),
     Sample(Pattern("list", r"id[a-z]{2,}(?:-[a-z]+)*", "a-z", "0-9", True), "(?i:id[a-z]{2,}(?:-[a-z]+)*)"),
     Sample(Pattern("quoted", r"[\"'][^\"'\n]{1,8}[\"']", not_after="é-ü"), "[\"'][^\"'\n]{1,8}[\"']"),
@@ -141,6 +142,9 @@ BLOCKS = [
         "-{2}END [A-Z]{1,3}-+",
     ),
     BlockSample(Block("fence", "<[a-z]{1,3}", ">{1,2}", 6, not_before="a-z"), "<[a-z]{1,3}", ">{1,2}"),
+    # The end of one block goes on in the start of the next, and what began before that start is no end.
+    BlockSample(Block("glued", "--a--", "--1-+|a--;", 20), "--a--", "--1-+|a--;"),
+    BlockSample(Block("case", "(?i)<x", "(?i)x>", 8), "<[xX]", "[xX]>"),
     BlockSample(Block("note", "note:", "[.\n]", 9, ignore_case=True), "(?i:note:)", "[.\n]"),
 ]
 
@@ -194,7 +198,7 @@ def adversarial_text(draw: DrawFn, samples: Sequence[AnySample]) -> str:
         sample = draw(st.sampled_from(samples))
         match = draw(match_of_sample(sample))
         at = draw(st.integers(0, len(match)))
-        match draw(st.sampled_from(["whole", "short", "long", "nested", "noise"])):
+        match draw(st.sampled_from(["whole", "short", "long", "nested", "glued", "noise"])):
             case "whole":
                 pieces.append(match)
             case "short":
@@ -203,6 +207,8 @@ def adversarial_text(draw: DrawFn, samples: Sequence[AnySample]) -> str:
                 pieces.append(match + match[-1])
             case "nested":
                 pieces.append(match[:at] + draw(match_of_sample(sample)) + match[at:])
+            case "glued":
+                pieces.append(match + draw(match_of_sample(sample)))
             case "noise":
                 pieces.append(draw(st.text("a1-_ .é\n😀", max_size=4)))
         pieces.append(draw(st.sampled_from(["", "", " ", "x", "7", "-", "ü"])))

@@ -69,6 +69,21 @@ def test_a_start_far_from_any_end_makes_its_block_reach_farther(piece: int) -> N
     assert clusters(of_rule(found, "r")) == [(0, 18)]
 
 
+@pytest.mark.parametrize("piece", [1, 2, 7, 100])
+def test_an_end_that_goes_on_is_not_the_end_of_a_block_that_is_opened_with_it(piece: int) -> None:
+    text = "--BEGIN--x--END-- y --BEGIN-----secret secret secret--END--"
+    patterns = PatternSet([Block("p", "--BEGIN--", "--END-+", max=50)])
+    pieces = [text[at : at + piece] for at in range(0, len(text), piece)]
+    assert clusters(of_rule(read(patterns.scanner(), pieces), "p")) == [(0, 16), (20, 58)]
+
+
+def test_what_began_before_the_last_start_is_no_end() -> None:
+    patterns = PatternSet([Block("p", "<k>", "ab|<kk", max=50)])
+    assert clusters(of_rule(patterns.scan("<k>qa<k>b secret ab."), "p")) == [(0, 19)]
+    patterns = PatternSet([Block("p", "a.c", "bcd", max=50)])
+    assert clusters(of_rule(patterns.scan("abcabcd secret bcd."), "p")) == [(0, 18)]
+
+
 def test_blocks_of_different_rules_do_not_disturb_each_other() -> None:
     patterns = PatternSet([KEY, Block("note", "note:", r"\n", max=30, ignore_case=True)])
     found = patterns.scan("<k>1 Note: 2; 3\n4")
@@ -134,3 +149,18 @@ def test_an_expression_finds_the_characters_of_a_set(intervals: list[tuple[int, 
     near = [chr(code) for code in (first - 1, first, last, last + 1) if 0 <= code <= LAST_CODE_POINT]
     for char in [*data.draw(st.lists(st.characters())), *near, "[", "\\", "^", "-"]:
         assert bool(any_of(chars).search(char)) == (char in chars)
+
+
+@pytest.mark.parametrize("piece", [1, 3, 100])
+def test_a_start_that_began_before_the_last_one_and_ends_behind_it_hides_from_its_beginning(piece: int) -> None:
+    text = "z bc! abcde" + "-" * 12
+    scanner = PatternSet([Block("r", "bc|abcde|z[^q]{1,30}q", "!", max=9)]).scanner()  # from z on it is awake
+    found = read(scanner, [text[at : at + piece] for at in range(0, len(text), piece)])
+    assert clusters(of_rule(found, "r")) == [(2, 5), (6, 20)]
+
+
+def test_what_is_hidden_is_sure_for_a_start_that_goes_on_behind_the_next_block() -> None:
+    scanner = PatternSet([Block("r", "<k(?:-<k!)?", "-", max=9)]).scanner()
+    scanner.feed("<k-<k")
+    assert scanner.safe == 3
+    assert clusters(of_rule(scanner.feed("! x"), "r")) == [(0, 8)]

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardproxy.match.checked import CheckedTracker
-from guardproxy.match.parts import parts_of
+from guardproxy.match.parts import Check, parts_of
 from guardproxy.match.pattern_set import Pattern, PatternSet
 from guardproxy.match.scanner import Span
 from guardproxy.match.starts import StartMachine
@@ -64,6 +65,18 @@ def test_the_bound_on_checks_hides_more_and_the_same_for_every_way_of_cutting(te
     assert read(bounded.scanner(), [text]) == whole
     hidden = {i for span in whole for i in range(span.start, span.end)}
     assert {i for span in free.scan(text) for i in range(span.start, span.end)} <= hidden
+
+
+def test_as_many_checks_are_made_as_a_run_has_characters_from_its_first_start_on() -> None:
+    asked: list[str] = []
+
+    def check(match: str) -> bool:
+        asked.append(match)
+        return False
+
+    pattern = Pattern("r", "a{1,2}[b-z]{6}|[b-z]{2}", not_after="A-Z", check=check)
+    assert PatternSet([pattern], free_checks=0).scan("aabcdefg") == []
+    assert asked == ["bc", "cd", "de", "ef", "aabcdefg", "abcdefg", "fg"]
 
 
 def test_digits_in_any_grouping_cost_a_bounded_number_of_checks_and_of_steps() -> None:
@@ -135,3 +148,51 @@ def test_the_work_is_the_same_for_every_way_of_cutting(text: str, data: st.DataO
         return machine.cells.work.done
 
     assert work([text]) == work(data.draw(cuts(text))) == work(list(text))
+
+
+def test_a_run_that_is_over_lends_nothing_to_what_touches_it() -> None:
+    pattern = Pattern("r", "a[a-z]{3}|[x-z]{1,2}", not_after="A-Z", check=_never)
+    assert PatternSet([pattern], free_checks=0).scan("abcdxy") == [Span(5, 6, "r")]
+
+
+def test_what_passes_in_a_fork_passes_in_the_other_too() -> None:
+    scanner = PatternSet([Pattern("r", r"\d{3,9}", not_after="x", check=lambda text: len(text) == 5)]).scanner()
+    assert scanner.feed("1234") == []
+    fork = scanner.fork()
+    for one in (fork, scanner):
+        assert one.feed("5") == []
+        assert one.feed(" ") == [Span(0, 5, "r")]
+
+
+def test_what_a_fork_asks_is_not_counted_against_the_other() -> None:
+    pattern = Pattern("r", "a{1,2}[b-z]{6}|[b-z]{2}", not_after="A-Z", check=_never)
+    scanner = PatternSet([pattern], free_checks=0).scanner()
+    assert scanner.feed("aabcd") == []
+    fork = scanner.fork()
+    for one in (fork, scanner):
+        assert one.feed("efg ") == []
+
+
+@pytest.mark.parametrize("check", [None, str.isdigit])
+@pytest.mark.parametrize("pieces", [["x123 "], ["x", "123 "], ["x1", "23 "], ["x12", "3 "]])
+def test_who_is_woken_at_the_beginning_of_a_piece_knows_what_stands_before(
+    check: Check | None, pieces: list[str]
+) -> None:
+    wanted = [Pattern("free", r"\d{3}", check=check), Pattern("edged", r"\d{2}", "x", check=check)]
+    assert read(PatternSet(wanted).scanner(), pieces) == [Span(1, 4, "free"), Span(2, 4, "edged")]
+
+
+@pytest.mark.parametrize("check", [None, str.isdigit])
+def test_who_is_woken_knows_the_first_of_all_starts_inside_of_words_and_at_their_beginning(check: Check | None) -> None:
+    words = Pattern("words", r"2\d", "A-Za-z", "x", check=check)
+    wanted = [words, Pattern("anywhere", r"7\d{4}", check=check)]
+    for patterns in (wanted, wanted[::-1]):
+        found = read(PatternSet(patterns).scanner(), ["71", "234 "])
+        assert sorted(found) == [Span(0, 5, "anywhere"), Span(2, 4, "words")]
+    words = Pattern("words", r"2\d{4}", "A-Za-z", check=check)
+    wanted = [words, Pattern("anywhere", r"7\d{1,9}", "", "x", check=check)]
+    for patterns in (wanted, wanted[::-1]):
+        assert sorted(read(PatternSet(patterns).scanner(), ["27", "345 "])) == [
+            Span(0, 5, "words"),
+            Span(1, 5, "anywhere"),
+        ]

@@ -18,6 +18,13 @@ def test_a_pattern_is_one_part_unless_its_alternatives_have_different_edges() ->
     assert "-" in free.program.not_before
 
 
+def test_a_pattern_says_itself_that_it_ignores_case() -> None:
+    patterns = [Pattern("r", "(?i)a"), Pattern("r", "a", ignore_case=True), Pattern("r", "a")]
+    assert [pattern.cased for pattern in patterns] == [True, True, False]
+    blocks = [Block("r", "(?i)a", "b", 9), Block("r", "a", "b", 9, ignore_case=True), Block("r", "a", "(?i)b", 9)]
+    assert [block.cased for block in blocks] == [True, True, False]
+
+
 def test_a_block_is_a_part_for_its_start_that_knows_its_end() -> None:
     (part,) = parts_of(Block("r", "a", "b+c", max=9))
     assert part.end is not None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -60,6 +61,41 @@ def test_all_threads_together_are_what_each_of_them_is_by_itself(part: Part, tex
     scanner.end()
     assert alone.matches == scanner.matches
     assert (scanner.idle, scanner.threads(), scanner.safe) == (True, [], len(text))
+
+
+@pytest.mark.parametrize(
+    ("core", "text"),
+    [
+        ("abcde|d{1,2}e", "xabcde"),  # one place told by its distance, one by what was put down; the first began first
+        ("abcde|[cd]{1,2}e|[^x]d?e", "xabcde"),
+        ("abcdef|d{1,2}ef", "xabcdefabcde"),
+        ("abcde[fg]?|d{1,2}e[fh]?", "abcdefabcdeh"),
+        ("a{1,2}b+|[qt]{1,2}r|[qu]{1,2}[rs]", "aabx qrqs"),  # what stayed is dead
+        ("a{1,2}b+c*|[qt]{1,2}r+|[qu]{1,2}[rs]+", "aabcx qrrrqssr"),
+    ],
+)
+@pytest.mark.parametrize("not_after", ["", "z"])
+def test_of_places_of_every_kind_the_first_start_is_told(core: str, text: str, not_after: str) -> None:
+    (part,) = parts_of(Pattern("r", core, not_after=not_after))
+    alone, scanner = OneByOne(part), PatternScanner(Automaton(part.program), apart=True)
+    for char in f"{text} {text}":
+        alone.read(char)
+        scanner.read(char)
+        assert [(start, hold) for _, start, hold in alone.threads] == scanner.threads()
+        assert min([alone.position, *(start for _, start, _ in alone.threads)]) == scanner.open_from()
+        assert (alone.safe, alone.matches) == (scanner.safe, scanner.matches)
+    at_once = PatternScanner(Automaton(part.program), apart=True)
+    at_once.read(f"{text} {text}")
+    assert alone.matches == at_once.matches
+
+
+def test_what_a_fork_matches_does_not_move_what_the_other_holds() -> None:
+    scanner = PatternScanner(_automaton("ab(?:cd)?e?"))
+    scanner.read("ab")
+    fork = scanner.fork()
+    fork.read("cd")
+    scanner.read("c")
+    assert (scanner.safe, fork.safe) == (2, 4)
 
 
 @settings(max_examples=200, deadline=None)

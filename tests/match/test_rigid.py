@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,14 +61,17 @@ def test_the_greatest_distance_is_that_of_one_of_them(part: Part, some: int) -> 
     assert greatest == rigid.greatest(some, rigid.chains_of(some))
 
 
-def test_alternatives_of_any_number_have_their_distances() -> None:
-    words = [chr(0x61 + number) * (number % 5 + 2) for number in range(20)]
+@pytest.mark.parametrize("lengths", [[2, 3, 4, 5, 6] * 4, [6] * 20, range(21, 1, -1)])
+def test_alternatives_of_any_number_have_their_distances(lengths: Sequence[int]) -> None:
+    words = [chr(0x61 + number) * length for number, length in enumerate(lengths)]
     layout = _layout(parse_pattern("|".join(words)))
     rigid = Rigid(layout)
     assert rigid.positions == (1 << layout.size) - 2
     for some in (rigid.positions, rigid.positions // 3, rigid.positions // 7 & rigid.positions):
         greatest = max(rigid.distances(some))
         assert greatest == rigid.greatest(some) == rigid.greatest(some, rigid.chains_of(some))
+    for position in numbers(rigid.positions):
+        assert [*rigid.distances(1 << position)] == [rigid.greatest(1 << position)]
     assert sorted(rigid.distances(rigid.positions)) == sorted(place for word in words for place in range(len(word)))
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from guardproxy.match.alternatives import NOTHING
 from guardproxy.match.charset import WORD
-from guardproxy.match.syntax import DEEPEST_GROUP, PatternSyntaxError, parse_pattern, parse_programs
+from guardproxy.match.syntax import DEEPEST_GROUP, PatternSyntaxError, ignores_case, parse_pattern, parse_programs
 from guardproxy.match.tree import UNBOUNDED, longest, positions
 
 
@@ -31,7 +31,12 @@ from guardproxy.match.tree import UNBOUNDED, longest, positions
         ("a]", 1, "write \\]"),
         ("a{3,2}", 1, "repeats nothing"),
         ("a{0}", 1, "repeats nothing"),
-        ("a{9999999}", 1, "at most 10,000"),
+        ("a{9999999}", 1, "at most 10,000 positions; write fewer"),
+        ("a[b&&c]", 3, "write the characters out, or \\&"),
+        (r"a\Kb", 1, "write it into not_before"),
+        (r"a\R", 1, r"write (?:\r\n|[\n\r])"),
+        (r"\Qa.b\E", 0, "escape its punctuation one by one"),
+        (r"\N{DASH}", 0, r"write its code point as \u2014, or ."),
         ("ab??", 3, "neither lazy nor possessive"),
         ("ab{2}+", 5, "neither lazy nor possessive"),
         ("a{2}{3}", 4, "put the first one into a group"),
@@ -56,8 +61,16 @@ from guardproxy.match.tree import UNBOUNDED, longest, positions
         ("a\\", 1, "write \\\\"),
         ("(?=a)", 0, "use not_before / not_after"),
         ("x(?<!a)b", 1, "use not_before / not_after"),
-        ("(?i)a", 0, "ignore_case"),
-        ("(?i:a)", 0, "ignore_case"),
+        ("a(?i)b", 1, "very beginning"),
+        ("(?:(?i)a)", 3, "very beginning"),
+        ("(?i)(?i)a", 4, "very beginning"),
+        (r"\b(?i)a", 2, "very beginning"),
+        ("(?i:a)", 0, "use the option ignore_case"),
+        ("(?is)a", 0, "for any character"),
+        ("(?x) a", 0, "of flags only (?i)"),
+        ("(?i)", 0, "empty text"),
+        ("(?i)*", 4, "write \\*"),
+        (r"(?i)a\y", 5, "write y"),
         ("(?P<name>a)", 0, "write (?:...)"),
         ("(?P=name)", 0, "write the text out"),
         ("(?>a)", 0, "write (?:...)"),
@@ -70,7 +83,7 @@ from guardproxy.match.tree import UNBOUNDED, longest, positions
         ("(a?|b{0,3})", 0, "empty text"),
         ("", 0, "empty text"),
         ("(?:a{100}){101}", 0, "10,100 positions"),
-        ("(" * (DEEPEST_GROUP + 1) + "a" + ")" * (DEEPEST_GROUP + 1), DEEPEST_GROUP, "groups inside each other"),
+        ("(" * (DEEPEST_GROUP + 1) + "a" + ")" * (DEEPEST_GROUP + 1), DEEPEST_GROUP, "leave out those around"),
     ],
 )
 def test_what_is_not_in_the_language_is_refused_with_its_offset_and_what_to_write(
@@ -101,6 +114,15 @@ def test_a_word_boundary_is_a_condition_on_the_alternative_it_stands_in() -> Non
     assert both.tree == parse_pattern("key|no")
     assert (before.not_before, before.not_after) == (WORD, NOTHING)
     assert (neither.not_before, neither.not_after) == (NOTHING, NOTHING)
+
+
+@given(st.text("aBé1-", min_size=1, max_size=6), st.booleans())
+def test_a_pattern_can_begin_with_ignoring_case(text: str, also_asked: bool) -> None:
+    assert ignores_case(f"(?i){text}")
+    assert not ignores_case(text)
+    for pattern in (text, rf"{text}|\bx\b"):
+        asked = parse_programs(pattern, ignore_case=True)
+        assert parse_programs(f"(?i){pattern}", ignore_case=also_asked) == asked
 
 
 @given(st.text(r"abp\dwx41[]^-(){},0129|?*+.:", max_size=20), st.booleans())

@@ -130,7 +130,7 @@ def test_an_offset_inside_a_text_is_counted_in_its_source() -> None:
         "p.yaml:1:10",
         "p.yaml:2:16",
         "p.yaml:3:12",
-        "p.yaml:4:10",  # where escapes would have to be counted, the text itself
+        "p.yaml:4:15",
     ]
 
 

@@ -307,6 +307,34 @@ MUTANTS: Final = (
         ("tests/match/test_checked.py", *_TRACKED),
     ),
     Mutant(
+        "a run of candidates is as long as from the one that was seen first",
+        "match/checked.py",
+        "            run.start = start\n",
+        "            pass\n",
+        ("tests/match/test_checked.py",),
+    ),
+    Mutant(
+        "what began with what was put down hides what began earlier",
+        "match/pattern_scanner.py",
+        "return min(earliest, self._earliest_loose(loose, position))",
+        "return self._earliest_loose(loose, position)",
+        ("tests/match/test_pattern_scanner.py",),
+    ),
+    Mutant(
+        "what a fork passed is taken for told in the other",
+        "match/checked.py",
+        "[*self._threads], {**self._settled}",
+        "[*self._threads], self._settled",
+        ("tests/match/test_checked.py",),
+    ),
+    Mutant(
+        "a unit is woken where its first start inside of a word is not",
+        "match/set_scanner.py",
+        "return max(self._at_words.age_of(units), self._anywhere.age_of(units))",
+        "return self._at_words.age_of(units) or self._anywhere.age_of(units)",
+        ("tests/match/test_checked.py",),
+    ),
+    Mutant(
         "a check sees one character too few",
         "match/checked.py",
         "check(reading.text[start - reading.base : end - reading.base])",
@@ -347,6 +375,13 @@ MUTANTS: Final = (
         "return self._left >= FREE // 2",
         "return True",
         ("tests/core/test_allowance.py",),
+    ),
+    Mutant(
+        "what began before a block was opened again may end it",
+        "match/blocks.py",
+        "            self._expected = self._ends.expected\n            at = end\n",
+        "            at = end\n",
+        ("tests/match/test_blocks.py",),
     ),
     Mutant(
         "a number may start behind what bars it",
