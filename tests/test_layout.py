@@ -23,6 +23,7 @@ ABOUT_MORE = {
     "surfaces/test_joined.py",
     "surfaces/test_planted.py",
     "surfaces/test_surfaces.py",
+    "surfaces/test_cut_calls.py",
     "surfaces/test_unknown_events.py",
 }
 # Test files at the top that are about the whole: this one, and the documentation.

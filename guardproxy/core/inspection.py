@@ -35,6 +35,9 @@ MAX_SHOWN = 20
 UNKNOWN_EVENTS = "unknown_events"
 UNKNOWN_EVENT = "answers.unknown_events"
 
+# The count of calls that were cut off, which are never shown.
+CUT_CALLS = "cut_calls"
+
 _MODEL_ONLY = frozenset({Provenance.MODEL})
 
 
@@ -147,6 +150,7 @@ class OutputGuard:
         self.opened: list[StreamGuard] = []
         self._unread: dict[Opaque, None] = {}
         self._too_dear = self._unknown_events = 0
+        self.cut_calls = 0  # left out, as they had been cut off
         self.redacts = policy.redacts_answers
         self.on_block = policy.on_block
         self.ordered = policy.answer_fields is not AnswerFields.INTERLEAVED
@@ -277,6 +281,7 @@ class OutputGuard:
         coverage = Coverage(counts) if self._detectors else Coverage(skipped=counts)
         if unread := [*(item.kind.value for item in self._unread), *[MATCHING_WORK] * self._too_dear]:
             coverage = coverage.plus(Coverage(skipped=Counter(unread)))
-        features = {UNKNOWN_EVENTS: self._unknown_events} if self._unknown_events else {}
+        noticed = {UNKNOWN_EVENTS: self._unknown_events, CUT_CALLS: self.cut_calls}
+        features = {name: count for name, count in noticed.items() if count}
         findings, shadow = tuple(self.findings), tuple(self.shadow)
         return Verdict(self.action, findings, {}, coverage, features, shadow, self.would)

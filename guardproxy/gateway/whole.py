@@ -7,6 +7,7 @@ from typing import Any
 
 from guardproxy.core.context import refuse_opaque
 from guardproxy.core.exchange import RequestReading, kinds_of
+from guardproxy.core.inspection import CUT_CALLS
 from guardproxy.core.policy import ServerState
 from guardproxy.core.tools.judge import ToolGuard
 from guardproxy.core.tools.verdicts import with_tools
@@ -48,8 +49,7 @@ async def relay_whole(
             surface.strip_copies(document)
         # Before anything is hidden in it: a call is judged by what the model wrote.
         found = tools.judge(surface.read_calls(document)) if tools is not None and surface.read_calls else []
-        if surface.drop_cut_calls is not None:
-            surface.drop_cut_calls(document)
+        cut = surface.drop_cut_calls(document) if surface.drop_cut_calls is not None else 0
         answer = surface.read_response(document)
         looked = inspected(policy, answer.segments, kinds_of(answer.opaque))
         verdict = looked if isinstance(looked, Verdict) else await looked
@@ -58,6 +58,8 @@ async def relay_whole(
                 draft.pass_over(unread)
             else:
                 verdict = Verdict(Action.BLOCK, tuple(unread), coverage=verdict.coverage)
+    if cut:
+        verdict = verdict._replace(features={**verdict.features, CUT_CALLS: cut})
     if found:
         verdict = with_tools(policy, verdict, found)
     draft.response = verdict

@@ -117,7 +117,7 @@ class Surface(NamedTuple):
     `speaking`: where operator text stands; None where the API has no such place.
 
     `read_conversation` and `read_calls` are asked for policies with rules about tools; None where there are no calls.
-    `drop_cut_calls` takes the calls that were cut off out of a whole answer, under every policy.
+    `drop_cut_calls` takes the calls that were cut off out of a whole answer, under every policy, and counts them.
 
     `ask_for_usage` makes a streaming request ask for the tokens it uses; None where every stream tells them.
     """
@@ -138,7 +138,7 @@ class Surface(NamedTuple):
     made: Callable[[Any], Iterable[str]] | None = None
     read_conversation: ReadConversation | None = None
     read_calls: Callable[[Any], Sequence[ToolCall | ToolResult]] | None = None
-    drop_cut_calls: Callable[[Any], None] | None = None
+    drop_cut_calls: Callable[[Any], int] | None = None
     speaking: Speaking | None = None
     ask_for_usage: Callable[[dict[str, Any]], None] | None = None
 

@@ -102,6 +102,7 @@ async def test_a_call_that_was_cut_off_does_not_go_out() -> None:
         choice = (await on.chat()).json["choices"][0]
         assert choice["message"]["tool_calls"] == calls[:1]
         assert (choice["message"]["content"], choice["finish_reason"]) == ("fine", "length")
+        assert on.record["features"] == {"cut_calls": 1}
 
 
 async def test_a_blocked_answer_is_an_error_and_charged() -> None:

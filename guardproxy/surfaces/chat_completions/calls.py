@@ -1,8 +1,8 @@
 """Tool calls of a stream, collected until they are whole.
 
-Fragments belong together by their `index`, not by their position, and calls may interleave. A call is released once
-its choice has finished, read like a call of a whole answer: what the policy hides is cut out of its names, its numbers
-and its decoded arguments, which stay valid JSON. One that was cut off is not released.
+Fragments belong together by their `index`, not by their position, and calls may interleave (`Belonging`). A call is
+released once its choice has finished, read like a call of a whole answer: what the policy hides is cut out of its
+names, its numbers and its decoded arguments, which stay valid JSON. One that was cut off is not released, but counted.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from guardproxy.core.exchange import Provenance
 from guardproxy.errors import UpstreamUnavailable
+from guardproxy.surfaces.chat_completions.belonging import Belonging
 from guardproxy.surfaces.chat_completions.cut import is_judged, is_whole
 from guardproxy.surfaces.texts import read_call
 from guardproxy.wire.document import replace
@@ -28,15 +29,18 @@ class _Grown(list[str]):
 
 
 class PendingCalls:
-    """The unfinished calls of one choice: `tool_calls` by index, and the one legacy `function_call`."""
+    """The unfinished calls of one choice: `tool_calls` by the index they go out with, and the one legacy
+    `function_call`.
+    """
 
-    __slots__ = ("_calls", "_function", "cut", "held")
+    __slots__ = ("_belonging", "_calls", "_function", "cut", "held")
 
     def __init__(self) -> None:
         self._calls: dict[int, dict[str, Any]] = {}
+        self._belonging = Belonging()
         self._function: dict[str, Any] | None = None
         self.held = 0  # characters of fragments
-        self.cut = False  # `release` left a call out
+        self.cut = 0  # calls that `release` left out
 
     def take(self, delta: dict[str, Any]) -> bool:
         """Move call fragments out of a delta; whether there were any. Raises `UpstreamUnavailable` over a bound."""
@@ -46,8 +50,7 @@ class PendingCalls:
             del delta["tool_calls"]
             for position, fragment in enumerate(calls):
                 if isinstance(fragment, dict):
-                    index = fragment.get("index")
-                    index = index if isinstance(index, int) else position
+                    index = self._belonging.index_of(fragment, position)
                     self.held += _merge(self._calls.setdefault(index, {}), fragment)
         if isinstance(function, dict):
             del delta["function_call"]
@@ -66,6 +69,12 @@ class PendingCalls:
             message["function_call"] = function
         return message
 
+    def drop(self) -> int:
+        """No call ends any more; how many had begun."""
+        begun = len(self._calls) + (self._function is not None)
+        self._calls, self._function = {}, None
+        return begun
+
     def release(self, reason: object, clean: Callable[[str], str]) -> Iterator[dict[str, Any]]:
         """A delta for each whole call, cleaned. `reason`: the choice's finish reason, None at `[DONE]` without one."""
         calls, self._calls = self._calls, {}
@@ -73,14 +82,14 @@ class PendingCalls:
         for index in sorted(calls):
             call = _joined(calls[index])
             if is_whole(call, reason):
-                yield {"tool_calls": [{"index": index, **_clean(call, clean)}]}
+                yield {"tool_calls": [{"index": index, **_clean(call, clean)} | {"index": index}]}
             else:
-                self.cut = True
+                self.cut += 1
         function = _joined(function)
         if function is not None and is_whole(function, reason):
             yield {"function_call": _clean(function, clean)}
         elif function is not None:
-            self.cut = True
+            self.cut += 1
 
 
 def _merge(call: dict[str, Any], fragment: dict[str, Any]) -> int:

@@ -45,8 +45,9 @@ def reason_of(choice: Mapping[str, Any]) -> object:
     return choice.get("finish_reason") or "stop"
 
 
-def drop_cut_calls(document: Any) -> None:
-    """Take the calls that were cut off out of a whole answer, in place."""
+def drop_cut_calls(document: Any) -> int:
+    """Take the calls that were cut off out of a whole answer, in place; how many there were."""
+    count = 0
     choices = document.get("choices") if isinstance(document, dict) else None
     for choice in choices if isinstance(choices, list) else ():
         message = choice.get("message") if isinstance(choice, dict) else None
@@ -55,18 +56,20 @@ def drop_cut_calls(document: Any) -> None:
         dropped = _drop(message, reason_of(choice))
         if dropped and says_ended(choice.get("finish_reason")):
             choice["finish_reason"] = CUT
+        count += dropped
+    return count
 
 
-def _drop(message: dict[str, Any], reason: object) -> bool:
-    """Whether there was anything to drop. A list of which nothing is left goes too: no client expects an empty one."""
+def _drop(message: dict[str, Any], reason: object) -> int:
+    """How many there were to drop. A list of which nothing is left goes too: no client expects an empty one."""
     calls, function = message.get("tool_calls"), message.get("function_call")
-    dropped = isinstance(function, dict) and not is_whole(function, reason)
+    dropped = int(isinstance(function, dict) and not is_whole(function, reason))
     if dropped:
         del message["function_call"]
     if isinstance(calls, list):
         kept = [call for call in calls if not isinstance(call, dict) or is_whole(call, reason)]
         if len(kept) < len(calls):
-            dropped = True
+            dropped += len(calls) - len(kept)
             message["tool_calls"] = kept
             if not kept:
                 del message["tool_calls"]

@@ -110,7 +110,8 @@ class ChatStream:
         if self._done:
             return []
         self._done = True
-        frames = [frame for index, choice in self._open() for frame in self._flush(index, choice, {})]
+        frames: list[bytes] = []
+        self._break_off(frames)
         frames += self._beside.end(self._last)
         return self._blocked(frames) if self._guard.blocked else frames
 
@@ -166,18 +167,19 @@ class ChatStream:
             self._edit_choices(document, document["choices"], frames)
         if document.get("error"):
             self.failed = True
-            self._end_all(frames)
+            self._break_off(frames, failed=True)
         if document.get("error") or (document.get("usage") and not document.get("choices")):  # the last of a stream
             frames += self._beside.end(self._last, document)
         if isinstance(document.get("usage"), dict):
             self.usage = document["usage"]
         return frames
 
-    def _end_all(self, frames: list[bytes]) -> None:
-        """The upstream failed. Text that was held goes out before its error, as when it breaks off; calls do not."""
+    def _break_off(self, frames: list[bytes], *, failed: bool = False) -> None:
+        """The upstream failed or breaks off. Text that was held goes out, before its error; calls do not."""
         for index, choice in self._open():
             frames += self._flush(index, choice, {})
-            choice.finished = self._guard.blocked is None
+            self._guard.cut_calls += choice.calls.drop()
+            choice.finished = failed and self._guard.blocked is None
 
     def _edit_choices(self, document: dict[str, Any], choices: list[Any], frames: list[bytes]) -> None:
         if document.get("object") == CHUNK_OBJECT:  # Azure's annotations come with an empty one, and clients drop those
@@ -293,4 +295,5 @@ class ChatStream:
             for where in signatures(delta, path):
                 self._guard.lets(OpaqueKind.ENCRYPTED, where, seals=True)
             frames.append(own_event(self._last, index, {"delta": delta}))
+        self._guard.cut_calls += choice.calls.cut
         return [] if self._guard.blocked else frames

@@ -17,11 +17,11 @@ ENDED: Final = frozenset({"tool_use", "end_turn", "stop_sequence", "pause_turn",
 CUT: Final = "max_tokens"
 
 
-def drop_cut_calls(document: Any) -> None:
-    """Take the calls that were cut off out of a whole answer, in place."""
+def drop_cut_calls(document: Any) -> int:
+    """Take the calls that were cut off out of a whole answer, in place; how many there were."""
     content = document.get("content") if isinstance(document, dict) else None
     if not isinstance(content, list) or not content:
-        return
+        return 0
     reason = document.get("stop_reason")
     ended = reason is None or (isinstance(reason, str) and reason in ENDED)
     kept = [
@@ -30,10 +30,12 @@ def drop_cut_calls(document: Any) -> None:
         if not (isinstance(block, dict) and is_call(block))
         or (_is_whole(block.get("input")) and (ended or index + 1 < len(content)))
     ]
-    if len(kept) < len(content):
+    dropped = len(content) - len(kept)
+    if dropped:
         content[:] = kept
         if reason == "tool_use":
             document["stop_reason"] = CUT
+    return dropped
 
 
 def _is_whole(given: Any) -> bool:

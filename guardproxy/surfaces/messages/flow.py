@@ -148,6 +148,8 @@ class BlockFlow:
                 call.ended = True
                 if ended and call.is_complete:
                     frames += self._settle(block, call)
+                else:
+                    self._guard.cut_calls += 1
         return frames
 
     def _grow_texts(self, block: Block, document: dict[str, Any]) -> bool:
@@ -238,7 +240,9 @@ class BlockFlow:
                 continue
             if not cut:
                 frames += self._settle(block, call)
-            elif call.known and call.stop is not None:
+                continue
+            self._guard.cut_calls += 1
+            if call.known and call.stop is not None:
                 block.ended = True
                 frames += self.line.add(block.index, [*call.rest, call.stop.frame()])
         return frames

@@ -11,7 +11,7 @@ end. When it is denied nothing goes on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, Final, NamedTuple
 
 from guardproxy.core.inspection import OutputGuard
@@ -40,6 +40,7 @@ class CallGate:
         self._guard = guard
         self.judges: Final = guard.judges_calls
         self._open: set[Owner] = set()
+        self._cut: set[Owner] = set()
         self._judged: set[Owner] = set()
         self._held: list[Outgoing] = []
         self._said: dict[tuple[Owner, str, str], list[str]] = {}  # texts of calls, by member and by kind of event
@@ -93,17 +94,24 @@ class CallGate:
 
     def leave_out(self, owner: Owner) -> None:
         """A call was cut off: what belongs to it is left out."""
+        self._count({owner})
         self._held = [out._replace(goes_out=False) if owner_of(out.document) == owner else out for out in self._held]
         self._judged.add(owner)
         self._open.discard(owner)
 
     def end(self) -> None:
         """No call ends any more: what belongs to open ones is left out."""
+        if self._guard.blocked is None:
+            self._count(self._open)
         self._held = [
             out._replace(goes_out=False) if owner_of(out.document) in self._open else out for out in self._held
         ]
         self._judged |= self._open
         self._open.clear()
+
+    def _count(self, cut: Set[Owner]) -> None:
+        self._guard.cut_calls += len(cut - self._cut)
+        self._cut |= cut
 
     def cut_behind(self, last: dict[str, Any]) -> list[Outgoing]:
         """The policy has stopped the stream in a text that had ended: what goes out, up to this event."""

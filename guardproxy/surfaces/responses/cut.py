@@ -27,11 +27,11 @@ def cut_off(item: dict[str, Any], *, whole: bool) -> bool:
     return status in _UNFINISHED or (not whole and status is None)
 
 
-def drop_cut_calls(document: Any) -> None:
-    """Take the calls that were cut off out of a whole answer, in place."""
+def drop_cut_calls(document: Any) -> int:
+    """Take the calls that were cut off out of a whole answer, in place; how many there were."""
     output = document.get("output") if isinstance(document, dict) else None
     if not isinstance(output, list):
-        return
+        return 0
     whole = document.get("status") in (None, "completed")
     cut = [index for index, item in enumerate(output) if isinstance(item, dict) and cut_off(item, whole=whole)]
     for index in reversed(cut):
@@ -39,6 +39,7 @@ def drop_cut_calls(document: Any) -> None:
             del output[index]
         else:
             blank_call(output[index])
+    return len(cut)
 
 
 def blank_call(item: dict[str, Any]) -> None:
