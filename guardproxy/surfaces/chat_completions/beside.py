@@ -93,3 +93,11 @@ def rest_of(choice: OpenChoice, present: Container[Path]) -> Iterator[tuple[Path
             text = channel.finish()
             if text:
                 yield key, text
+
+
+def paused(choice: OpenChoice) -> Iterator[tuple[Path, str]]:
+    """The same of texts that may have ended."""
+    for key, channel in choice.channels.items():
+        if text := channel.pause():
+            choice.repeats.forget(key)
+            yield key, text

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from guardproxy.core.exchange import Provenance
+from guardproxy.core.exchange import OpaqueKind, Provenance
+from guardproxy.core.inspection import OutputGuard
 from guardproxy.errors import UpstreamUnavailable
 from guardproxy.surfaces.chat_completions.belonging import Belonging
+from guardproxy.surfaces.chat_completions.conversation import calls_of
 from guardproxy.surfaces.chat_completions.cut import is_judged, is_whole
-from guardproxy.surfaces.texts import read_call
+from guardproxy.surfaces.texts import read_call, signatures
 from guardproxy.wire.document import replace
 from guardproxy.wire.path import Path
 
@@ -90,6 +92,28 @@ class PendingCalls:
             yield {"function_call": _clean(function, clean)}
         elif function is not None:
             self.cut += 1
+
+
+def released(guard: OutputGuard, calls: PendingCalls, path: Path, reason: object) -> tuple[list[dict[str, Any]], int]:
+    """A delta for each call that may go out, and the characters of their texts. None goes out when one is blocked,
+    since they were meant together.
+    """
+    if guard.judges_calls and not guard.judge(calls_of(calls.whole(reason), path)):
+        return [], 0
+    characters = 0
+
+    def clean(text: str) -> str:
+        nonlocal characters
+        cleaned = guard.whole(text, path)
+        characters += len(cleaned)
+        return cleaned
+
+    deltas = list(calls.release(reason, clean))
+    guard.cut_calls += calls.cut
+    for delta in deltas:
+        for where in signatures(delta, path):
+            guard.lets(OpaqueKind.ENCRYPTED, where, seals=True)
+    return ([] if guard.blocked else deltas), characters
 
 
 def _merge(call: dict[str, Any], fragment: dict[str, Any]) -> int:

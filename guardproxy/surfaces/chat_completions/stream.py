@@ -15,17 +15,16 @@ upstream that goes on after it is not believed any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from guardproxy.core.exchange import OpaqueKind
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.core.policy import OnBlock
 from guardproxy.errors import RequestError, UpstreamUnavailable
-from guardproxy.surfaces.chat_completions.beside import Beside, append_rest, ended_of, rest_of
+from guardproxy.surfaces.chat_completions.beside import Beside, append_rest, ended_of, paused, rest_of
 from guardproxy.surfaces.chat_completions.bounds import Bounds
+from guardproxy.surfaces.chat_completions.calls import released
 from guardproxy.surfaces.chat_completions.cleaning import Cleaner
-from guardproxy.surfaces.chat_completions.conversation import calls_of
 from guardproxy.surfaces.chat_completions.cut import CUT, says_ended
 from guardproxy.surfaces.chat_completions.delta import DeltaEditor, rest_cited
 from guardproxy.surfaces.chat_completions.events import (
@@ -43,7 +42,6 @@ from guardproxy.surfaces.chat_completions.plain import REASONS, OpenChoice, Plai
 from guardproxy.surfaces.chat_completions.response import strip_choice_copies, strip_tokens
 from guardproxy.surfaces.hidden_usage import hide_usage
 from guardproxy.surfaces.openai_errors import error_event
-from guardproxy.surfaces.texts import signatures
 from guardproxy.wire.path import Path
 from guardproxy.wire.sse import DONE, SseEvent
 
@@ -59,7 +57,7 @@ class ChatStream:
         self._usage_for = usage_for
         self._choices: dict[int, OpenChoice] = {}
         self._last: dict[str, Any] = {"object": CHUNK_OBJECT}
-        self._done = self.hides_usage = False
+        self._done = self._told = self.hides_usage = False
         self._labels: dict[str, str] = {}
         self._short_way = ShortWay(self._choices, self._labels)
         self._cleaner = Cleaner(guard, self._labels)
@@ -168,11 +166,22 @@ class ChatStream:
         if document.get("error"):
             self.failed = True
             self._break_off(frames, failed=True)
-        if document.get("error") or (document.get("usage") and not document.get("choices")):  # the last of a stream
+        told = bool(document.get("usage")) and not document.get("choices")
+        if told and not self._told:
+            self._let_go(frames)
+        if document.get("error") or told:  # the last of a stream
             frames += self._beside.end(self._last, document)
         if isinstance(document.get("usage"), dict):
             self.usage = document["usage"]
         return frames
+
+    def _let_go(self, frames: list[bytes]) -> None:
+        """The usage is told behind all choices: to some clients what comes after it has none. So what is held of texts
+        goes out before it, should they have ended. If not, they go on, and this is not believed again.
+        """
+        self._told = True
+        for index, choice in self._open():
+            frames += self._written(index, choice, paused(choice))
 
     def _break_off(self, frames: list[bytes], *, failed: bool = False) -> None:
         """The upstream failed or breaks off. Text that was held goes out, before its error; calls do not."""
@@ -273,27 +282,19 @@ class ChatStream:
 
     def _flush(self, index: int, choice: OpenChoice, present: Container[Path]) -> Iterator[bytes]:
         """The choice's held text, channel by channel, except channels whose text stands in the event at hand."""
-        for key, text in rest_of(choice, present):
+        return self._written(index, choice, rest_of(choice, present), cites=not present)
+
+    def _written(
+        self, index: int, choice: OpenChoice, texts: Iterable[tuple[Path, str]], *, cites: bool = True
+    ) -> Iterator[bytes]:
+        for key, text in texts:
             self.characters += len(text)
             yield own_event(self._last, index, nest(key, text, choice.forms))
-        if choice.cited and not present and self._guard.blocked is None:
+        if choice.cited and cites and self._guard.blocked is None:
             yield own_event(self._last, index, {"delta": {"annotations": rest_cited(choice)}})
 
     def _release_calls(self, index: int, choice: OpenChoice, reason: Any) -> list[bytes]:
-        """The choice's calls; none of them when one is blocked, since they were meant together."""
-        path: Path = ("choices", index, "delta")
-        if self._guard.judges_calls and not self._guard.judge(calls_of(choice.calls.whole(reason), path)):
-            return []
-
-        def clean(text: str) -> str:
-            cleaned = self._guard.whole(text, path)
-            self.characters += len(cleaned)
-            return cleaned
-
-        frames = []
-        for delta in choice.calls.release(reason, clean):
-            for where in signatures(delta, path):
-                self._guard.lets(OpaqueKind.ENCRYPTED, where, seals=True)
-            frames.append(own_event(self._last, index, {"delta": delta}))
-        self._guard.cut_calls += choice.calls.cut
-        return [] if self._guard.blocked else frames
+        """The choice's calls."""
+        deltas, characters = released(self._guard, choice.calls, ("choices", index, "delta"), reason)
+        self.characters += characters
+        return [own_event(self._last, index, {"delta": delta}) for delta in deltas]

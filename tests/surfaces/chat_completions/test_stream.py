@@ -22,6 +22,7 @@ from guardproxy.errors import UpstreamUnavailable
 from guardproxy.surfaces.chat_completions import ChatStream
 from guardproxy.surfaces.chat_completions.plain import ShortWay
 from guardproxy.wire.sse import DONE, SseDecoder, SseEvent
+from tests.promises.streams import client_of
 from tests.support.strategies import (
     NOT_BLOCKING,
     Kit,
@@ -664,3 +665,33 @@ def test_a_stream_becomes_what_its_golden_file_says(file: Path) -> None:
     received = run(make_kit({"word": golden["redacts"]}).policy(), golden["events"])
     assert received.documents == golden["documents"]
     assert received.done
+
+
+USAGE_FRAME = chunk(usage={"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3})
+
+
+@pytest.mark.parametrize("behind", [[], [chunk(part(0, {}, "stop"))], [chunk(part(1, {}, "stop"))]])
+def test_what_is_held_goes_out_before_the_usage_that_is_told_behind_the_choices(behind: list[Any]) -> None:
+    begun = chunk(part(0, {"content": "mail sec"}), part(1, {"content": "mail s"}))
+    received = run(WORDS.policy(), [begun, USAGE_FRAME, *behind])
+    assert (received.text(0), received.text(1)) == ("mail sec", "mail s")
+    assert received.documents[-1 - len(behind)] == USAGE_FRAME
+
+
+def test_a_text_that_goes_on_behind_the_usage_has_shown_its_first_end_and_shows_no_more() -> None:
+    pieces = [chunk(part(0, {"content": text})) for text in ("a sec", "re", "t it is")]
+    received = run(
+        WORDS.policy(), [pieces[0], USAGE_FRAME, pieces[1], USAGE_FRAME, pieces[2], chunk(part(0, {}, "stop"))]
+    )
+    assert received.text(0) == "a sec[WORD] it is"
+
+
+def test_the_official_client_gets_the_usage_of_an_answer_that_never_finished() -> None:
+    begun = chunk(part(0, {"role": "assistant", "content": "mail sec"}))
+    shown = as_bytes(run(WORDS.policy(), [begun, USAGE_FRAME]).documents)
+    with client_of(shown).chat.completions.stream(model="m", messages=[{"role": "user", "content": "x"}]) as stream:
+        for _ in stream:
+            pass
+        usage = stream.current_completion_snapshot.usage
+    assert usage is not None
+    assert usage.total_tokens == 3
