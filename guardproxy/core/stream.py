@@ -108,6 +108,10 @@ class StreamGuard:
         """Whether any text was hidden so far."""
         return self._covered > 0
 
+    def hid_behind(self, place: int) -> bool:
+        """Whether any text behind that place of the text as it came was hidden so far."""
+        return self._covered > place
+
     @property
     def moved(self) -> Moved | None:
         """Where places of the text have gone, as far as it is decided; None if nothing was hidden so far."""

@@ -74,9 +74,13 @@ def append_rest(choice: OpenChoice, value: dict[str, Any], present: Mapping[Path
 def ended_of(
     choice: OpenChoice, value: dict[str, Any], present: Mapping[Path, Path]
 ) -> Iterator[tuple[Path, str, bool]]:
-    """What was held of the fields that end at the event at hand, by key; and whether it was put into that event, which
+    """What was held of the texts that end at the event at hand, by key; and whether it was put into that event, which
     has the last text of the field (an empty one may stand there behind what begins).
     """
+    ahead, choice.ahead = choice.ahead, []
+    yield from ((key, text, False) for key, text in ahead)
+    if not choice.grown:
+        return
     for key, grew in choice.take_ended():
         text = choice.channels[key].pause()
         if text and grew:

@@ -20,7 +20,7 @@ class DeltaEditor:
         self._guard = guard
         self._cleaner = cleaner
         self._grow = grow
-        self._places = Places(guard, cleaner, grow)
+        self._places = Places(guard, cleaner, grow, ahead=True)
 
     def edit(self, choice: OpenChoice, at: str, delta: dict[str, Any]) -> dict[Path, Path]:
         """Edit the delta, which stands `at` that member of the choice.

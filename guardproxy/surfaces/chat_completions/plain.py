@@ -37,13 +37,15 @@ _PLAIN_MEMBERS: Final = frozenset(
 class OpenChoice:
     """One choice of the stream: its channels by key (see `items`), its unfinished tool calls, whether it has ended.
 
-    `cited`: citations of its content that wait. `path`: where it stands in an event; what stands beside the choices is
-    one more, at the empty path. `grown`: fields with text in the event at hand, where these end others. `steady`: more
-    content alone ends none.
+    `ahead`: what is to go out before the event at hand, by channel. `cited`: citations of its content that wait.
+    `path`: where it stands in an event; what stands beside the choices is one more, at the empty path. `grown`: fields
+    with text in the event at hand, where these end others. `steady`: more content alone ends none. `signed`: how much
+    of a channel its provider has signed.
     """
 
     __slots__ = (
         "_sequence",
+        "ahead",
         "calls",
         "channels",
         "cited",
@@ -53,6 +55,7 @@ class OpenChoice:
         "path",
         "renamed",
         "repeats",
+        "signed",
         "steady",
     )
 
@@ -60,6 +63,8 @@ class OpenChoice:
         self.path = path
         self.channels: dict[Path, StreamGuard] = {}
         self.repeats = Repeats()
+        self.ahead: list[tuple[Path, str]] = []
+        self.signed: dict[Path, int] = {}
         self.cited = WaitingCitations()
         self.forms: dict[Path, Mapping[str, Any]] = {}  # of the items of lists that channels stand in
         self.renamed: set[str] = set()  # members of the delta in which a name was hidden

@@ -64,7 +64,7 @@ class ChatStream:
         self._bounds = Bounds()
         self._beside = Beside(guard, self._cleaner, self._channel, self._labels, CHUNK_OBJECT)
         self._delta = DeltaEditor(guard, self._cleaner, self._channel)
-        self._places = Places(guard, self._cleaner, self._channel)
+        self._places = Places(guard, self._cleaner, self._channel, ahead=True)
         self.usage: Any = None
         self.failed = False  # the upstream sent an error object, with HTTP 200 as streams do
         self.characters = 0  # of text released, for a token estimate when the upstream reports no usage
@@ -227,7 +227,7 @@ class ChatStream:
                 self._cleaner.below(value, member)
             elif isinstance(below, (str, dict, list)):
                 present.update(self._places.edit(choice, (), value, member))
-        for key, text, placed in ended_of(choice, value, present) if choice.grown else ():
+        for key, text, placed in ended_of(choice, value, present) if choice.grown or choice.ahead else ():
             self.characters += len(text)
             frames += () if placed else (own_event(self._last, index, nest(key, text, choice.forms)),)
         if value.get("finish_reason") and not choice.finished:  # some servers write "" until the end
