@@ -1,24 +1,24 @@
 """Calls that were cut off, of a stream and of a whole answer: they are never shown.
 
 A client acts on a call, and some repair a truncated one into one that runs. Arguments show by themselves whether
-anything is missing: JSON that does not end is cut off, whatever the finish reason says. It is read as leniently as
-Python's own parser can, since models write line breaks into their strings. What does not show it - the text of a custom
-call, no arguments at all, a number, arguments that are no string - is whole if the model says that it ended the call.
+anything is missing (`json_end`): what has not ended is cut off, whatever the finish reason says. What does not show it
+- the text of a custom call, no arguments at all, a number, arguments that are no JSON, or no string - is whole if the
+model says that it ended the call.
 
 An answer that lost a call so says `length`, as any answer that was cut off.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+
+from guardproxy.wire.json_end import is_all
 
 CUT: Final = "length"
 # The model ended the call itself; any other reason may have cut it off.
 _ENDED: Final = frozenset({"tool_calls", "function_call", "stop"})
 _CALLS: Final = frozenset({"tool_calls", "function_call"})
-_LENIENT: Final = json.JSONDecoder(strict=False)
 
 
 def says_ended(reason: object) -> bool:
@@ -85,8 +85,4 @@ def _grown(call: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _is_whole(member: str, value: Any, ended: bool) -> bool:
     if member != "arguments" or not isinstance(value, str) or not value.strip():
         return ended
-    try:
-        read = _LENIENT.decode(value)
-    except (ValueError, RecursionError):
-        return False
-    return ended or type(read) not in (int, float)
+    return is_all(value, ended=ended)

@@ -1,7 +1,8 @@
 """What is held of a stream until it is whole: the input of a call, and a compaction, which comes in one delta.
 
 A client acts on a call, and some repair a truncated one into one that runs. So a call is shown at its end or not at
-all. Input that is no JSON at that end may have been cut off; whether it was, only what comes next can tell.
+all. Input that is no JSON at that end may have been cut off; whether it was, only what comes next can tell. Input in
+which something is still open then was cut off whatever comes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from guardproxy.surfaces.messages.cleaning import Cleaner
 from guardproxy.surfaces.messages.events import Edited
 from guardproxy.surfaces.messages.leaves import is_call
 from guardproxy.surfaces.messages.sealed import is_sealed, unseal
-from guardproxy.wire.document import UndecodableJson, decode
+from guardproxy.wire.json_end import is_all
 from guardproxy.wire.path import Path
 
 COMPACTION: Final = "compaction"
@@ -72,11 +73,12 @@ class Call:
         raw = self.text
         if not raw:
             return self._start is not None and bool(self._start.document["content_block"].get("input"))
-        try:
-            decode(raw)
-        except UndecodableJson:
-            return False
-        return True
+        return is_all(raw, ended=False)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether its input was cut off, although the model went on."""
+        return bool(self.text.strip()) and not self._is_compaction and not is_all(self.text, ended=True)
 
     def release(self, cleaner: Cleaner, path: Path) -> tuple[list[bytes], int]:
         """Its frames, as they came if nothing of it was hidden, and the characters of its text."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from guardproxy.surfaces.messages.leaves import is_call
-from guardproxy.wire.document import UndecodableJson, decode
+from guardproxy.wire.json_end import is_all
 
 # The model ended the message itself; any other reason may have cut a call off.
 ENDED: Final = frozenset({"tool_use", "end_turn", "stop_sequence", "pause_turn", "compaction"})
@@ -40,10 +40,4 @@ def drop_cut_calls(document: Any) -> int:
 
 def _is_whole(given: Any) -> bool:
     """Whether the input of a call is not the beginning of some JSON, which servers that imitate this API may tell."""
-    if not isinstance(given, str) or not given.strip():
-        return True
-    try:
-        decode(given)
-    except UndecodableJson:
-        return False
-    return True
+    return not isinstance(given, str) or not given.strip() or is_all(given, ended=True)

@@ -238,9 +238,11 @@ class BlockFlow:
             call = block.call
             if call is None or self._guard.blocked is not None:
                 continue
-            if not cut:
+            if not cut and not call.is_cut:
                 frames += self._settle(block, call)
                 continue
+            if not cut:  # the model means to have ended it
+                self._judge(block, call)
             self._guard.cut_calls += 1
             if call.known and call.stop is not None:
                 block.ended = True
@@ -249,10 +251,9 @@ class BlockFlow:
 
     def _settle(self, block: Block, call: Call) -> list[bytes]:
         """A call is whole; unless the policy stops it, it goes out."""
-        if self._steps is not None and (is_call(block.told) or call.brings_input):
-            self._judge(self._steps, block, call)
-            if self._guard.blocked is not None:
-                return []
+        self._judge(block, call)
+        if self._guard.blocked is not None:
+            return []
         frames, characters = call.release(self._cleaner, (*block.path, "input"))
         if self._guard.blocked is not None:
             return []
@@ -266,11 +267,14 @@ class BlockFlow:
             self._guard.judge(steps.of(content, block.path))
         block.told = deepcopy(content)
 
-    def _judge(self, steps: AnswerSteps, block: Block, call: Call) -> None:
+    def _judge(self, block: Block, call: Call) -> None:
         """Hold a whole call against the rules about tools, also one that nobody announced as such.
 
         Where its beginning brought another input than the events after it, clients may act on either.
         """
+        steps = self._steps
+        if steps is None or not (is_call(block.told) or call.brings_input):
+            return
         told = block.told if is_call(block.told) else {"type": "tool_use", "name": block.told.get("name")}
         text = call.text
         if text and told.get("input"):

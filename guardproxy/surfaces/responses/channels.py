@@ -18,7 +18,7 @@ from guardproxy.core.stream import StreamGuard
 from guardproxy.errors import UpstreamUnavailable
 from guardproxy.surfaces.citations import WaitingCitations, move_citations
 from guardproxy.surfaces.repeats import Repeats
-from guardproxy.surfaces.responses.cleaning import Cleaner, is_whole_json
+from guardproxy.surfaces.responses.cleaning import Cleaner
 from guardproxy.surfaces.responses.families import (
     BESIDE,
     CONTENT,
@@ -31,6 +31,7 @@ from guardproxy.surfaces.responses.families import (
     run_of,
 )
 from guardproxy.surfaces.responses.sealed import SEAL, is_sealed
+from guardproxy.wire.json_end import is_all
 from guardproxy.wire.path import Path
 
 # What one stream may make us keep: characters of all its texts, and texts.
@@ -173,12 +174,17 @@ class Channel:
 
     def looks_whole(self, text: str | None = None) -> bool:
         """Whether the text could be all of a call: for arguments, that they are JSON."""
-        return not self.family.arguments or is_whole_json(text or self.raw)
+        return not self.family.arguments or is_all(text or self.raw, ended=False)
 
     @property
     def is_complete(self) -> bool:
         """Whether the text of a call shows by itself that nothing is missing, as JSON does."""
-        return self.family.arguments and is_whole_json(self.raw)
+        return self.family.arguments and is_all(self.raw, ended=False)
+
+    def is_cut(self, text: str | None) -> bool:
+        """Whether its arguments were cut off, although its end was told. `text`: what that end said they were."""
+        said = text or self.raw
+        return self.family.arguments and bool(said.strip()) and not is_all(said, ended=True)
 
     def cut_off(self) -> None:
         """The call will not be whole any more."""

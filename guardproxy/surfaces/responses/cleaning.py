@@ -16,7 +16,7 @@ from guardproxy.surfaces.citations import edit_cited
 from guardproxy.surfaces.responses.leaves import is_bytes, read_leaves
 from guardproxy.surfaces.responses.sealed import SEAL, is_sealed
 from guardproxy.surfaces.responses.words import is_own_word
-from guardproxy.wire.document import UndecodableJson, decode, replace
+from guardproxy.wire.document import replace
 from guardproxy.wire.path import Key, Path, is_word
 
 # Characters kept; a text beyond that is looked at again when it comes again.
@@ -117,11 +117,3 @@ def is_padding(value: str) -> bool:
     too short for a credential.
     """
     return len(value) <= _PADDING and value.isascii() and value.isalnum()
-
-
-def is_whole_json(text: str) -> bool:
-    try:
-        decode(text)
-    except UndecodableJson:
-        return False
-    return True

@@ -13,6 +13,7 @@ from guardproxy.surfaces.responses.conversation import is_for_caller
 from guardproxy.surfaces.responses.families import FAMILIES
 from guardproxy.surfaces.responses.leaves import read_leaves
 from guardproxy.wire.document import replace
+from guardproxy.wire.json_end import is_all
 
 _UNFINISHED: Final = frozenset({"incomplete", "in_progress"})
 _CALLS: Final = {family.item: family.place[0] for family in FAMILIES.values() if family.held}
@@ -20,10 +21,16 @@ _CALLS: Final = {family.item: family.place[0] for family in FAMILIES.values() if
 
 
 def cut_off(item: dict[str, Any], *, whole: bool) -> bool:
-    """Whether an item that has ended is a call that broke off. `whole`: nothing says so of the response it is in."""
+    """Whether an item that has ended is a call that broke off. `whole`: nothing says so of the response it is in.
+
+    Arguments in which something is still open broke off whatever is said.
+    """
     kind, status = item.get("type"), item.get("status")
     if not (isinstance(kind, str) and (kind in _CALLS or is_for_caller(item))):
         return False
+    arguments = item.get("arguments")
+    if isinstance(arguments, str) and arguments.strip() and not is_all(arguments, ended=True):
+        return True
     return status in _UNFINISHED or (not whole and status is None)
 
 

@@ -232,7 +232,8 @@ class TextFlow:
         for channel in calls:
             if not channel.finished and self._guard.blocked is None:
                 ended = self._waiting.pop(id(channel), None)
-                if cut or not (item.get("status") == "completed" or ended is not None or channel.is_complete):
+                told = item.get("status") == "completed" or ended is not None or channel.is_complete
+                if cut or not told or channel.is_cut(None if ended is None else ended.get(channel.family.done)):
                     channel.cut_off()
                 else:
                     self._settle_late(channel, ended)

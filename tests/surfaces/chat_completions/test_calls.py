@@ -147,7 +147,7 @@ def test_such_arguments_that_hold_nothing_pass_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("reason", ["tool_calls", "function_call", "stop", *CUT_OFF])
-@pytest.mark.parametrize("arguments", ['{"cmd": "rm -rf /', '{"q": "x",}', "{'q': 'x'}", "rm -rf /"])
+@pytest.mark.parametrize("arguments", ['{"cmd": "rm -rf /', '{"q": "x",', "{'q': 'rm -rf /", '{"a":1}{"b":'])
 def test_arguments_that_do_not_end_are_no_call_whatever_the_reason_says(arguments: str, reason: str | None) -> None:
     end = [chunk(part(0, {}, reason))] if reason else []
     pieces = [{"tool_calls": [piece]} for piece in (call(0, "ok", "{}"), call(1, "sh", arguments))]
@@ -180,6 +180,30 @@ def test_names_and_long_numbers_of_a_call_are_hidden_streamed_as_whole(more: dic
     edits = {segment.path: kit.released(segment.text)[0] for segment in read_response(document).segments}
     replace(document, edits)
     assert [shown] == document["choices"][0]["message"]["tool_calls"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "{'a': 'secret'}",
+        '{"a":1}{"b":"secret"}',
+        '{"a": "secret"} x',
+        "\ufeff" + '{"a": "secret"}',
+        '{"n": ' + "1" * 5000 + ', "a": "secret"}',
+        "[" * 5000 + '"\\u0073ecret"' + "]" * 5000,
+        "run secret",
+    ],
+)
+def test_a_call_that_is_whole_and_no_json_goes_out_with_what_its_text_hides_hidden(arguments: str) -> None:
+    received = run(
+        KIT.policy(), [chunk(part(0, {"tool_calls": [call(0, "f", arguments)]})), chunk(part(0, {}, "tool_calls"))]
+    )
+    assert received.finished == {0: "tool_calls"}
+    (one,) = received.calls[0]
+    shown = one["function"]["arguments"]
+    assert shown == arguments.replace("\\u0073ecret", "secret").replace("secret", "[WORD]")
+    clean = arguments.replace("\\u0073ecret", "x").replace("secret", "x")
+    assert called(call(0, "f", clean)) == [call(0, "f", clean)]
 
 
 def test_arguments_without_a_match_keep_their_every_character() -> None:

@@ -19,13 +19,17 @@ CUSTOM = {"id": "c", "type": "custom", "custom": {"name": "sh", "input": "ls /"}
 
 @pytest.mark.parametrize("reason", [*ENDED, *CUT_OFF])
 def test_arguments_show_themselves_whether_anything_is_missing(reason: Any) -> None:
-    for arguments in ('{"cmd": "rm -rf /', "{", '{"a": 1', '["a"', '"a', "rm -rf /", '{"a": 1}{', "[" * 100_000):
+    for arguments in ('{"cmd": "rm -rf /', "{", '{"a": 1', '["a"', '"a', "{'a': 1", '{"a": 1}{', "[" * 100_000):
         assert not is_whole(function(arguments), reason)
-    for arguments in ("{}", ' {"a": "x"} ', '{"a": "two\nlines"}', '["a"]', '"a"', "null"):
+    deep, long = "[" * 5000 + "]" * 5000, "[" + "1" * 5000 + "]"
+    for arguments in ("{}", ' {"a": "x"} ', '{"a": "two\nlines"}', '["a"]', '"a"', "null", "{'a': 1}", deep, long):
         assert is_whole(function(arguments), reason)
 
 
-@pytest.mark.parametrize("call", [function(""), function(" "), function("12"), function({"a": 1}), CUSTOM, {"id": "a"}])
+@pytest.mark.parametrize("call", [
+    function(""), function(" "), function("12"), function("rm -rf /"), function('{"a":1}{"b":2}'), function("{} x"),
+    function({"a": 1}), CUSTOM, {"id": "a"},
+])  # fmt: skip
 def test_what_does_not_show_it_is_whole_if_the_model_says_so(call: dict[str, Any]) -> None:
     assert all(is_whole(call, reason) for reason in ENDED)
     assert not any(is_whole(call, reason) for reason in CUT_OFF)

@@ -131,7 +131,7 @@ def test_a_call_waits_and_so_does_what_began_behind_it() -> None:
 def test_why_a_message_ended_says_whether_a_call_was_cut_off(reason: str | None, shown: bool) -> None:
     flow = opened()
     begin(flow, 0, "tool_use")
-    grow(flow, 0, "tool_use", "{'x'")
+    grow(flow, 0, "tool_use", "run x")
     assert flow.end(0, edited(stop(0))) == []
     assert bool(flow.end_all(reason)) is shown
     assert flow.end_all(reason) == []

@@ -475,9 +475,24 @@ def test_a_call_without_an_end_of_its_own_is_shown_only_if_it_is_whole_and_the_m
 
 @pytest.mark.parametrize("after", [ending("tool_use"), block(1, "text", "x")])
 def test_input_that_is_no_json_goes_out_once_the_model_went_on(after: list[dict[str, Any]]) -> None:
-    received = run(WORDS.policy(), [starting(), *block(0, "tool_use", "{'a': 'secret'", [5]), *after])
-    assert received.text() == "{'a': '[WORD]'"
+    received = run(WORDS.policy(), [starting(), *block(0, "tool_use", "run 'secret'", [5]), *after])
+    assert received.text() == "run '[WORD]'"
     assert received.stopped >= {0}
+
+
+@pytest.mark.parametrize("after", [ending("tool_use"), block(1, "text", "x")])
+@pytest.mark.parametrize("text", ["{'a': 'rm -rf /", '{"a": "rm -rf /', '{"x":1}{"a":"rm -rf /'])
+def test_input_that_is_still_open_was_cut_off_whatever_comes(text: str, after: list[dict[str, Any]]) -> None:
+    received = run(WORDS.policy(), [starting(), *block(0, "tool_use", text, [5]), *after])
+    assert "rm" not in exactly(received.documents)
+    assert received.blocks == []
+
+
+@pytest.mark.parametrize("reason", ["tool_use", "max_tokens"])
+def test_input_that_no_parser_takes_shows_its_end_all_the_same(reason: str) -> None:
+    for text in ("{'a': 'secret'}", '{"n": ' + "1" * 5000 + ', "a": "secret"}', "[" * 5000 + "]" * 5000):
+        received = run(WORDS.policy(), [starting(), *block(0, "tool_use", text, [5]), *ending(reason)])
+        assert received.text() == text.replace("secret", "[WORD]")
 
 
 def test_a_call_without_input_goes_out_as_it_came() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from guardproxy.core.inspection import OutputGuard
 from guardproxy.surfaces.responses import cleaning
-from guardproxy.surfaces.responses.cleaning import Cleaner, is_padding, is_whole_json
+from guardproxy.surfaces.responses.cleaning import Cleaner, is_padding
 from tests.support.strategies import Kit, json_values, kits, make_kit, texts
 from tests.surfaces.responses.schema import marks_kit, planted, responses
 
@@ -90,7 +90,3 @@ def test_sealed_reasoning_of_which_anything_was_hidden_loses_its_seal() -> None:
 def test_padding_is_letters_and_digits_and_too_short_for_a_credential() -> None:
     assert is_padding("aZ9") and is_padding("a" * 16)
     assert not any(map(is_padding, ("a b", "a" * 17, "é", "")))
-
-
-def test_what_is_whole_json_shows_it() -> None:
-    assert is_whole_json("[1]") and not is_whole_json("[1")

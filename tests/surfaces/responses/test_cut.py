@@ -66,11 +66,14 @@ def test_a_whole_answer_has_no_call_that_was_cut_off(status: str | None) -> None
 
 
 def test_a_call_without_a_status_is_as_whole_as_its_response() -> None:
-    call = {"type": "function_call", "arguments": '{"x": 1'}
+    call = {"type": "function_call", "arguments": "run x"}
     for status, output in (("incomplete", []), ("completed", [call])):
         document: Any = {"status": status, "output": [dict(call)]}
         drop_cut_calls(document)
         assert document["output"] == output
+    open_still: Any = {"status": "completed", "output": [{**call, "arguments": '{"x": 1'}]}
+    assert drop_cut_calls(open_still) == 1
+    assert open_still["output"] == []
 
 
 @pytest.mark.parametrize("document", [None, [], {}, {"output": None}, {"output": []}])

@@ -90,11 +90,11 @@ def test_an_object_of_texts_is_several_texts() -> None:
 
 def test_the_end_of_arguments_that_are_no_json_waits_for_its_item() -> None:
     family = "function_call_arguments"
-    for status, told in (("completed", ["{'x", "response.function_call_arguments.done"]), ("incomplete", [])):
+    for status, told in (("completed", ["run x", "response.function_call_arguments.done"]), ("incomplete", [])):
         one = flow()
-        grown(one, "{'x", family)
-        assert not one.end_text(family, {"type": "response.function_call_arguments.done", **AT, "arguments": "{'x"})
-        item = {"type": "function_call", "status": status, "arguments": "{'x"}
+        grown(one, "run x", family)
+        assert not one.end_text(family, {"type": "response.function_call_arguments.done", **AT, "arguments": "run x"})
+        item = {"type": "function_call", "status": status, "arguments": "run x"}
         assert one.end_item(item, 0, whole=True) is (not told)
         assert [event.get("delta", event["type"]) for event in one.before] == told
 

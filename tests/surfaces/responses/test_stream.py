@@ -389,12 +389,26 @@ def test_a_call_that_was_cut_off_is_never_shown(family: str, ended: bool) -> Non
 
 
 def test_arguments_that_are_no_json_go_out_once_their_item_is_complete() -> None:
-    received = run(WORDS.policy(), whole(call("function_call_arguments", 0, "{'a': 'secret'", [5])))
-    assert received.text("function_call_arguments") == "{'a': '[WORD]'"
+    received = run(WORDS.policy(), whole(call("function_call_arguments", 0, "run 'secret'", [5])))
+    assert received.text("function_call_arguments") == "run '[WORD]'"
     assert received.types[-3:] == [
         "response.function_call_arguments.done", "response.output_item.done", "response.completed",
     ]  # fmt: skip
     received.check_repeats()
+
+
+@pytest.mark.parametrize("text", ["{'a': 'rm -rf /", '{"a": "rm -rf /', '{"x":1}{"a":"rm -rf /'])
+def test_arguments_that_are_still_open_were_cut_off_whatever_is_said(text: str) -> None:
+    received = run(WORDS.policy(), whole(call("function_call_arguments", 0, text, [5])))
+    assert "rm" not in exactly(received.documents)
+    assert not received.items and received.envelope["output"] == []
+
+
+def test_arguments_that_no_parser_takes_show_their_end_all_the_same() -> None:
+    for text in ("{'a': 'secret'}", '{"n": ' + "1" * 5000 + ', "a": "secret"}', "[" * 5000 + "]" * 5000):
+        received = run(WORDS.policy(), whole(call("function_call_arguments", 0, text, [5])))
+        assert received.text("function_call_arguments") == text.replace("secret", "[WORD]")
+        received.check_repeats()
 
 
 def test_a_call_without_an_end_of_its_own_ends_with_its_item() -> None:
