@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from guardproxy.core.exchange import Provenance, Segment
-from guardproxy.core.rewrite import unescaped
+from guardproxy.core.rewrite import long_number, unescaped, whole_characters
 from guardproxy.wire.document import UndecodableJson, decode, encode, is_long_number, repeats_names, walk_strings
+from guardproxy.wire.json_text import JsonText
 from guardproxy.wire.path import INSIDE_JSON, Path
 
 _CALL_MEMBERS: Final = frozenset({"id", "type", "index", "function", "custom", "name", "arguments", "input"})
@@ -49,7 +51,7 @@ def read_call(call: dict[str, Any], path: Path, provenance: Provenance) -> Itera
             try:
                 arguments = decode(value)
             except UndecodableJson:
-                yield Segment(unescaped(value), provenance, here)
+                yield from _read_leniently(value, here, provenance)
                 continue
             if repeats_names(value):
                 call[name] = encode(arguments).decode()
@@ -64,6 +66,23 @@ def read_call(call: dict[str, Any], path: Path, provenance: Provenance) -> Itera
             yield from read_call(value, here, provenance)
         elif not (name == "type" and value in _CALL_TYPES):
             yield from walk(value, here, provenance)
+
+
+def _read_leniently(text: str, path: Path, provenance: Provenance) -> Iterator[Segment]:
+    """What only a lenient reader takes for JSON, leaf by leaf; and what nobody does as one text."""
+    try:
+        read = JsonText(text)
+    except (ValueError, RecursionError):
+        read = None
+    if read is None or read.repeats_names():
+        yield Segment(unescaped(text), provenance, path)
+        return
+    for leaf in read.leaves:
+        where = (*path, INSIDE_JSON, *leaf.path)
+        if leaf.value is not None:
+            yield Segment(whole_characters(leaf.value), provenance, where)
+        else:
+            yield from (Segment(number, provenance, where) for number in islice(long_number(leaf.spelled), 1))
 
 
 def is_signature(path: Path, text: str) -> bool:

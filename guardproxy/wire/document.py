@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from guardproxy.wire.json_text import JsonText
 from guardproxy.wire.path import Inside, Key, Path, Step
 
 MAX_DEPTH: Final = 256
@@ -173,7 +174,8 @@ def _edited(value: Any, edits: Sequence[tuple[Path, str]]) -> Any:
     for step, under in below.items():
         match step:
             case Inside():
-                value = encode(_edited(decode(_string(value)), under)).decode()
+                text = _string(value)
+                value = _rewritten(text, dict(under)) or encode(_edited(decode(text), under)).decode()
             case Key(name):
                 renames[_checked(value, name)] = _new_name(under)
             case _:
@@ -181,6 +183,16 @@ def _edited(value: Any, edits: Sequence[tuple[Path, str]]) -> Any:
     if renames:
         _rename(value, renames)
     return value
+
+
+def _rewritten(text: str, edits: Mapping[Path, str]) -> str | None:
+    """JSON in a string with its leaves edited, everything else as it is spelled; None if it takes more than that."""
+    try:
+        read = JsonText(text)
+    except (ValueError, RecursionError):
+        return None
+    found = {leaf.at: edits[leaf.path] for leaf in read.leaves if leaf.path in edits}
+    return read.written(found) if len(found) == len(edits) and not read.repeats_names() else None
 
 
 def _new_name(edits: Sequence[tuple[Path, str]]) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from typing import Any
 
@@ -8,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guardproxy.core.rewrite import hides, redact, redact_json_text, unescaped
+from guardproxy.core.rewrite import NESTED, hides, redact, redact_json_text, unescaped
 from guardproxy.core.verdict import Action
 from guardproxy.match.scanner import Span
+from guardproxy.wire.json_text import is_json
 from tests.support.strategies import (
     ANY_ACTION,
     HIDING,
@@ -140,7 +142,7 @@ def test_a_long_number_is_cleaned_and_becomes_a_text() -> None:
     assert redact_json_text("4111111111111111", clean) == '"[GONE]"'
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"a": 1', "nothing", "{'a': 1}", '{"a": NaN}', '{"a": 1}}', '"\\ud800"'])
+@pytest.mark.parametrize("text", ["", "{", '{"a": 1', "nothing", "{'a': 1}", '{"a": 1}}', "[" * 9999 + "]" * 9999])
 def test_what_is_not_json_is_told_apart(text: str) -> None:
     assert redact_json_text(text, lambda leaf: leaf) is None
 
@@ -153,8 +155,49 @@ def test_escapes_hide_nothing() -> None:
     assert json.loads(cleaned) == {"note": "line\n[GONE]", "list": ["[GONE]"], "[GONE]": 1}
 
 
-def test_of_a_name_that_stands_twice_only_what_was_looked_at_goes_out() -> None:
-    assert redact_json_text('{"a":"AB12","a":"x"}', lambda leaf: leaf.replace("AB12", "-")) == '{"a":"x"}'
+def test_of_a_name_that_stands_twice_both_values_are_looked_at() -> None:
+    assert redact_json_text('{"a":"AB12","a":"x"}', lambda leaf: leaf.replace("AB12", "-")) == '{"a":"-","a":"x"}'
+
+
+def gone(leaf: str) -> str:
+    return re.sub("AB12|4111[0-9]{12}", "[GONE]", leaf)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"a":12345678901234567890.5,"b":"AB12"}', '{"a":12345678901234567890.5,"b":"[GONE]"}'),
+        ('{"a":"\\ud800\\u00e9","b":"AB12"}', '{"a":"\\ud800\\u00e9","b":"[GONE]"}'),
+        ('{"a":' + "1" * 5000 + ',"b":"AB12"}', '{"a":' + "1" * 5000 + ',"b":"[GONE]"}'),
+        ('{"a":1,"a":1e400,"b":"AB12"}', '{"a":1,"a":1e400,"b":"[GONE]"}'),
+        ('{"a":"x\ty\n","b":"AB12"}', '{"a":"x\\ty\\n","b":"[GONE]"}'),
+        ('{"a":[NaN,-Infinity],"b":"AB12"}', '{"a":[null,null],"b":"[GONE]"}'),
+        ('{"a":"AB12\\ud800"}', '{"a":"[GONE]\ufffd"}'),
+        ('{"a":4111111111111111.25}', '{"a":"[GONE].0"}'),
+    ],
+)
+def test_what_stands_beside_an_edit_keeps_its_spelling_and_all_of_it_is_json(text: str, expected: str) -> None:
+    assert redact_json_text(text, gone) == expected
+    assert is_json(expected)
+    untouched = text.replace("AB12", "x").replace("4111111111111111", "1")
+    assert redact_json_text(untouched, gone) == untouched
+
+
+def test_json_in_a_string_stays_json() -> None:
+    def nested(value: Any, times: int) -> Any:
+        return value if times == 0 else {"body": json.dumps(nested(value, times - 1))}
+
+    for times in range(1, NESTED + 1):
+        text = json.dumps(nested({"card": 4111111111111111, "x": 1}, times))
+        value = json.loads(redact_json_text(text, gone) or "")
+        for _ in range(times):
+            value = json.loads(value["body"])
+        assert value == {"card": "[GONE]", "x": 1}
+
+
+def test_a_match_across_leaves_of_json_in_a_string_is_hidden_although_that_breaks_it() -> None:
+    text = json.dumps({"body": '{"pin": 1234}'})
+    assert redact_json_text(text, lambda leaf: leaf.replace('"pin": 1234', "[GONE]")) == '{"body":"{[GONE]}"}'
 
 
 def test_large_integers_beside_an_edit_survive() -> None:

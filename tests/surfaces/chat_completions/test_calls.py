@@ -189,7 +189,7 @@ def test_names_and_long_numbers_of_a_call_are_hidden_streamed_as_whole(more: dic
         '{"a":1}{"b":"secret"}',
         '{"a": "secret"} x',
         "\ufeff" + '{"a": "secret"}',
-        '{"n": ' + "1" * 5000 + ', "a": "secret"}',
+        '{"n":' + "1" * 5000 + ',"a":"secret"}',
         "[" * 5000 + '"\\u0073ecret"' + "]" * 5000,
         "run secret",
     ],

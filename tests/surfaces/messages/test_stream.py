@@ -490,7 +490,7 @@ def test_input_that_is_still_open_was_cut_off_whatever_comes(text: str, after: l
 
 @pytest.mark.parametrize("reason", ["tool_use", "max_tokens"])
 def test_input_that_no_parser_takes_shows_its_end_all_the_same(reason: str) -> None:
-    for text in ("{'a': 'secret'}", '{"n": ' + "1" * 5000 + ', "a": "secret"}', "[" * 5000 + "]" * 5000):
+    for text in ("{'a': 'secret'}", '{"n":' + "1" * 5000 + ',"a":"secret"}', "[" * 5000 + "]" * 5000):
         received = run(WORDS.policy(), [starting(), *block(0, "tool_use", text, [5]), *ending(reason)])
         assert received.text() == text.replace("secret", "[WORD]")
 

@@ -405,7 +405,7 @@ def test_arguments_that_are_still_open_were_cut_off_whatever_is_said(text: str) 
 
 
 def test_arguments_that_no_parser_takes_show_their_end_all_the_same() -> None:
-    for text in ("{'a': 'secret'}", '{"n": ' + "1" * 5000 + ', "a": "secret"}', "[" * 5000 + "]" * 5000):
+    for text in ("{'a': 'secret'}", '{"n":' + "1" * 5000 + ',"a":"secret"}', "[" * 5000 + "]" * 5000):
         received = run(WORDS.policy(), whole(call("function_call_arguments", 0, text, [5])))
         assert received.text("function_call_arguments") == text.replace("secret", "[WORD]")
         received.check_repeats()
