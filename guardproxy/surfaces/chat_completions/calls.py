@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from guardproxy.core.exchange import OpaqueKind, Provenance
 from guardproxy.core.inspection import OutputGuard
+from guardproxy.core.rewrite import redact_json_text, unescaped
 from guardproxy.errors import UpstreamUnavailable
 from guardproxy.surfaces.chat_completions.belonging import Belonging
 from guardproxy.surfaces.chat_completions.conversation import calls_of
@@ -153,10 +154,23 @@ def _joined(value: Any) -> Any:
 
 def _clean(call: dict[str, Any], clean: Callable[[str], str]) -> dict[str, Any]:
     """The call, edited in place."""
-    edits: dict[Path, str] = {}
+    given: dict[Path, str] = {}
+    for at, body in (((), call), (("function",), call.get("function"))):
+        if isinstance(body, dict) and isinstance(body.get("arguments"), str):
+            given[*at, "arguments"], body["arguments"] = body["arguments"], ""
+    edits = {path: _arguments(text, clean) for path, text in given.items()}
     for text, _, path, *_ in read_call(call, (), Provenance.MODEL):
-        cleaned = clean(text)
-        if cleaned != text:
+        if path not in given and (cleaned := clean(text)) != text:
             edits[path] = cleaned
     replace(call, edits)
     return call
+
+
+def _arguments(text: str, clean: Callable[[str], str]) -> str:
+    """JSON in a string: its leaves are cleaned. Without JSON, what a lenient reader would see."""
+    inside = redact_json_text(text, clean)
+    if inside is not None:
+        return inside
+    view = unescaped(text)
+    cleaned = clean(view)
+    return text if cleaned == view else cleaned

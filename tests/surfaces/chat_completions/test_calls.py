@@ -206,6 +206,16 @@ def test_a_call_that_is_whole_and_no_json_goes_out_with_what_its_text_hides_hidd
     assert called(call(0, "f", clean)) == [call(0, "f", clean)]
 
 
+def test_json_in_a_string_of_the_arguments_stays_json_and_equal_names_stay_two() -> None:
+    kit = make_kit({"card": "4[1]{15}"})
+    inner = '{"card": 4111111111111111, "x": 1}'
+    arguments = '{"a":1.50,"a":2,"body":' + json.dumps(inner) + "}"
+    (one,) = called(call(0, "f", arguments), kit=kit)
+    shown = one["function"]["arguments"]
+    assert shown.startswith('{"a":1.50,"a":2,"body":')
+    assert json.loads(json.loads(shown)["body"]) == {"card": "[CARD]", "x": 1}
+
+
 def test_arguments_without_a_match_keep_their_every_character() -> None:
     arguments = '{ "n": 1.50,\n "big": 123456789012345678901234567890, "t": "\\u0041" }'
     (one,) = called(call(0, "f", arguments[:9]), call(0, arguments=arguments[9:]))
