@@ -29,6 +29,7 @@ ALPHABETS: Final[Mapping[str, str]] = {
     "digits": string.digits,
     "hex": "0123456789abcdef",
     "base36": string.ascii_lowercase + string.digits,
+    "base58": "".join(char for char in string.digits + string.ascii_letters if char not in "0IOl"),
     "base62": string.ascii_letters + string.digits,
     "base64": string.ascii_letters + string.digits + "+/",
     "base64url": string.ascii_letters + string.digits + "-_",
