@@ -9,6 +9,7 @@ from random import Random
 import pytest
 from pydantic import TypeAdapter
 
+from guardproxy.core.policy import Detector
 from guardproxy.detectors.pattern import PatternOptions, build
 from guardproxy.match.charset import CharSet
 from guardproxy.match.class_syntax import PatternSyntaxError
@@ -97,6 +98,37 @@ def test_an_example_shows_what_is_hidden_only_because_the_text_ends(file: Path) 
     only_cut = [text for text in texts if not whole.scan(text)]
     assert only_cut
     assert all(cut.scan(text) and not cut.scan(f"{text} and so on") for text in only_cut)
+
+
+@pytest.fixture(scope="module")
+def all_of_them() -> Detector:
+    return build([(file.stem, options(file)) for file in FILES if options(file).pattern])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "netlify deploys your site when you push",
+        "the tokens of github_pat_documentation_for_fine_grained",
+        "tfp_layers_dense_variational",
+        "self.re_generate_configuration",
+        "jina_embeddings_v3_for_long_documents",
+        "npm_package_dependencies_with_a_very_long_name",
+        "use bedrock-api-key-rotation-for-teams",
+        "a pattern.matching of paternalistically.",
+        "live_migration_of_virtual_machines",
+        "see https://discord.com/api/webhooks/",
+        "the st.example.com",
+        "sk-learn, sk-folding-cube-animation-container",
+        "dapi-server and key-management-service",
+        "fig_overview_of_the_architecture",
+        "sha1 = da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "prices from $1 to $2 and $2b",
+    ],
+)
+def test_a_text_that_ends_in_words_like_a_prefix_is_left_alone(words: str, all_of_them: Detector) -> None:
+    for end in range(1, len(words) + 1):
+        assert all_of_them.scan(words[:end]) == []
 
 
 def test_examples_hold_wherever_the_text_is_cut_in_two() -> None:
