@@ -18,6 +18,7 @@ ABOUT_MORE = {
     "quota/test_invariants.py",
     "policyfile/test_shipped_costs.py",
     "policyfile/test_shipped_policies.py",
+    "policyfile/test_shipped_secrets.py",
     "surfaces/test_dialects.py",
     "surfaces/test_missed_places.py",
     "surfaces/test_joined.py",

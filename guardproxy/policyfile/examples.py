@@ -2,7 +2,7 @@
 
 So that no real-looking credential stands in a file, an example may hold generators: `{alnum:32}` becomes 32 random
 letters and digits, the same ones on every run. `{{` and `}}` are literal braces. Every `match` example is also read in
-pieces, with a cut at each position: what a stream finds must not depend on where it was cut.
+pieces, the first one of a rule with a cut at each position: what a stream finds must not depend on where it was cut.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ ALPHABETS: Final[Mapping[str, str]] = {
     "digits": string.digits,
     "hex": "0123456789abcdef",
     "base36": string.ascii_lowercase + string.digits,
+    "base58": "".join(char for char in string.digits + string.ascii_letters if char not in "0IOl"),
     "base62": string.ascii_letters + string.digits,
     "base64": string.ascii_letters + string.digits + "+/",
     "base64url": string.ascii_letters + string.digits + "-_",
@@ -51,12 +52,13 @@ class ExampleFailure(NamedTuple):
         return f"{self.where}: {self.message}"
 
 
-def run_examples(rules: Iterable[CompiledRule]) -> list[ExampleFailure]:
+def run_examples(rules: Iterable[CompiledRule], *, thoroughly: bool = False) -> list[ExampleFailure]:
     """All examples of the rules that do not hold, in the order they were written.
 
+    `thoroughly`: every match example is cut at each position, not only the first one of a rule.
     Raises `ConfigurationError` for a rule whose options cannot be used.
     """
-    return [failure for rule in rules for failure in _failures(rule)]
+    return [failure for rule in rules for failure in _failures(rule, thoroughly=thoroughly)]
 
 
 def problems_side_by_side(rules: Sequence[CompiledRule], processes: int) -> list[list[str]]:
@@ -115,7 +117,7 @@ def expand(template: str, random: Random) -> str:
     return _TOKEN.sub(replace, template)
 
 
-def _failures(rule: CompiledRule) -> Iterator[ExampleFailure]:
+def _failures(rule: CompiledRule, *, thoroughly: bool = False) -> Iterator[ExampleFailure]:
     given = rule.document.written.examples
     detector = rule.detector()
     kinds = {"match": given.match, "pass": given.pass_, "todo_match": given.todo_match}
@@ -125,7 +127,8 @@ def _failures(rule: CompiledRule) -> Iterator[ExampleFailure]:
             random = Random(f"{rule.rule.id}/{kind}/{index}")  # noqa: S311
             try:
                 text = expand(template, random)
-                message = _missed(detector, text, _starts(index)) if kind == "match" else _CHECKS[kind](detector, text)
+                starts = _starts(0 if thoroughly else index)
+                message = _missed(detector, text, starts) if kind == "match" else _CHECKS[kind](detector, text)
             except ConfigurationError as error:
                 message = error.message
             if message:

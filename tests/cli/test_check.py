@@ -22,7 +22,7 @@ def run(*paths: Path) -> Result:
 def test_the_shipped_policies_are_checked_when_no_path_is_given() -> None:
     result = run()
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.startswith("10 policies, 298 rules, ")
+    assert result.stdout.startswith("10 policies, 359 rules, ")
     assert result.stdout.endswith(" examples: all good\n")
 
 

@@ -34,6 +34,13 @@ def test_examples_that_hold_say_nothing(tmp_path: Path) -> None:
     assert failures(tmp_path, "a[bB]c", match=["abc", "an aBc, an abc"], todo_match=["a-b-c"]) == []
 
 
+def test_cutting_every_example_at_each_position_tells_the_same(tmp_path: Path) -> None:
+    examples = {"match": ["an abbbc here", "abc and abbbbbbbbbbbbc", "none"], "pass": ["ac"]}
+    compiled = compile_rule(read_rule(write_rule(tmp_path, rule("mine.one", "ab{1,20}c", examples=examples))))
+    assert len(run_examples([compiled])) == 1
+    assert run_examples([compiled], thoroughly=True) == run_examples([compiled])
+
+
 def test_a_match_example_that_is_not_found_fails(tmp_path: Path) -> None:
     assert failures(tmp_path, "abc", match=["abc", "a-b-c"]) == ["17:4: mine.one: this match example is not found"]
 

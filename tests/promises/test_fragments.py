@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tests.promises import packs
 from tests.promises.fragments import counted
 
-CASES = 400
+CASES = 520
 
 
 def test_most_generated_texts_hold_a_match_and_of_many_rules(record_property: Callable[[str, object], None]) -> None:

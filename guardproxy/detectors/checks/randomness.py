@@ -24,7 +24,9 @@ _CHANGES: Final = 0.15  # per character
 _ALPHABETS: Final = (
     (re.compile(r"[0-9]+"), 10),
     (re.compile(r"[0-9a-fA-F-]+"), 16),
+    (re.compile(r"[0-9A-Za-z]{1,8}[_.-][0-9a-fA-F-]{16,}"), 20),  # a prefix says whose key it is: `key-3f9a...`
     (re.compile(r"[0-9a-z]+|[0-9A-Z]+"), 36),
+    (re.compile(r"[0-9a-z_.-]+|[0-9A-Z_.-]+"), 39),
 )
 _LARGEST: Final = 62
 _TOKEN: Final = re.compile(r"[A-Za-z0-9+/=_.~!#%&*@^$-]+")

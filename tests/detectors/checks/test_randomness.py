@@ -24,6 +24,15 @@ def test_nearly_every_random_token_looks_random(alphabet: str, length: int) -> N
     assert sum(map(random_looking, tokens)) >= 475
 
 
+@pytest.mark.parametrize("prefix", ["key-", "sk_", "abc_", "e2b_", "fc_", "tok_", "xy-", "acme.", "live_"])
+@pytest.mark.parametrize("alphabet", ["hex", "base36"])
+@pytest.mark.parametrize("length", [32, 40, 64])
+def test_a_prefix_hides_no_randomness(prefix: str, alphabet: str, length: int) -> None:
+    random = Random(f"{prefix}{alphabet}{length}")
+    tokens = [prefix + "".join(random.choices(ALPHABETS[alphabet], k=length)) for _ in range(300)]
+    assert sum(map(random_looking, tokens)) >= 285
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -39,6 +48,10 @@ def test_nearly_every_random_token_looks_random(alphabet: str, length: int) -> N
         "src/components/v2/LoginForm.tsx",
         "https://example.com/v1/login",
         "version-3.11.4-final",
+        "release-2026-11-22-0001-2",
+        "backup_2026-11-22-10-00-00",
+        "node-10-0-0-1-dead-beef",
+        "ami-0000000000000000000001",
         "2026-11-22T10:00:00",
         "1234567890123456",
         "aaaaaaaaaa1111111111",
