@@ -152,7 +152,7 @@ class OutputGuard:
         self._too_dear = self._unknown_events = 0
         self.cut_calls = 0  # left out, as they had been cut off
         self.redacts = policy.redacts_answers
-        self.on_block = policy.on_block
+        self.on_block, self.block_message = policy.on_block, policy.block_message
         self.ordered = policy.answer_fields is not AnswerFields.INTERLEAVED
         self.sequential = policy.answer_fields is AnswerFields.SEQUENTIAL
 

@@ -98,6 +98,10 @@ class Context:
     separation: Separation | None = None
 
 
+BLOCK_MESSAGE: Final = "This answer was stopped by a policy of the proxy."
+"""What an answer says that a rule stopped while it streamed."""
+
+
 class AnswerFields(StrEnum):
     """How the fields of a streamed choice of a chat (reasoning, content, refusal) follow each other, and whether a text
     that clients join with the next one waits for that.
@@ -229,6 +233,7 @@ class Policy:
     limits: RequestLimits = field(default_factory=RequestLimits)
     quotas: tuple[Quota, ...] = ()
     on_block: OnBlock = OnBlock.FINISH
+    block_message: str = BLOCK_MESSAGE
     parameters: ParameterRules = field(default_factory=ParameterRules)
     server_state: ServerState = ServerState.DENY
     surfaces: Mapping[str, SurfaceRules] = field(default_factory=dict)

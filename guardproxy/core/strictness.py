@@ -25,8 +25,9 @@ _STORE_ORDER: Final = (OnStoreError.OPEN, OnStoreError.DEGRADED, OnStoreError.CL
 _STATE_ORDER: Final = (ServerState.ALLOW, ServerState.OWN, ServerState.DENY)
 _UNKNOWN_ORDER: Final = (Unknown.PASS, Unknown.STRIP, Unknown.REJECT)
 
-# What follows from the other parts, or names the policy; and the quotas, for which the names count, too.
-_NOT_COMPARED: Final = frozenset({"name", "revision", "detectors", "masking", "quotas"})
+# What follows from the other parts, or names the policy, or only words something; and the quotas, for which the names
+# count, too.
+_NOT_COMPARED: Final = frozenset({"name", "revision", "detectors", "masking", "quotas", "block_message"})
 
 
 def loosenings(base: Policy, other: Policy) -> list[str]:

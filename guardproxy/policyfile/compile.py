@@ -128,6 +128,7 @@ def compile_form(document: PolicyDocument, sets: Sets, holding: frozenset[Condit
         limits=RequestLimits(**{**written.limits.model_dump(), "excess": Excess(written.limits.excess)}),
         quotas=quotas,
         on_block=OnBlock(written.answers.on_block),
+        block_message=written.answers.block_message,
         parameters=ParameterRules(
             Unknown(written.parameters.unknown),
             frozenset(written.parameters.allow),

@@ -17,7 +17,7 @@ from pydantic import (
     StringConstraints,
 )
 
-from guardproxy.core.policy import MATCHING_WORK_PER_CHARACTER
+from guardproxy.core.policy import BLOCK_MESSAGE, MATCHING_WORK_PER_CHARACTER
 from guardproxy.policyfile.condition_schema import WrittenCondition
 from guardproxy.policyfile.context_schema import PassWord, WrittenContext
 from guardproxy.policyfile.quota_schema import ModeWord, WrittenCharging, WrittenQuota
@@ -117,10 +117,16 @@ class WrittenAnswers(Written):
         description="how a streamed answer ends that a rule blocks after its first byte. `finish`: with a refusal and "
         "`finish_reason: content_filter`. `error`: with an error event, which clients raise",
     )
+    block_message: str = Field(
+        BLOCK_MESSAGE,
+        description="what such an answer says of it, as its refusal",
+        min_length=1,
+        max_length=1_000,
+    )
     on_limit: Literal["finish", "error"] = Field(
         "finish",
-        description="the same for an answer that a hard quota ends; `finish`: with `finish_reason: length` where the "
-        "surface has such words",
+        description="as `on_block`, for an answer that a hard quota ends; `finish`: with `finish_reason: length` where "
+        "the surface has such words",
     )
     unknown_events: Literal["pass", "strip", "reject"] = Field(
         "pass",

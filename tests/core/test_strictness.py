@@ -92,6 +92,7 @@ def test_each_part_that_is_looser_is_named(other: Policy, reason: str) -> None:
     "other",
     [
         with_rule(action=Action.BLOCK),
+        replace(BASE, block_message="No."),
         replace(BASE, limits=RequestLimits(messages=9, tools=1, matching_work=1)),
         replace(BASE, limits=RequestLimits(messages=10, excess=Excess.CAP)),
         with_quota(on_store_error=OnStoreError.CLOSED),

@@ -160,8 +160,10 @@ def test_context_opaque_limits_and_quotas_are_what_was_written(tmp_path: Path) -
 
 
 def test_how_answers_are_treated_is_what_was_written(tmp_path: Path) -> None:
-    policy = load_policy(write_policy(tmp_path, answers={"on_block": "error", "fields": "sequential"}))
-    assert (policy.on_block, policy.on_limit) == (OnBlock.ERROR, OnBlock.FINISH)
+    policy = load_policy(
+        write_policy(tmp_path, answers={"on_block": "error", "fields": "sequential", "block_message": "No."})
+    )
+    assert (policy.on_block, policy.on_limit, policy.block_message) == (OnBlock.ERROR, OnBlock.FINISH, "No.")
     assert policy.answer_fields is AnswerFields.SEQUENTIAL
     assert Policy("bare", "0").answer_fields is AnswerFields.ORDERED
 

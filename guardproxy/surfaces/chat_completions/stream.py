@@ -46,7 +46,6 @@ from guardproxy.wire.path import Path
 from guardproxy.wire.sse import DONE, SseEvent
 
 _DONE_FRAME: Final = b"data: [DONE]\n\n"
-_REFUSAL: Final = "This answer was stopped by a policy of the proxy."
 
 
 class ChatStream:
@@ -147,8 +146,9 @@ class ChatStream:
         self._done = True
         if self._guard.on_block is OnBlock.ERROR:
             return frames
+        refusal = {"refusal": self._guard.block_message}
         for index in [index for index, _ in self._open()] or ([] if self._choices else [0]):
-            frames.append(own_event(self._last, index, {"delta": {"refusal": _REFUSAL}}))
+            frames.append(own_event(self._last, index, {"delta": refusal}))
             frames.append(own_event(self._last, index, {}, "content_filter"))
         if self._usage_for is not None:
             frames.append(usage_event(self._last, self._usage_for(self.characters)))

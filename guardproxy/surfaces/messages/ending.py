@@ -7,14 +7,12 @@ itself says that an answer was stopped, with the reason why in a place that cann
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
-
-EXPLANATION: Final = "This answer was stopped by a policy of the proxy."
+from typing import Any
 
 
-def end_blocked(blocks: Iterable[int], output_tokens: int) -> Iterator[dict[str, Any]]:
+def end_blocked(blocks: Iterable[int], output_tokens: int, explanation: str) -> Iterator[dict[str, Any]]:
     """The events that end the stream, in order. `blocks` are those that were announced and have not ended."""
-    details = {"type": "refusal", "category": None, "explanation": EXPLANATION}
+    details = {"type": "refusal", "category": None, "explanation": explanation}
     return _end(blocks, output_tokens, {"stop_reason": "refusal", "stop_sequence": None, "stop_details": details})
 
 

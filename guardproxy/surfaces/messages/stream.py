@@ -9,6 +9,7 @@ and sent whole, or not at all when it was cut off. Meanwhile what began after it
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from guardproxy.core.inspection import OutputGuard
@@ -103,7 +104,7 @@ class MessagesStream:
         self.usage = self._estimated()
         if self._guard.on_block is OnBlock.ERROR:
             return frames
-        return [*frames, *self._ended_by(end_blocked)]
+        return [*frames, *self._ended_by(partial(end_blocked, explanation=self._guard.block_message))]
 
     def _ended_by(self, end: Callable[[Iterable[int], int], Iterable[dict[str, Any]]]) -> list[bytes]:
         written = (self.usage or self._counts).get("output_tokens", 0)

@@ -15,7 +15,6 @@ from guardproxy.surfaces.responses.families import family_of_part
 from guardproxy.surfaces.responses.sealed import SEAL, is_sealed
 from guardproxy.surfaces.responses.shown import Part, Shown, ShownItem
 
-REFUSAL: Final = "This answer was stopped by a policy of the proxy."
 _ITEM_ID: Final = "msg_guardproxy"
 # Items that hold texts of the model in parts: the lists of parts, and what a part of a channel looks like.
 _LISTS: Final = {"message": ("content",), "reasoning": ("summary", "content")}
@@ -28,7 +27,9 @@ _PART_OF: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-def end_blocked(shown: Shown, channels: Iterable[Channel], usage: Mapping[str, int] | None) -> Iterator[dict[str, Any]]:
+def end_blocked(
+    shown: Shown, channels: Iterable[Channel], usage: Mapping[str, int] | None, message: str
+) -> Iterator[dict[str, Any]]:
     """The events that end the stream, in order, without their numbers. `usage` may have the names chats use."""
     texts = _texts_of_parts(shown, channels)
     open_items = [index for index, item in sorted(shown.items.items()) if not item.done and _lists_of(item)]
@@ -40,7 +41,7 @@ def end_blocked(shown: Shown, channels: Iterable[Channel], usage: Mapping[str, i
         open_items.append(messages[0])
         yield {"type": "response.output_item.added", "output_index": messages[0], "item": dict(item)}
     for index in open_items:
-        yield from _close(index, shown.items[index], texts.get(index, {}), refused=index == messages[-1])
+        yield from _close(index, shown.items[index], texts.get(index, {}), message if index == messages[-1] else None)
     yield {"type": "response.incomplete", "response": _envelope(shown, usage)}
 
 
@@ -68,7 +69,7 @@ def _item_of(channel: Channel) -> dict[str, Any]:
     return {**item, "role": "assistant", "content": []} if channel.family.item == "message" else {**item, "summary": []}
 
 
-def _close(index: int, item: ShownItem, texts: Mapping[Part, str], *, refused: bool) -> Iterator[dict[str, Any]]:
+def _close(index: int, item: ShownItem, texts: Mapping[Part, str], message: str | None) -> Iterator[dict[str, Any]]:
     lists: dict[str, list[Any]] = {member: [] for member in _lists_of(item)}
     at = {"item_id": item.document.get("id"), "output_index": index}
     for (member, position), part in sorted(item.parts.items(), key=lambda one: one[0]):
@@ -76,15 +77,15 @@ def _close(index: int, item: ShownItem, texts: Mapping[Part, str], *, refused: b
         if not part.done:
             yield from _close_part(document, texts.get((member, position)), member, {**at, **_where(member, position)})
         lists.setdefault(member, []).append(document)
-    if refused:
-        refusal = {"type": "refusal", "refusal": REFUSAL}
+    if message is not None:
+        refusal = {"type": "refusal", "refusal": message}
         where = {
             **at,
             "content_index": max((place for member, place in item.parts if member == "content"), default=-1) + 1,
         }
         yield {"type": "response.content_part.added", **where, "part": {"type": "refusal", "refusal": ""}}
-        yield {"type": "response.refusal.delta", **where, "delta": REFUSAL}
-        yield from _close_part(refusal, REFUSAL, "content", where)
+        yield {"type": "response.refusal.delta", **where, "delta": message}
+        yield from _close_part(refusal, message, "content", where)
         lists["content"].append(refusal)
     filled = {member: parts for member, parts in lists.items() if parts or member in item.document}
     item.document = {**item.document, **filled, "status": "incomplete"}

@@ -183,7 +183,7 @@ class ResponsesStream:
         usage = None if self._usage_for is None else self._usage_for(self.characters)
         return [
             frame
-            for document in end_blocked(self._shown, self._flow.channels, usage)
+            for document in end_blocked(self._shown, self._flow.channels, usage, self._guard.block_message)
             for frame in self._writer.own(document)
         ]
 

@@ -191,6 +191,13 @@ def test_a_block_ends_every_open_choice_the_way_clients_notice(kit: Kit, transcr
             assert (shown, False) == (told, stopped)
 
 
+def test_a_policy_words_what_a_blocked_answer_says() -> None:
+    policy = make_kit({"stop": "bad"}, actions={"stop": Action.BLOCK}).policy()
+    stream = ChatStream(OutputGuard(dataclasses.replace(policy, block_message="Ask the help desk.")))
+    received = Received(stream.feed(event(chunk(part(0, {"role": "assistant", "content": "it is bad"})))))
+    assert (received.text(0), received.text(0, "refusal")) == ("it is ", "Ask the help desk.")
+
+
 def test_after_a_block_nothing_more_comes_out() -> None:
     stream = open_stream(make_kit({"stop": "bad"}, actions={"stop": Action.BLOCK}))
     received = Received(stream.feed(event(chunk(part(0, {"role": "assistant", "content": "it is bad"})))))

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from guardproxy.surfaces.messages.ending import EXPLANATION, end_blocked, end_cut
+from guardproxy.surfaces.messages.ending import end_blocked, end_cut
 from tests.surfaces.messages.schema import members_of, official
 
 
 def test_open_blocks_are_closed_before_the_message_ends_with_a_refusal() -> None:
-    assert list(end_blocked([1, 3], 7)) == [
+    assert list(end_blocked([1, 3], 7, "Stopped.")) == [
         {"type": "content_block_stop", "index": 1},
         {"type": "content_block_stop", "index": 3},
         {
@@ -15,7 +15,7 @@ def test_open_blocks_are_closed_before_the_message_ends_with_a_refusal() -> None
             "delta": {
                 "stop_reason": "refusal",
                 "stop_sequence": None,
-                "stop_details": {"type": "refusal", "category": None, "explanation": EXPLANATION},
+                "stop_details": {"type": "refusal", "category": None, "explanation": "Stopped."},
             },
             "usage": {"output_tokens": 7},
         },
@@ -25,7 +25,7 @@ def test_open_blocks_are_closed_before_the_message_ends_with_a_refusal() -> None
 
 @pytest.mark.parametrize("at", range(3))
 def test_each_event_is_one_of_the_official_union(at: int) -> None:
-    told = list(end_blocked([0], 7))[at]
+    told = list(end_blocked([0], 7, "Stopped."))[at]
     (model,) = [
         one
         for one in members_of(official().BetaRawMessageStreamEvent)

@@ -17,7 +17,6 @@ from guardproxy.core.verdict import Action
 from guardproxy.detectors.pattern import PatternOptions
 from guardproxy.errors import PolicyBlocked, UpstreamUnavailable
 from guardproxy.surfaces.messages import MessagesStream
-from guardproxy.surfaces.messages.ending import EXPLANATION
 from guardproxy.wire.document import get
 from guardproxy.wire.sse import DONE, SseEvent
 from tests.support.strategies import (
@@ -699,7 +698,7 @@ def test_a_stream_that_broke_off_used_what_it_read_and_what_went_out() -> None:
 
 @given(kits(), transcripts(texts, mixed=True))
 def test_a_block_ends_the_stream_the_way_clients_notice(kit: Kit, transcript: Transcript) -> None:
-    guard = OutputGuard(kit.policy())
+    guard = OutputGuard(kit.policy(block_message="Not here, please."))
     stream = MessagesStream(guard, lambda characters: {"prompt_tokens": 1, "completion_tokens": characters + 50})
     frames = [frame for document in transcript.documents for frame in stream.feed(event(document))]
     received = Received([*frames, *stream.finish()])
@@ -709,7 +708,7 @@ def test_a_block_ends_the_stream_the_way_clients_notice(kit: Kit, transcript: Tr
         assert received.reason in ("end_turn", "tool_use")
         return
     assert received.reason == "refusal"
-    assert received.details == {"type": "refusal", "category": None, "explanation": EXPLANATION}
+    assert received.details == {"type": "refusal", "category": None, "explanation": "Not here, please."}
     assert received.usage == {"output_tokens": stream.characters + 50}
     assert stream.usage["total_tokens"] == 10 + stream.characters + 50
     for index, one in enumerate(received.blocks):

@@ -15,13 +15,12 @@ from openai.lib.streaming.responses._responses import ResponseStreamState
 from openai.types.responses import ResponseStreamEvent
 
 from guardproxy.core.inspection import OutputGuard
-from guardproxy.core.policy import OnBlock
+from guardproxy.core.policy import BLOCK_MESSAGE, OnBlock
 from guardproxy.core.verdict import Action
 from guardproxy.detectors.pattern import PatternOptions
 from guardproxy.errors import PolicyBlocked, UpstreamUnavailable
 from guardproxy.surfaces.responses import ResponsesStream
 from guardproxy.surfaces.responses.conversation import is_for_caller
-from guardproxy.surfaces.responses.ending import REFUSAL
 from guardproxy.surfaces.responses.words import EVENT_TYPES
 from guardproxy.wire.sse import DONE, SseDecoder, SseEvent
 from tests.support.strategies import (
@@ -129,7 +128,7 @@ def test_no_prefix_of_a_stream_shows_more_than_its_texts_may(kit: Kit, transcrip
         for frame in stream.feed(event(document)):
             received.take(frame)
         for channel, text in transcript.texts.items():
-            assert shown(kit, channel, text).startswith(received.texts[channel].removesuffix(REFUSAL))
+            assert shown(kit, channel, text).startswith(received.texts[channel].removesuffix(BLOCK_MESSAGE))
 
 
 def test_most_generated_streams_hold_a_match() -> None:
@@ -613,11 +612,11 @@ def test_a_block_ends_the_stream_the_way_clients_notice(kit: Kit, transcript: Tr
         return
     received.check_repeats()
     for channel, text in transcript.texts.items():
-        assert shown(kit, channel, text).startswith(received.texts[channel].removesuffix(REFUSAL))
+        assert shown(kit, channel, text).startswith(received.texts[channel].removesuffix(BLOCK_MESSAGE))
     assert received.types[-1] == "response.incomplete"
     assert received.envelope["incomplete_details"] == {"reason": "content_filter"}
-    refusals = [text for channel, text in received.texts.items() if channel[0] == "refusal" and text == REFUSAL]
-    assert refusals == [REFUSAL]
+    refusals = [text for channel, text in received.texts.items() if channel[0] == "refusal" and text == BLOCK_MESSAGE]
+    assert refusals == [BLOCK_MESSAGE]
     assert received.envelope["usage"]["output_tokens"] == stream.characters
 
 
@@ -637,14 +636,14 @@ def test_after_a_block_the_client_has_an_envelope_of_what_it_saw() -> None:
     ]  # fmt: skip
     thought, told = received.envelope["output"]
     assert (thought["summary"][0]["text"], told["status"]) == ("thinking", "incomplete")
-    assert [part.get("text", part.get("refusal")) for part in told["content"]] == ["well", "it is ", REFUSAL]
+    assert [part.get("text", part.get("refusal")) for part in told["content"]] == ["well", "it is ", BLOCK_MESSAGE]
 
 
 def test_a_block_with_no_message_open_brings_a_message_of_its_own() -> None:
     events = whole(call("function_call_arguments", 0, '{"x":"bad"}', [2]), message(1, [("output_text", "x")], []))
     received = run(STOP.policy(), events)
     assert [item["type"] for item in received.envelope["output"]] == ["message"]
-    assert received.envelope["output"][0]["content"] == [{"type": "refusal", "refusal": REFUSAL}]
+    assert received.envelope["output"][0]["content"] == [{"type": "refusal", "refusal": BLOCK_MESSAGE}]
     assert "bad" not in exactly(received.documents)
     assert not received.text("function_call_arguments")
 
