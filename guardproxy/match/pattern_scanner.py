@@ -33,7 +33,7 @@ _MANY: Final = 16
 # Steps of work: to see whose something is that goes on, or that has matched; and for so many positions that it may be.
 _STEPS: Final = 2
 _ACCEPTING: Final = 1
-_POSITIONS: Final = 8
+_POSITIONS: Final = 4
 
 
 class Match(NamedTuple):
@@ -115,8 +115,8 @@ class PatternScanner:
         for position, char in enumerate(text, begin):
             chained, exiting, special, entering, fresh, accepting, wanted = kinds[char]
             if taken := pending & entering:
-                moves += _STEPS + taken.bit_count() // _POSITIONS
                 expected = self._enter(self._starts, expected, taken, wanted, position)
+                moves += _STEPS + (taken.bit_count() + expected.bit_count()) // _POSITIONS
             pending = expected & exiting
             if taken := expected & special:
                 expected = (expected & chained) << 1 | taken & staying | fresh
