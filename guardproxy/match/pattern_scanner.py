@@ -30,9 +30,8 @@ PART: Final = 0
 
 _MOST_DEAD: Final = 64
 _MANY: Final = 16
-# Steps of work: to see whose something is that goes on, or that has matched; and for so many positions that it may be.
+# Steps of work: to see whose something is that goes on (one for what has matched), and one for so many positions.
 _STEPS: Final = 2
-_ACCEPTING: Final = 1
 _POSITIONS: Final = 4
 
 
@@ -45,7 +44,6 @@ class Match(NamedTuple):
 
 Ends = tuple[int, int]
 """The first and the last end that were confirmed for a start."""
-
 Thread = tuple[int, int]
 """Its start and its hold."""
 
@@ -63,6 +61,7 @@ class PatternScanner:
         "_apart",
         "_at_end",
         "_automaton",
+        "_entered",
         "_expected",
         "_first",
         "_holds",
@@ -82,6 +81,7 @@ class PatternScanner:
         self._apart = apart
         self._at_end = at_end
         self._expected: Expected = automaton.start(before)
+        self._entered = 0  # loose positions, the last time
         self._pending = 0  # the exits that the last character was taken at
         self._starts: dict[int, int] = {}  # of threads, by loose position; also where nothing is expected any more
         self._holds: dict[int, int] = {}  # by start, where it has matched; also of some that are dead
@@ -116,12 +116,12 @@ class PatternScanner:
             chained, exiting, special, entering, fresh, accepting, wanted = kinds[char]
             if taken := pending & entering:
                 expected = self._enter(self._starts, expected, taken, wanted, position)
-                moves += _STEPS + (taken.bit_count() + expected.bit_count()) // _POSITIONS
+                moves += _STEPS + (taken.bit_count() + self._entered) // _POSITIONS
             pending = expected & exiting
             if taken := expected & special:
                 expected = (expected & chained) << 1 | taken & staying | fresh
                 if taken := taken & accepting:
-                    moves += _ACCEPTING + taken.bit_count() // _POSITIONS
+                    moves += 1 + taken.bit_count() // _POSITIONS
                     self._match(self._earliest(taken, position), position + 1)
             else:
                 expected = (expected & chained) << 1 | fresh
@@ -140,6 +140,7 @@ class PatternScanner:
         automaton = self._automaton
         exits, size = automaton.exits, automaton.size
         ways = []
+        self._entered = 0
         while pending:
             places, leads_to, chains = exits.of(pending.bit_length() - 1)
             ways.append((self._earliest(pending & places, position - 1, chains), leads_to & wanted))
@@ -153,6 +154,7 @@ class PatternScanner:
             new = onward & ~expected
             expected |= new
             loose = onward & automaton.loose
+            self._entered += loose.bit_count()
             while loose:
                 one = loose & -loose
                 loose ^= one
