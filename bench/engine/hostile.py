@@ -5,11 +5,9 @@ prose that is read in one piece and to its end: what can be passed over in whole
 what the engine costs, and how many times dearer than such prose a hostile text is stands in its note. Prose is read in
 between, under a policy of its own, whose memory the hostile text does not touch.
 
-All that is without a bound on what a text may cost (`bench.engine.cost`). The note says what a step of counted work
-took, and whether the default bound would end the text.
-
-A hostile policy is served under its bound (`limits: matching_work`), which ends what costs more. So its figure is what
-a character costs under the bound (`bench.engine.held`), and what it would cost without one stands in the note.
+Text is served under a bound on what it may cost (`limits: matching_work`), which ends what costs more. So the figure is
+what a character costs under the default bound (`bench.engine.held`). What it would cost without one stands in the note
+(`bench.engine.cost`), and what a step of counted work took.
 """
 
 from __future__ import annotations
@@ -85,13 +83,13 @@ class Attack(NamedTuple):
     held: tuple[Held, Held] | None = None
 
 
-def attack(name: str, policy: Policy, text: Input, limit_s: float = LIMIT_S, *, bounded: bool = False) -> Attack:
-    """Streamed, then another one of its kind as a whole text; before that, if it is `bounded`, both under its bound."""
+def attack(name: str, policy: Policy, text: Input, limit_s: float = LIMIT_S) -> Attack:
+    """Streamed, then another one of its kind as a whole text; under the bound first, then without one."""
     random = Random(name)
-    held = None
-    if bounded:
-        in_chunks = held_streamed(policy, text.make(random, text.characters), limit_s)
-        held = in_chunks, held_whole(policy, text.make(random, text.characters))
+    held = (
+        held_streamed(policy, text.make(random, text.characters), limit_s),
+        held_whole(policy, text.make(random, text.characters)),
+    )
     return Attack(
         name,
         streamed(policy, text.make(random, text.characters), limit_s),
@@ -118,7 +116,7 @@ def attack_policies(ordinary: Ordinary) -> Iterator[Attack]:
         except ConfigurationError as error:
             yield Attack(one.name, refused=error.message.partition("\n")[0])
         else:
-            yield attack(one.name, policy, one.text, bounded=True)
+            yield attack(one.name, policy, one.text)
 
 
 def summarise(attacks: Iterable[Attack], ordinary: Ordinary) -> list[Figure]:
@@ -165,12 +163,15 @@ def measure(policy: Policy, supply: Supply, say: Say) -> list[Section]:
         Figure("ordinary prose, whole", ordinary.full.us, "µs a character", note="every character read"),
         Figure("ordinary prose, scanned", ordinary.whole.us, "µs a character", note="as Detector.scan does it"),
     ]
-    title = f"CPU for each character, x ordinary prose; {LIMIT_S:g} s or all of each text"
     under = (
-        "each with the text that is worst for it, as it is served: CPU for each character under the default of "
-        f"matching_work, beyond the {FREE:,} steps that are free, x ordinary prose"
+        "as it is served: CPU for each character under the default of matching_work, beyond the "
+        f"{FREE:,} steps that are free, x ordinary prose; at most {LIMIT_S:g} s of each text"
     )
     return [
-        Section("hostile text", title, [*prose, *summarise(against_packs, ordinary)]),
-        Section("hostile policies", under, summarise(against_policies, ordinary)),
+        Section("hostile text", under, [*prose, *summarise(against_packs, ordinary)]),
+        Section(
+            "hostile policies",
+            f"each with the text that is worst for it, {under}",
+            summarise(against_policies, ordinary),
+        ),
     ]

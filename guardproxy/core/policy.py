@@ -19,7 +19,7 @@ from guardproxy.core.tools.rules import ToolRules
 from guardproxy.core.verdict import Action, Severity
 from guardproxy.match.scanner import DetectorScanner, Span
 
-MATCHING_WORK_PER_CHARACTER: Final = 4
+MATCHING_WORK_PER_CHARACTER: Final = 3
 
 
 class Detector(Protocol):

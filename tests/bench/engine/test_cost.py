@@ -37,7 +37,7 @@ def test_the_steps_of_work_are_counted_and_no_bound_ends_it() -> None:
     text = dear_text(12_000)
     for cost in (streamed(dear, text, HOUR), whole(dear, text, HOUR)):
         assert cost.characters == len(text)
-        assert cost.steps > FREE + 4 * len(text)
+        assert cost.steps > FREE + 3 * len(text)
         assert cost.over_the_bound
         assert cost.us_a_step == pytest.approx(cost.us * cost.characters / cost.steps)
 
@@ -45,5 +45,5 @@ def test_the_steps_of_work_are_counted_and_no_bound_ends_it() -> None:
 def test_where_steps_are_few_reading_is_what_takes_the_time() -> None:
     assert Cost(1, 100, steps=100).us_a_step is None
     assert Cost(1, 100, steps=200).us_a_step == 5_000
-    assert not Cost(1, 100, steps=FREE + 400).over_the_bound
-    assert Cost(1, 100, steps=FREE + 401).over_the_bound
+    assert not Cost(1, 100, steps=FREE + 300).over_the_bound
+    assert Cost(1, 100, steps=FREE + 301).over_the_bound
