@@ -23,8 +23,8 @@ from guardproxy.match.scanner import Span
 
 Hits = dict[Segment, list[Span]]
 
-# Stands between texts that are asked about together: no letter, and nothing that a view takes out of a text, which would
-# be read a second time without it.
+# Stands between texts that are asked about together: no letter, and nothing that a view takes out of a text, because
+# they would be asked about once more without it.
 _BETWEEN: Final = "\n"
 
 # What servers put between two parts of one text before a model reads it: a credential is cut where there is nothing,
